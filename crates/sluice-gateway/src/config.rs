@@ -1,0 +1,42 @@
+//! What a gateway is started with, already checked. The binary makes it from the file and the environment; nothing
+//! in this crate reads either.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+
+use sluice_providers::Credential;
+
+/// Settings of one gateway process.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub admin_listen: SocketAddr,
+    pub max_body_bytes: usize,
+    pub access_log: AccessLogFormat,
+    /// Time between failing readiness and closing the listener at SIGTERM, in milliseconds.
+    pub shutdown_grace_ms: u64,
+    pub tls: Option<TlsFiles>,
+    /// Whether the system's root certificates are trusted beside the bundled ones.
+    pub native_roots: bool,
+    pub sandbox_enabled: bool,
+    /// Number of workers; `None`: one per core that this process may use.
+    pub workers: Option<usize>,
+    /// Bearer token of the admin listener.
+    pub admin_token: String,
+    /// Credentials of the providers by provider name. They never leave the process.
+    pub credentials: BTreeMap<String, Credential>,
+}
+
+/// Certificate chain and private key of the data listener, in PEM.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Form of the access log, one line a request on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessLogFormat {
+    Json,
+    Text,
+    Off,
+}

@@ -1,0 +1,20 @@
+//! Who may spend what: keys and projects, their limits and budgets, money and prices, and the reservation that one
+//! request holds between admission and settlement.
+//!
+//! Pure: no I/O, no clock, no floating-point numbers. Money is integer nano-dollars.
+
+pub mod budget;
+pub mod key;
+pub mod limit;
+pub mod money;
+pub mod price;
+pub mod reservation;
+pub mod secret;
+
+pub use budget::{Budget, Period};
+pub use key::{Key, ModelAccess, Origin, Project};
+pub use limit::Limits;
+pub use money::NanoUsd;
+pub use price::{LongContextPrice, Price};
+pub use reservation::{Charge, Reservation, UsageSource};
+pub use secret::KeyHash;

@@ -1,0 +1,98 @@
+//! What the store knows about callers and upstreams, as plain data. Credentials are not among it: a provider that
+//! the configuration file names keeps its credential in memory.
+
+use serde::{Deserialize, Serialize};
+use sluice_ledger::{Key, Origin, Price, Project};
+
+/// Everything the data plane needs from the store, read in one go.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    pub keys: Vec<Key>,
+    pub projects: Vec<Project>,
+    pub providers: Vec<ProviderRecord>,
+    pub models: Vec<ModelRecord>,
+}
+
+/// An upstream service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProviderRecord {
+    pub name: String,
+    /// A vendor kind, such as `openai` or `openai-compatible`.
+    pub kind: String,
+    /// Absolute URL without query; `None`: the vendor row's own.
+    pub base_url: Option<String>,
+    pub options: ProviderOptions,
+    pub origin: Origin,
+}
+
+/// The settings of a provider that are neither its place nor its credential.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProviderOptions {
+    /// Static headers sent with every request, in the order of the file.
+    pub headers: Vec<(String, String)>,
+    /// Names of the caller's headers that are passed on, lower case.
+    pub forward_headers: Vec<String>,
+    pub http2: bool,
+    pub inline_media: bool,
+    /// Whether an upstream call runs on to its end after the caller left.
+    pub drain_on_disconnect: bool,
+    /// Whether plain `http` and private addresses were allowed by an owner.
+    pub internal: bool,
+}
+
+/// A model as callers name it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelRecord {
+    pub name: String,
+    pub targets: Vec<TargetRecord>,
+    pub price: Option<Price>,
+    pub options: ModelOptions,
+    pub origin: Origin,
+}
+
+/// One provider's model that can answer for a [`ModelRecord`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetRecord {
+    pub provider: String,
+    /// The name that the provider knows.
+    pub model: String,
+    pub weight: u32,
+    /// Tier: targets of a higher number are used when no lower one can answer.
+    pub priority: u32,
+    pub capabilities: ModelCapabilities,
+}
+
+/// Facts about a model that override the bundled table.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelCapabilities {
+    /// Tokens of prompt and answer together.
+    pub context_length: Option<u64>,
+    pub max_output_tokens: Option<u64>,
+    /// Words such as `tools` and `vision`.
+    pub capabilities: Option<Vec<String>>,
+}
+
+/// How calls to a model behave. Every absent value means the default of the gateway.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelOptions {
+    pub capabilities: ModelCapabilities,
+    /// Served and recorded free of charge although no price is known.
+    pub unpriced_free: bool,
+    pub connect_ms: Option<u64>,
+    pub first_token_ms: Option<u64>,
+    pub idle_ms: Option<u64>,
+    pub total_ms: Option<u64>,
+    pub max_attempts: Option<u32>,
+    pub retry_after_wait_ms: Option<u64>,
+    pub hedge_enabled: Option<bool>,
+    pub hedge_min_delay_ms: Option<u64>,
+    pub hedge_budget_percent: Option<u32>,
+    /// Whether a broken stream is repaired.
+    pub stream_repair: Option<bool>,
+    pub strict: Option<bool>,
+    pub default_max_output_tokens: Option<u64>,
+}
