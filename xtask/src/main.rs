@@ -1,1 +1,54 @@
-fn main() {}
+//! The repository's own commands: `cargo xtask <command>`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool of the repository")]
+
+use std::{path::PathBuf, process::ExitCode};
+
+mod bench;
+mod ci;
+mod openapi;
+mod test;
+mod tidy;
+
+const USAGE: &str = "usage: cargo xtask <command> [options]
+
+commands:
+  test      run all tests, fetching what they need
+  ci        what CI runs: format, lints, tidy, tests
+  tidy      check the rules of the repository
+  bench     measure against nginx in the same run
+  openapi   write docs/openapi.json; --check only compares";
+
+/// What a command answers: an error is one text for standard error.
+type Outcome = Result<(), String>;
+
+fn main() -> ExitCode {
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    if args.is_empty() || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
+        println!("{USAGE}");
+        return if args.is_empty() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+    }
+    let command = args.remove(0);
+    let outcome = match command.as_str() {
+        "test" => test::run(&args),
+        "ci" => ci::run(&args),
+        "tidy" => tidy::run(&args),
+        "bench" => bench::run(&args),
+        "openapi" => openapi::run(&args),
+        other => {
+            eprintln!("unknown command `{other}`\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("{command}: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}

@@ -1,0 +1,67 @@
+//! What can go wrong with the store. Every text says what to do about it.
+
+use std::path::PathBuf;
+
+/// The kinds of objects in the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectKind {
+    Key,
+    Project,
+    Provider,
+    Model,
+}
+
+impl std::fmt::Display for ObjectKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Key => "key",
+            Self::Project => "project",
+            Self::Provider => "provider",
+            Self::Model => "model",
+        })
+    }
+}
+
+/// A failure of the store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database file cannot be made or opened.
+    #[error("cannot open the database {path}: {reason}")]
+    Open { path: PathBuf, reason: String },
+    /// A later release has changed the schema.
+    #[error(
+        "the database {path} was written by a newer release (schema {found}, this one knows {known}): \
+         use that release, or a copy of the database made before the upgrade"
+    )]
+    NewerSchema { path: PathBuf, found: i64, known: i64 },
+    /// A migration that was applied is not the one that this release has under its number.
+    #[error("the schema of the database {path} is not one that was released: {reason}")]
+    ForeignSchema { path: PathBuf, reason: String },
+    /// The file names an object that was made elsewhere.
+    #[error(
+        "the {kind} `{name}` of the configuration file was already made elsewhere: \
+         rename it in the file, or delete the other one first"
+    )]
+    OwnedElsewhere { kind: ObjectKind, name: String },
+    /// Two objects of one name.
+    #[error("there is already a {kind} named `{name}`: choose another name")]
+    DuplicateName { kind: ObjectKind, name: String },
+    /// Two keys with one secret.
+    #[error(
+        "the secret of the key `{name}` is already that of the key `{other}`: every key needs its own secret"
+    )]
+    DuplicateSecret { name: String, other: String },
+    /// A row that cannot be read back.
+    #[error("the {kind} `{name}` in the database cannot be read: {reason}")]
+    Corrupt { kind: ObjectKind, name: String, reason: String },
+    /// A number that the database cannot hold.
+    #[error("the {kind} `{name}` has a number that is too large: {field}")]
+    TooLarge { kind: ObjectKind, name: String, field: &'static str },
+    /// Another process held the database for longer than the wait.
+    #[error("the database is in use by another process: stop it, or try again")]
+    Busy,
+    /// Anything else that the engine reports.
+    #[error("the database failed: {0}")]
+    Engine(String),
+}
