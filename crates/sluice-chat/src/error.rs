@@ -37,7 +37,12 @@ impl ApiError {
 
     /// An error of the given type and code, without `param`.
     pub fn new(kind: &'static str, code: &'static str, message: impl Into<String>) -> Self {
-        Self { message: message.into(), kind: Cow::Borrowed(kind), param: None, code: Some(Cow::Borrowed(code)) }
+        Self {
+            message: message.into(),
+            kind: Cow::Borrowed(kind),
+            param: None,
+            code: Some(Cow::Borrowed(code)),
+        }
     }
 
     /// The same error, pointing at a field.

@@ -11,7 +11,13 @@ use crate::{ApiError, Usage};
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChatEvent {
     /// The head of the answer: once, first.
-    Started { id: String, created: u64, model: String, system_fingerprint: Option<String>, service_tier: Option<String> },
+    Started {
+        id: String,
+        created: u64,
+        model: String,
+        system_fingerprint: Option<String>,
+        service_tier: Option<String>,
+    },
     /// More of `content`.
     Text { choice: u32, text: String },
     /// More of `reasoning_content`.

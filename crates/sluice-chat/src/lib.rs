@@ -4,12 +4,26 @@
 //!
 //! Pure: no I/O, no clock, no randomness, no knowledge of any vendor.
 
+pub mod assemble;
+pub mod chunk;
+pub mod completion;
 pub mod error;
 pub mod event;
 pub mod failure;
+pub mod message;
+pub mod request;
+pub mod response_format;
+pub mod scan;
+pub mod splice;
+pub mod sse;
+pub mod tool;
 pub mod usage;
 
+pub use chunk::Chunk;
+pub use completion::Completion;
 pub use error::ApiError;
 pub use event::ChatEvent;
 pub use failure::{Failure, FailureKind};
+pub use request::ChatRequest;
+pub use scan::{RequestScan, ScanRefused, scan};
 pub use usage::Usage;

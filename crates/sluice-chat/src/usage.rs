@@ -1,6 +1,8 @@
 //! Token counts of one completion, as numbers. Invariants of the wire: `total = prompt + completion`; cached and
 //! cache-write tokens lie inside the prompt, reasoning tokens inside the completion.
 
+use serde_json::Value;
+
 /// Token counts. Every number is a count of tokens; a detail nobody reported is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -36,5 +38,18 @@ impl Usage {
     /// Prompt and completion tokens together.
     pub fn total_tokens(&self) -> u64 {
         self.prompt_tokens.saturating_add(self.completion_tokens)
+    }
+}
+
+impl Usage {
+    /// Reads a `usage` object.
+    pub fn from_wire(value: &Value) -> Option<Self> {
+        let _ = value;
+        None
+    }
+
+    /// The `usage` object of the API; both objects of details are always there.
+    pub fn to_wire(&self) -> Value {
+        Value::Null
     }
 }
