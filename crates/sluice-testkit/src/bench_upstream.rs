@@ -1,0 +1,134 @@
+//! The upstream of the benchmarks: as little work as possible, all of it prepared before the first request.
+//!
+//! The model's name says what it answers: `small` (a whole answer of 600 bytes), `burst` (67 events as fast as the
+//! socket takes them, a write each), `paced` (64 events, one each 5 ms), `idle` (one event, then nothing).
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use memchr::memmem;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::answers;
+
+/// Bytes of the JSON body of the whole answer.
+const WHOLE_ANSWER_BYTES: usize = 600;
+/// Events of the burst stream, `[DONE]` included.
+pub const BURST_EVENTS: usize = 67;
+/// Events of the paced stream, `[DONE]` included.
+pub const PACED_EVENTS: usize = 64;
+/// Time between two events of the paced stream.
+const PACE: Duration = Duration::from_millis(5);
+
+struct Answers {
+    whole: Bytes,
+    burst: Vec<Vec<u8>>,
+    paced: Vec<Vec<u8>>,
+}
+
+impl Answers {
+    fn new() -> Self {
+        let empty = answers::completion("").len();
+        let whole = answers::whole(&"x".repeat(WHOLE_ANSWER_BYTES - empty));
+        Self { whole, burst: writes(BURST_EVENTS), paced: writes(PACED_EVENTS) }
+    }
+}
+
+/// The writes of a stream with this many events: head and first event, the others, zero chunk with the last one.
+fn writes(events: usize) -> Vec<Vec<u8>> {
+    let words: Vec<String> = (0..events - 3).map(|n| format!(" word{n:02}")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut writes: Vec<Vec<u8>> =
+        answers::events(&words, false).iter().map(|event| answers::chunk(event.as_bytes())).collect();
+    writes[0].splice(0..0, answers::STREAM_HEAD.bytes());
+    if let Some(last) = writes.last_mut() {
+        last.extend_from_slice(answers::LAST_CHUNK.as_bytes());
+    }
+    writes
+}
+
+/// Serves for ever on `listener`, on the caller's runtime.
+pub async fn serve(listener: TcpListener) {
+    let answers = Arc::new(Answers::new());
+    loop {
+        if let Ok((stream, _)) = listener.accept().await {
+            let answers = Arc::clone(&answers);
+            tokio::spawn(async move {
+                // A connection that breaks is the end of that connection alone.
+                let _ = converse(stream, &answers).await;
+            });
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Whole,
+    Burst,
+    Paced,
+    Idle,
+}
+
+async fn converse(mut stream: TcpStream, answers: &Answers) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut buffer = Vec::with_capacity(2048);
+    while let Some(kind) = next_request(&mut stream, &mut buffer).await? {
+        match kind {
+            Kind::Whole => stream.write_all(&answers.whole).await?,
+            Kind::Burst => {
+                for write in &answers.burst {
+                    stream.write_all(write).await?;
+                }
+            }
+            Kind::Paced => {
+                let mut ticks = tokio::time::interval(PACE);
+                for write in &answers.paced {
+                    ticks.tick().await;
+                    stream.write_all(write).await?;
+                }
+            }
+            Kind::Idle => stream.write_all(&answers.paced[0]).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Reads one request and drops it; `None` at the end of the connection.
+async fn next_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<Option<Kind>> {
+    let head_end = loop {
+        if let Some(end) = memmem::find(buffer, b"\r\n\r\n") {
+            break end + 4;
+        }
+        if stream.read_buf(buffer).await? == 0 {
+            return Ok(None);
+        }
+    };
+    let length = content_length(&buffer[..head_end]);
+    while buffer.len() < head_end + length {
+        if stream.read_buf(buffer).await? == 0 {
+            return Ok(None);
+        }
+    }
+    let start = &buffer[head_end..(head_end + length).min(head_end + 200)];
+    let kind = if memmem::find(start, b"\"burst\"").is_some() {
+        Kind::Burst
+    } else if memmem::find(start, b"\"paced\"").is_some() {
+        Kind::Paced
+    } else if memmem::find(start, b"\"idle\"").is_some() {
+        Kind::Idle
+    } else {
+        Kind::Whole
+    };
+    buffer.drain(..head_end + length);
+    Ok(Some(kind))
+}
+
+fn content_length(head: &[u8]) -> usize {
+    let lower = head.to_ascii_lowercase();
+    let Some(at) = memmem::find(&lower, b"content-length:") else { return 0 };
+    let digits = lower[at + 15..].iter().skip_while(|b| **b == b' ').take_while(|b| b.is_ascii_digit());
+    digits.fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0'))
+}

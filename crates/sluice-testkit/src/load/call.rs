@@ -1,0 +1,157 @@
+//! One prepared call on one connection.
+
+use std::{io, net::SocketAddr, time::Instant};
+
+use memchr::memmem;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// What to ask for; the model's name is the kind's own (see [`crate::bench_upstream`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A request of 300 bytes, a whole answer.
+    Small,
+    /// A request of 64 KiB, a whole answer.
+    Body64k,
+    /// A stream as fast as it comes.
+    Burst,
+    /// A stream with 5 ms between its events.
+    Paced,
+    /// A stream of one event that never ends.
+    Idle,
+}
+
+impl Kind {
+    /// Reads the name that the command line uses.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "small" => Self::Small,
+            "body64k" => Self::Body64k,
+            "burst" => Self::Burst,
+            "paced" => Self::Paced,
+            "idle" => Self::Idle,
+            _ => return None,
+        })
+    }
+
+    fn body(self) -> String {
+        let (model, bytes, stream) = match self {
+            Self::Small => ("small", 300, false),
+            Self::Body64k => ("small", 64 * 1024, false),
+            Self::Burst => ("burst", 300, true),
+            Self::Paced => ("paced", 300, true),
+            Self::Idle => ("idle", 300, true),
+        };
+        // A stream asks for usage, so that the upstream gets the same bytes with and without a gateway in between.
+        let tail = if stream { r#","stream":true,"stream_options":{"include_usage":true}}"# } else { "}" };
+        let front = format!(
+            r#"{{"model":"{model}","temperature":0.7,"messages":[{{"role":"system","content":"You are brief."}},{{"role":"user","content":""#
+        );
+        let back = format!(r#""}}]{tail}"#);
+        let sentence = "The quick brown fox jumps over the lazy dog, again. ";
+        let text: String = sentence.chars().cycle().take(bytes - front.len() - back.len()).collect();
+        format!("{front}{text}{back}")
+    }
+}
+
+/// A prepared call: the bytes of its request, and how to read the answer.
+#[derive(Clone, Debug)]
+pub struct Call {
+    request: Vec<u8>,
+    streamed: bool,
+}
+
+/// Latencies of one call, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) first_byte_ns: u64,
+    pub(crate) total_ns: u64,
+}
+
+/// A keep-alive connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) async fn open(addr: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(addr).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: Vec::with_capacity(32 * 1024) })
+    }
+
+    /// Makes the call; `since` is when it was due.
+    pub(crate) async fn call(&mut self, call: &Call, since: Instant) -> io::Result<Times> {
+        self.stream.write_all(&call.request).await?;
+        self.buffer.clear();
+        self.read().await?;
+        let first_byte_ns = elapsed_ns(since);
+        while !self.is_complete(call.streamed)? {
+            if call.streamed && self.buffer.len() > 16 * 1024 {
+                // Only the head (checked by now) and the last bytes of a stream matter.
+                let keep = self.buffer.len() - 8;
+                self.buffer.drain(HEAD_CHECKED.len()..keep);
+            }
+            self.read().await?;
+        }
+        Ok(Times { first_byte_ns, total_ns: elapsed_ns(since) })
+    }
+
+    /// Starts the call and reads its first bytes alone.
+    pub(crate) async fn start(&mut self, call: &Call) -> io::Result<()> {
+        self.stream.write_all(&call.request).await?;
+        self.read().await?;
+        if self.buffer.starts_with(HEAD_CHECKED) { Ok(()) } else { Err(bad("a status other than 200")) }
+    }
+
+    async fn read(&mut self) -> io::Result<()> {
+        match self.stream.read_buf(&mut self.buffer).await? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_complete(&self, streamed: bool) -> io::Result<bool> {
+        if self.buffer.len() < HEAD_CHECKED.len() {
+            return Ok(false);
+        }
+        if !self.buffer.starts_with(HEAD_CHECKED) {
+            return Err(bad("a status other than 200"));
+        }
+        if streamed {
+            return Ok(self.buffer.ends_with(b"\r\n0\r\n\r\n"));
+        }
+        let Some(head_end) = memmem::find(&self.buffer, b"\r\n\r\n") else { return Ok(false) };
+        let head = self.buffer[..head_end].to_ascii_lowercase();
+        let Some(at) = memmem::find(&head, b"content-length: ") else {
+            return Ok(self.buffer.ends_with(b"\r\n0\r\n\r\n"));
+        };
+        let digits = head[at + 16..].iter().take_while(|b| b.is_ascii_digit());
+        let length = digits.fold(0, |sum: usize, digit| sum * 10 + usize::from(digit - b'0'));
+        Ok(self.buffer.len() >= head_end + 4 + length)
+    }
+}
+
+const HEAD_CHECKED: &[u8] = b"HTTP/1.1 200";
+
+impl Call {
+    /// Prepares the call of this kind with `key` as the bearer.
+    #[must_use]
+    pub fn new(kind: Kind, key: &str) -> Self {
+        let request = crate::client::post(key, "", kind.body());
+        Self { request, streamed: matches!(kind, Kind::Burst | Kind::Paced | Kind::Idle) }
+    }
+}
+
+fn bad(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+pub(crate) fn elapsed_ns(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
