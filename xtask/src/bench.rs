@@ -1,7 +1,112 @@
-//! `cargo xtask bench`.
+//! `cargo xtask bench`: the gateway beside a plain nginx `proxy_pass`, in interleaved rounds of one run.
+//!
+//! Proxy under test on core 0, upstream and load on core 1, everything on 127.0.0.1. What counts is the CPU time of
+//! the proxy's processes per request and per event, as a ratio: that is stable where latency and requests per second
+//! are not.
+
+mod cases;
+mod load;
+mod processes;
+mod report;
+mod rounds;
+mod servers;
 
 use crate::Outcome;
 
-pub(crate) fn run(_args: &[String]) -> Outcome {
-    Err("not there yet".to_owned())
+const USAGE: &str = "usage: cargo xtask bench [--case NAME] [--rounds N] [--seconds S] [--json FILE]
+  --case NAME   only cases whose name contains NAME (may be repeated)
+  --rounds N    rounds of each case, 1 to 50 (default 5)
+  --seconds S   length of one measurement, 0.2 to 60 (default 3)
+  --json FILE   write all figures there too";
+
+/// What to measure, and for how long.
+#[derive(Debug)]
+pub(crate) struct Options {
+    cases: Vec<String>,
+    rounds: u32,
+    seconds: f64,
+    json: Option<String>,
+}
+
+pub(crate) fn run(args: &[String]) -> Outcome {
+    let options = parse(args)?;
+    let chosen: Vec<_> = cases::all().into_iter().filter(|case| options.wants(case.name)).collect();
+    if chosen.is_empty() {
+        let names: Vec<_> = cases::all().iter().map(|case| case.name).collect();
+        return Err(format!("no such case; there are: {}", names.join(", ")));
+    }
+    let tools = servers::Tools::find()?;
+    build(&["-p", "sluicegate"])?;
+    build(&["-p", "sluice-testkit", "--bin", "sluice-load"])?;
+    println!(
+        "{} rounds of {} s a case; proxy on core 0, upstream and load on core 1\n",
+        options.rounds, options.seconds
+    );
+    let mut results = Vec::new();
+    report::print_header();
+    for case in chosen {
+        let result = rounds::measure(&tools, &case, &options)?;
+        report::print(&result);
+        results.push(result);
+    }
+    report::print_footer();
+    match &options.json {
+        None => Ok(()),
+        Some(file) => std::fs::write(file, report::to_json(&results, &options))
+            .map_err(|error| format!("cannot write {file}: {error}")),
+    }
+}
+
+impl Options {
+    fn wants(&self, name: &str) -> bool {
+        self.cases.is_empty() || self.cases.iter().any(|part| name.contains(part.as_str()))
+    }
+}
+
+fn parse(args: &[String]) -> Result<Options, String> {
+    let mut options = Options { cases: Vec::new(), rounds: 5, seconds: 3.0, json: None };
+    let mut args = args.iter();
+    while let Some(name) = args.next() {
+        let mut value = || args.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"));
+        match name.as_str() {
+            "--case" => options.cases.push(value()?.clone()),
+            "--json" => options.json = Some(value()?.clone()),
+            "--rounds" => options.rounds = within(value()?, 1.0, 50.0).map(|n: f64| n.round() as u32)?,
+            "--seconds" => options.seconds = within(value()?, 0.2, 60.0)?,
+            _ => return Err(format!("unknown option {name}\n{USAGE}")),
+        }
+    }
+    Ok(options)
+}
+
+fn within(text: &str, low: f64, high: f64) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|n| (low..=high).contains(n))
+        .ok_or_else(|| format!("`{text}` is not between {low} and {high}\n{USAGE}"))
+}
+
+fn build(what: &[&str]) -> Outcome {
+    crate::test::cargo(&[&["build", "--profile", "dist"], what].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(args: &[&str], expect: Result<(usize, u32, f64), ()>) {
+        let args: Vec<String> = args.iter().map(|&a| a.to_owned()).collect();
+        let got = parse(&args).map(|o| (o.cases.len(), o.rounds, o.seconds)).map_err(|_| ());
+        assert_eq!(got, expect, "{args:?}");
+    }
+
+    #[test]
+    fn options() {
+        check(&[], Ok((0, 5, 3.0)));
+        check(&["--case", "a", "--case", "b", "--rounds", "7", "--seconds", "0.5"], Ok((2, 7, 0.5)));
+        check(&["--rounds"], Err(()));
+        check(&["--rounds", "0"], Err(()));
+        check(&["--seconds", "61"], Err(()));
+        check(&["--frobnicate"], Err(()));
+    }
 }

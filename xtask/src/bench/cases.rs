@@ -1,0 +1,77 @@
+//! What is measured, with the marks of the design's performance page.
+
+/// How a case is driven, and which figure it yields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Closed loop; CPU µs per request, or per event when `events` is more than one.
+    Closed { connections: u32, events: u32 },
+    /// Open loop at half of nginx's own capacity; µs that the proxy adds to the 99th percentile.
+    Open { connections: u32 },
+    /// Open streams that say nothing; KiB of resident memory each.
+    Hold { streams: u32 },
+    /// Nothing at all; MiB of resident memory.
+    Idle,
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    /// The load generator's name for the call.
+    pub(crate) kind: &'static str,
+    pub(crate) shape: Shape,
+    pub(crate) mark: Option<Mark>,
+}
+
+/// What is to be reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mark {
+    /// At most this many times nginx.
+    Ratio(f64),
+    /// At most this much, in the case's unit.
+    Value(f64),
+}
+
+impl Shape {
+    pub(crate) fn unit(self) -> &'static str {
+        match self {
+            Self::Closed { events: 1, .. } => "CPU µs/request",
+            Self::Closed { .. } => "CPU µs/event",
+            Self::Open { .. } => "µs added at p99",
+            Self::Hold { .. } => "KiB RSS/stream",
+            Self::Idle => "MiB RSS",
+        }
+    }
+}
+
+/// All cases, in the order of the table.
+pub(crate) fn all() -> Vec<Case> {
+    let closed = |name, kind, connections, events, mark| Case {
+        name,
+        kind,
+        shape: Shape::Closed { connections, events },
+        mark,
+    };
+    vec![
+        closed("small-c1", "small", 1, 1, None),
+        closed("small-c16", "small", 16, 1, Some(Mark::Ratio(1.5))),
+        closed("small-c64", "small", 64, 1, Some(Mark::Ratio(1.5))),
+        closed("small-c256", "small", 256, 1, None),
+        closed("body64k-c16", "body64k", 16, 1, Some(Mark::Ratio(1.6))),
+        closed("burst-c16", "burst", 16, 67, Some(Mark::Ratio(1.0))),
+        closed("paced-c64", "paced", 64, 64, Some(Mark::Ratio(1.0))),
+        Case {
+            name: "open-small",
+            kind: "small",
+            shape: Shape::Open { connections: 64 },
+            mark: Some(Mark::Ratio(2.0)),
+        },
+        Case {
+            name: "idle-streams",
+            kind: "idle",
+            shape: Shape::Hold { streams: 2_000 },
+            mark: Some(Mark::Value(20.0)),
+        },
+        Case { name: "idle-rss", kind: "small", shape: Shape::Idle, mark: Some(Mark::Value(20.0)) },
+    ]
+}

@@ -1,0 +1,157 @@
+//! The table, and the same as JSON.
+
+use serde_json::{Value, json};
+
+use super::{
+    Options,
+    cases::Mark,
+    rounds::{Measured, Sample},
+};
+
+/// Middle, lowest and highest of some figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Spread {
+    median: f64,
+    low: f64,
+    high: f64,
+}
+
+fn spread(mut values: Vec<f64>) -> Spread {
+    values.sort_by(f64::total_cmp);
+    let (Some(&low), Some(&high)) = (values.first(), values.last()) else { return Spread::default() };
+    let (lower, upper) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
+    Spread { median: f64::midpoint(lower, upper), low, high }
+}
+
+impl Spread {
+    fn to_json(self) -> Value {
+        json!({ "median": self.median, "low": self.low, "high": self.high })
+    }
+}
+
+/// The ratio ours/nginx of each round: the two were measured side by side.
+fn ratios(measured: &Measured) -> Spread {
+    spread(
+        measured
+            .gateway
+            .iter()
+            .zip(&measured.nginx)
+            .map(|(ours, theirs)| ours.value / theirs.value)
+            .collect(),
+    )
+}
+
+fn values(samples: &[Sample]) -> Spread {
+    spread(samples.iter().map(|sample| sample.value).collect())
+}
+
+fn middle(samples: &[Sample], pick: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
+    let picked: Vec<f64> = samples.iter().filter_map(pick).collect();
+    (!picked.is_empty()).then(|| spread(picked).median)
+}
+
+pub(crate) fn print_header() {
+    println!(
+        "{:<13} {:<16} {:>9} {:>9} {:>7} {:>13}  {:<15} {:>15} {:>15} {:>17} {:>15}",
+        "case",
+        "unit",
+        "nginx",
+        "gateway",
+        "ratio",
+        "spread",
+        "mark",
+        "calls/s",
+        "p50 µs",
+        "p99 µs",
+        "RSS MiB"
+    );
+    println!("{:>71}  {:<15} {:>15} {:>15} {:>17} {:>15}", "", "", "nginx | ours", "", "", "");
+}
+
+pub(crate) fn print(measured: &Measured) {
+    let (nginx, ours, ratio) = (values(&measured.nginx), values(&measured.gateway), ratios(measured));
+    let pair = |pick: fn(&Sample) -> Option<f64>| {
+        let show = |figure: Option<f64>| figure.map_or_else(|| "-".to_owned(), |n| format!("{n:.0}"));
+        format!("{} | {}", show(middle(&measured.nginx, pick)), show(middle(&measured.gateway, pick)))
+    };
+    println!(
+        "{:<13} {:<16} {:>9.2} {:>9.2} {:>6.2}x {:>13}  {:<15} {:>15} {:>15} {:>17} {:>15}",
+        measured.case.name,
+        measured.case.shape.unit(),
+        nginx.median,
+        ours.median,
+        ratio.median,
+        format!("{:.2}-{:.2}", ratio.low, ratio.high),
+        verdict(measured.case.mark, ratio.median, ours.median),
+        pair(|s| s.calls_per_s),
+        pair(|s| s.p50_us),
+        pair(|s| s.p99_us),
+        pair(|s| Some(s.rss_kib / 1024.0)),
+    );
+}
+
+pub(crate) fn print_footer() {
+    println!("\nmedians over the rounds; the ratio is ours/nginx, with its lowest and highest round");
+}
+
+fn verdict(mark: Option<Mark>, ratio: f64, value: f64) -> String {
+    let (text, reached) = match mark {
+        None => return "-".to_owned(),
+        Some(Mark::Ratio(most)) => (format!("<= {most}x"), ratio <= most),
+        Some(Mark::Value(most)) => (format!("<= {most}"), value <= most),
+    };
+    format!("{text} {}", if reached { "ok" } else { "MISSED" })
+}
+
+pub(crate) fn to_json(results: &[Measured], options: &Options) -> String {
+    let samples = |all: &[Sample]| -> Value {
+        all.iter()
+            .map(|s| {
+                json!({ "value": s.value, "calls_per_s": s.calls_per_s, "p50_us": s.p50_us, "p99_us": s.p99_us,
+                        "rss_kib": s.rss_kib })
+            })
+            .collect()
+    };
+    let cases: Vec<Value> = results
+        .iter()
+        .map(|m| {
+            let mark = match m.case.mark {
+                None => Value::Null,
+                Some(Mark::Ratio(most)) => json!({ "ratio": most }),
+                Some(Mark::Value(most)) => json!({ "value": most }),
+            };
+            json!({
+                "name": m.case.name, "unit": m.case.shape.unit(), "mark": mark,
+                "nginx": values(&m.nginx).to_json(), "gateway": values(&m.gateway).to_json(),
+                "ratio": ratios(m).to_json(),
+                "rounds": { "nginx": samples(&m.nginx), "gateway": samples(&m.gateway) },
+            })
+        })
+        .collect();
+    let all = json!({ "rounds": options.rounds, "seconds": options.seconds, "cases": cases });
+    format!("{all:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(values: &[f64], median: f64, low: f64, high: f64) {
+        assert_eq!(spread(values.to_vec()), Spread { median, low, high });
+    }
+
+    #[test]
+    fn spreads() {
+        check(&[], 0.0, 0.0, 0.0);
+        check(&[3.0], 3.0, 3.0, 3.0);
+        check(&[3.0, 1.0, 2.0], 2.0, 1.0, 3.0);
+        check(&[4.0, 1.0, 2.0, 3.0], 2.5, 1.0, 4.0);
+    }
+
+    #[test]
+    fn marks() {
+        assert_eq!(verdict(None, 1.0, 1.0), "-");
+        assert_eq!(verdict(Some(Mark::Ratio(1.5)), 1.4, 99.0), "<= 1.5x ok");
+        assert_eq!(verdict(Some(Mark::Value(20.0)), 1.0, 21.0), "<= 20 MISSED");
+    }
+}

@@ -1,0 +1,204 @@
+//! The servers of a benchmark: the upstream, nginx and the gateway, each started afresh and pinned.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use super::processes::Owned;
+
+/// The bearer key of all calls. Not a secret: it opens a gateway that lives for seconds on loopback.
+pub(crate) const KEY: &str = "sk-bench-0123456789abcdef0123456789abcdef";
+
+const PROXY_CORE: &str = "0";
+const LOAD_CORE: &str = "1";
+
+/// The programs that a benchmark needs.
+#[derive(Debug)]
+pub(crate) struct Tools {
+    nginx: PathBuf,
+    taskset: PathBuf,
+    gateway: PathBuf,
+    pub(crate) load: PathBuf,
+}
+
+impl Tools {
+    pub(crate) fn find() -> Result<Self, String> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        if cores < 2 {
+            return Err("needs two cores: one for the proxy, one for upstream and load".to_owned());
+        }
+        let built = crate::test::target_dir().join("dist");
+        Ok(Self {
+            nginx: program("nginx").ok_or("needs nginx (Debian: apt-get install nginx-light)")?,
+            taskset: program("taskset").ok_or("needs taskset (Debian: apt-get install util-linux)")?,
+            gateway: built.join("sluicegate"),
+            load: built.join("sluice-load"),
+        })
+    }
+
+    /// `program` on the core of the load.
+    pub(crate) fn on_load_core(&self, program: &Path) -> Command {
+        self.pinned(LOAD_CORE, program)
+    }
+
+    fn pinned(&self, core: &str, program: &Path) -> Command {
+        let mut command = Command::new(&self.taskset);
+        command.args(["-c", core]).arg(program).stdin(Stdio::null()).stdout(Stdio::null());
+        command
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a command-line tool looks for programs where the shell does")]
+fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let sbin = [PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")];
+    std::env::split_paths(&path).chain(sbin).map(|dir| dir.join(name)).find(|file| file.is_file())
+}
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) addr: SocketAddr,
+    process: Owned,
+    stop: Option<Command>,
+    dir: Option<TempDir>,
+}
+
+impl Server {
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // nginx must end its worker itself; the master's end is then awaited by `Owned`.
+        if let Some(stop) = &mut self.stop
+            && stop.status().is_ok_and(|status| status.success())
+        {
+            let _ = self.process.0.wait();
+        }
+    }
+}
+
+/// Starts the upstream of the benchmarks.
+pub(crate) fn upstream(tools: &Tools) -> Result<Server, String> {
+    let mut command = tools.on_load_core(&tools.load);
+    command.arg("upstream").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| format!("cannot start the upstream: {error}"))?;
+    let stdout = child.stdout.take();
+    let process = Owned(child);
+    let mut line = String::new();
+    let read = stdout.map(|stdout| BufReader::new(stdout).read_line(&mut line));
+    let addr = line.trim().parse().map_err(|_| format!("the upstream did not start: {read:?}"))?;
+    Ok(Server { addr, process, stop: None, dir: None })
+}
+
+/// Starts nginx as a plain reverse proxy of `upstream`.
+pub(crate) fn nginx(tools: &Tools, upstream: SocketAddr) -> Result<Server, String> {
+    let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let addr = free_addr()?;
+    let config = dir.path().join("nginx.conf");
+    write(&config, &nginx_config(addr, upstream))?;
+    let arguments = |command: &mut Command| {
+        command.arg("-p").arg(dir.path()).arg("-c").arg(&config).arg("-e").arg(dir.path().join("error.log"));
+    };
+    let mut command = tools.pinned(PROXY_CORE, &tools.nginx);
+    arguments(&mut command);
+    let process = Owned(command.spawn().map_err(|error| format!("cannot start nginx: {error}"))?);
+    let mut stop = Command::new(&tools.nginx);
+    arguments(&mut stop);
+    stop.args(["-s", "stop"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let server = Server { addr, process, stop: Some(stop), dir: Some(dir) };
+    answering(&server, "nginx")?;
+    Ok(server)
+}
+
+fn nginx_config(addr: SocketAddr, upstream: SocketAddr) -> String {
+    format!(
+        "daemon off; worker_processes 1; pid nginx.pid; error_log error.log crit; worker_rlimit_nofile 16384;
+events {{ worker_connections 8192; }}
+http {{
+  access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u;
+  scgi_temp_path s; client_body_buffer_size 256k; client_max_body_size 64m; tcp_nodelay on;
+  keepalive_requests 1000000000; keepalive_timeout 300s;
+  upstream model {{ server {upstream}; keepalive 512; keepalive_requests 1000000000; }}
+  server {{
+    listen {addr} backlog=4096;
+    location / {{
+      proxy_pass http://model; proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_buffering off;
+      proxy_read_timeout 300s;
+    }}
+  }}
+}}
+"
+    )
+}
+
+/// Starts the gateway in front of `upstream`.
+pub(crate) fn gateway(tools: &Tools, upstream: SocketAddr) -> Result<Server, String> {
+    let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let (addr, admin) = (free_addr()?, free_addr()?);
+    let config = dir.path().join("sluicegate.toml");
+    write(&config, &gateway_config(addr, admin, upstream))?;
+    let log = |name: &str| {
+        let file = File::create(dir.path().join(name)).map_err(|error| error.to_string())?;
+        Ok::<_, String>(Stdio::from(file))
+    };
+    let mut command = tools.pinned(PROXY_CORE, &tools.gateway);
+    command.arg("serve").arg("--config").arg(&config).current_dir(dir.path());
+    command.stdout(log("stdout.log")?).stderr(log("stderr.log")?);
+    let process = Owned(command.spawn().map_err(|error| format!("cannot start the gateway: {error}"))?);
+    let server = Server { addr, process, stop: None, dir: Some(dir) };
+    answering(&server, "the gateway").map_err(|text| {
+        let said = server.dir.as_ref().map(|dir| fs::read_to_string(dir.path().join("stderr.log")));
+        format!("{text}: {said:?}")
+    })?;
+    Ok(server)
+}
+
+fn gateway_config(addr: SocketAddr, admin: SocketAddr, upstream: SocketAddr) -> String {
+    let models: String = ["small", "burst", "paced", "idle"]
+        .iter()
+        .map(|name| {
+            format!(
+                "[[models]]\nname = \"{name}\"\ntargets = [{{ provider = \"bench\", model = \"{name}\" }}]\n\
+                 timeouts = {{ idle_ms = 300000 }}\n"
+            )
+        })
+        .collect();
+    format!(
+        "[server]\nlisten = \"{addr}\"\nadmin_listen = \"{admin}\"\ndata_dir = \"data\"\naccess_log = \"json\"\n\
+         [[providers]]\nname = \"bench\"\nkind = \"openai-compatible\"\nbase_url = \"http://{upstream}/v1\"\n\
+         api_key = \"upstream-key\"\n{models}\
+         [[keys]]\nname = \"bench\"\nsecret = \"{KEY}\"\nmodels = [\"*\"]\n"
+    )
+}
+
+fn write(file: &Path, text: &str) -> Result<(), String> {
+    fs::write(file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))
+}
+
+fn free_addr() -> Result<SocketAddr, String> {
+    let any = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    any.map_err(|error| format!("no free port: {error}"))
+}
+
+/// Waits until the server takes connections.
+#[expect(clippy::disallowed_methods, reason = "a benchmark waits for servers that announce nothing")]
+fn answering(server: &Server, name: &str) -> Result<(), String> {
+    for _ in 0..500 {
+        if TcpStream::connect(server.addr).is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Err(format!("{name} does not listen on {}", server.addr))
+}
