@@ -1,1 +1,21 @@
-//! placeholder
+//! Model providers without I/O: what to write to an upstream, how to read its answer, and what its failures mean.
+//!
+//! A *dialect* is a wire format, a *vendor* is a row of `vendors.toml` (base URL, authentication, relay mode and a
+//! closed list of quirks), a *provider* is a vendor configured by an operator: one destination with the one
+//! credential that may go there. The *sandbox* is a provider that answers from the request alone.
+//!
+//! Pure: no I/O, no clock, no randomness of its own.
+
+pub mod dialect;
+pub mod openai;
+pub mod passage;
+pub mod provider;
+pub mod quirk;
+pub mod sandbox;
+pub mod vendor;
+
+pub use dialect::{Call, Decoder, Dialect, Encoded, FailedAnswer, dialect};
+pub use passage::{Passage, Progress, WholeAnswer, whole_answer};
+pub use provider::{Credential, Endpoint, Provider, ProviderError};
+pub use quirk::{RequestQuirk, ResponseQuirk};
+pub use vendor::{Auth, DialectKind, Relay, VendorRow, vendor, vendors};

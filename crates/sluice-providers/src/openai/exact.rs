@@ -1,0 +1,192 @@
+//! The byte-exact way back: events go on as they came, and are looked at only as far as truth and accounting need.
+
+use bytes::{Bytes, BytesMut};
+use sluice_chat::Failure;
+use sluice_chat::sse::{EventBoundary, data_of};
+
+use super::failure;
+use super::peek::{self, Facts};
+use super::stream::Choices;
+use super::template::{Hole, Templates};
+use super::usage::UsageTally;
+use crate::passage::Progress;
+
+/// The passage of an exact row.
+#[derive(Debug)]
+pub struct ExactPassage {
+    boundary: EventBoundary,
+    /// The beginning of an event whose end has not come.
+    carry: BytesMut,
+    templates: Templates,
+    choices: Choices,
+    tally: UsageTally,
+    progress: Progress,
+    hide_usage: bool,
+    max_event_bytes: usize,
+    /// An event with data came.
+    started: bool,
+    failed: bool,
+}
+
+/// What becomes of one event.
+enum Fate {
+    Pass,
+    Hide,
+    Done,
+}
+
+impl ExactPassage {
+    pub(crate) fn new(hide_usage: bool, max_event_bytes: usize) -> Self {
+        Self {
+            boundary: EventBoundary::new(),
+            carry: BytesMut::new(),
+            templates: Templates::default(),
+            choices: Choices::default(),
+            tally: UsageTally::default(),
+            progress: Progress::default(),
+            hide_usage,
+            max_event_bytes,
+            started: false,
+            failed: false,
+        }
+    }
+
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    pub(crate) fn push(&mut self, data: Bytes, out: &mut Vec<Bytes>) -> Result<(), Failure> {
+        if self.failed || self.progress.done.is_some() {
+            return Ok(());
+        }
+        let result = self.pass_events(data, out);
+        self.failed = result.is_err();
+        result
+    }
+
+    pub(crate) fn end(&mut self) -> Result<(), Failure> {
+        if self.failed || self.progress.done.is_some() || self.progress.finished {
+            return Ok(());
+        }
+        self.failed = true;
+        if self.started {
+            return Err(failure::truncated());
+        }
+        Err(failure::of_no_stream(&self.carry))
+    }
+
+    /// Passes the whole events of `data` on in as few pieces as hidden ones allow.
+    fn pass_events(&mut self, data: Bytes, out: &mut Vec<Bytes>) -> Result<(), Failure> {
+        // Everything before `passed` is in `out` or was left out on purpose; `at` is where the event begins.
+        let mut passed = 0;
+        let mut at = 0;
+        while let Some(end) = self.boundary.next_end(&data, at) {
+            let carried = if self.carry.is_empty() {
+                None
+            } else {
+                self.carry.extend_from_slice(&data[at..end]);
+                passed = end;
+                Some(self.carry.split().freeze())
+            };
+            let block = carried.as_deref().unwrap_or(&data[at..end]);
+            let fate = self.event(block);
+            match fate {
+                Ok(Fate::Pass) => out.extend(carried),
+                Ok(Fate::Hide) => {
+                    flush(&data, passed, at, out);
+                    passed = end;
+                }
+                Ok(Fate::Done) => {
+                    flush(&data, passed, at, out);
+                    self.progress.done = Some(carried.unwrap_or_else(|| data.slice(at..end)));
+                    return Ok(());
+                }
+                Err(failure) => {
+                    flush(&data, passed, at, out);
+                    return Err(failure);
+                }
+            }
+            at = end;
+        }
+        flush(&data, passed, at, out);
+        if self.carry.len() + (data.len() - at) > self.max_event_bytes {
+            return Err(failure::event_too_large());
+        }
+        self.carry.extend_from_slice(&data[at..]);
+        Ok(())
+    }
+
+    fn event(&mut self, block: &[u8]) -> Result<Fate, Failure> {
+        if block.len() > self.max_event_bytes {
+            return Err(failure::event_too_large());
+        }
+        if let Some(content_bytes) = self.templates.recognise(block) {
+            self.progress.content_bytes += content_bytes;
+            self.progress.content_events += u64::from(content_bytes > 0);
+            return Ok(Fate::Pass);
+        }
+        let data = data_of(block);
+        let data: &[u8] = data.as_ref();
+        if data.is_empty() {
+            return self.event_without_data(block);
+        }
+        self.started = true;
+        if data.starts_with(b"[DONE]") {
+            return self.done();
+        }
+        let facts = std::str::from_utf8(data).ok().and_then(peek::facts).ok_or_else(failure::bad_event)?;
+        let usage_alone = facts.choices.is_empty() && !facts.usages.is_empty();
+        self.take(block, data, facts)?;
+        Ok(if usage_alone && self.hide_usage { Fate::Hide } else { Fate::Pass })
+    }
+
+    fn take(&mut self, block: &[u8], data: &[u8], facts: Facts) -> Result<(), Failure> {
+        if let Some(error) = &facts.error {
+            return Err(failure::of_error_event(error));
+        }
+        for usage in &facts.usages {
+            self.tally.observe(usage);
+        }
+        if !facts.usages.is_empty() {
+            (self.progress.usage, self.progress.usage_absurd) = self.tally.read();
+        }
+        for (index, finishes) in &facts.choices {
+            self.choices.see(*index, *finishes);
+        }
+        self.progress.finished = self.choices.finished();
+        self.progress.has_content |= facts.has_content;
+        self.progress.content_events += u64::from(facts.has_content);
+        self.progress.content_bytes += facts.content_bytes;
+        // Where the data is not one line of the block, there is no telling where its strings are in it.
+        let offset = (data.as_ptr() as usize).wrapping_sub(block.as_ptr() as usize);
+        if offset < block.len() {
+            let shifted = |hole: &Hole| Hole { start: hole.start + offset, end: hole.end + offset, ..*hole };
+            self.templates.learn(block, facts.holes.iter().map(shifted).collect());
+        }
+        Ok(())
+    }
+
+    fn done(&self) -> Result<Fate, Failure> {
+        match (self.progress.finished, self.choices.any()) {
+            (true, _) => Ok(Fate::Done),
+            (false, true) => Err(failure::done_without_finish()),
+            (false, false) => Err(failure::empty_answer()),
+        }
+    }
+
+    /// Comments, blank lines and unknown fields go on; a document in place of a stream does not.
+    fn event_without_data(&self, block: &[u8]) -> Result<Fate, Failure> {
+        if self.started || !failure::looks_like_a_document(block) {
+            return Ok(Fate::Pass);
+        }
+        Err(failure::of_no_stream(block))
+    }
+}
+
+fn flush(data: &Bytes, from: usize, to: usize, out: &mut Vec<Bytes>) {
+    if from == 0 && to == data.len() && to > 0 {
+        out.push(data.clone());
+    } else if from < to {
+        out.push(data.slice(from..to));
+    }
+}

@@ -1,0 +1,37 @@
+//! Chat Completions as an upstream dialect.
+
+mod decode;
+mod encode;
+pub(crate) mod exact;
+pub(crate) mod failure;
+mod messages;
+pub(crate) mod normal;
+mod peek;
+mod repair;
+mod stream;
+mod template;
+mod tool_calls;
+mod usage;
+pub(crate) mod whole;
+
+use sluice_chat::{ApiError, Failure};
+
+use crate::dialect::{Call, Decoder, Dialect, Encoded, FailedAnswer};
+
+/// The dialect of OpenAI and of everything compatible with it.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenAi;
+
+impl Dialect for OpenAi {
+    fn encode(&self, call: &Call<'_>) -> Result<Encoded, ApiError> {
+        encode::encode(call)
+    }
+
+    fn decoder(&self, streaming: bool) -> Box<dyn Decoder> {
+        if streaming { Box::new(decode::StreamDecoder::new()) } else { Box::new(decode::WholeDecoder::new()) }
+    }
+
+    fn failure(&self, answer: &FailedAnswer<'_>) -> Failure {
+        failure::of_answer(answer)
+    }
+}

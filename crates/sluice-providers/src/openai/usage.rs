@@ -1,0 +1,115 @@
+//! The counts of one answer, gathered from wherever a vendor puts them.
+
+use serde_json::{Map, Value};
+use sluice_chat::Usage;
+
+/// Gathers usage objects: of each number the last that was given and not null holds, nothing is ever added up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct UsageTally {
+    merged: Map<String, Value>,
+}
+
+impl UsageTally {
+    /// Takes one more usage object; anything else is no information.
+    pub(crate) fn observe(&mut self, usage: &Value) {
+        if let Value::Object(given) = usage {
+            overlay(&mut self.merged, given);
+        }
+    }
+
+    /// What was gathered, as it stands on the wire.
+    pub(crate) fn raw(&self) -> Option<&Map<String, Value>> {
+        (!self.merged.is_empty()).then_some(&self.merged)
+    }
+
+    /// The counts, and whether there were some that cannot be.
+    pub(crate) fn read(&self) -> (Option<Usage>, bool) {
+        if self.merged.is_empty() {
+            return (None, false);
+        }
+        let usage = Usage::from_wire(&Value::Object(self.merged.clone()));
+        let counted = |key: &str| self.merged.contains_key(key);
+        let absurd = usage.is_none()
+            && ["prompt_tokens", "completion_tokens", "total_tokens"].into_iter().any(counted);
+        (usage, absurd)
+    }
+
+    /// Counts reasoning into the completion where the vendor's total shows that it was left out.
+    pub(crate) fn fold_reasoning_in(&mut self) {
+        let number = |value: Option<&Value>| value.and_then(Value::as_u64);
+        let details = self.merged.get("completion_tokens_details");
+        let reasoning = number(details.and_then(|details| details.get("reasoning_tokens")));
+        let prompt = number(self.merged.get("prompt_tokens"));
+        let completion = number(self.merged.get("completion_tokens"));
+        let total = number(self.merged.get("total_tokens"));
+        if let (Some(reasoning), Some(prompt), Some(completion), Some(total)) =
+            (reasoning, prompt, completion, total)
+        {
+            let with_reasoning = completion.saturating_add(reasoning);
+            if reasoning > 0 && prompt.saturating_add(with_reasoning) == total {
+                self.merged.insert("completion_tokens".to_owned(), with_reasoning.into());
+            }
+        }
+    }
+}
+
+fn overlay(onto: &mut Map<String, Value>, given: &Map<String, Value>) {
+    for (key, value) in given {
+        match (onto.get_mut(key), value) {
+            (_, Value::Null) => {}
+            (Some(Value::Object(onto)), Value::Object(given)) => overlay(onto, given),
+            _ => {
+                onto.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(given: &[Value], expect: (Option<(u64, u64)>, bool)) {
+        let mut tally = UsageTally::default();
+        given.iter().for_each(|usage| tally.observe(usage));
+        let (usage, absurd) = tally.read();
+        assert_eq!((usage.map(|u| (u.prompt_tokens, u.completion_tokens)), absurd), expect, "{given:?}");
+    }
+
+    #[test]
+    fn the_last_number_that_is_not_null_holds() {
+        check(&[], (None, false));
+        check(&[json!(null)], (None, false));
+        check(&[json!({})], (None, false));
+        check(&[json!({"prompt_tokens": 1, "completion_tokens": 0})], (Some((1, 0)), false));
+        check(
+            &[
+                json!({"prompt_tokens": 9, "completion_tokens": 1}),
+                json!({"prompt_tokens": null, "completion_tokens": 3}),
+                json!(null),
+            ],
+            (Some((9, 3)), false),
+        );
+    }
+
+    #[test]
+    fn impossible_counts_are_absent_and_noted() {
+        check(&[json!({"prompt_tokens": -1, "completion_tokens": 2})], (None, true));
+        check(&[json!({"prompt_tokens": 1.5, "completion_tokens": 2})], (None, true));
+    }
+
+    #[test]
+    fn reasoning_is_folded_in_only_where_the_total_shows_it() {
+        let check = |usage: Value, expect: u64| {
+            let mut tally = UsageTally::default();
+            tally.observe(&usage);
+            tally.fold_reasoning_in();
+            assert_eq!(tally.read().0.map(|u| u.completion_tokens), Some(expect), "{usage}");
+        };
+        let details = json!({"reasoning_tokens": 100});
+        let usage = |total: u64| json!({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": total, "completion_tokens_details": details});
+        check(usage(115), 105);
+        check(usage(15), 5);
+    }
+}

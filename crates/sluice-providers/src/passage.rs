@@ -1,0 +1,104 @@
+//! The way back of an answer whose dialect is the caller's own: relayed as it came, or rewritten to the canonical
+//! form, as the vendor's row says.
+
+use bytes::Bytes;
+use sluice_chat::{Failure, Usage};
+
+use crate::openai::exact::ExactPassage;
+use crate::openai::normal::NormalisedPassage;
+use crate::vendor::{Relay, VendorRow};
+
+/// What is known about a stream that is under way.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// The caller was given something of the answer: text, reasoning, a refusal, a call, audio.
+    pub has_content: bool,
+    /// Every choice that appeared has its finish reason.
+    pub finished: bool,
+    /// The upstream's `[DONE]` event as it came.
+    pub done: Option<Bytes>,
+    /// The counts of the upstream, the last that it gave.
+    pub usage: Option<Usage>,
+    /// The upstream gave counts that cannot be (negative, not integers); `usage` is without them.
+    pub usage_absurd: bool,
+    /// Events that carried content.
+    pub content_events: u64,
+    /// UTF-8 bytes of text in them, after unescaping.
+    pub content_bytes: u64,
+}
+
+/// The passage of one stream.
+#[derive(Debug)]
+pub enum Passage {
+    /// Byte-exact.
+    Exact(Box<ExactPassage>),
+    /// Rewritten.
+    Normalised(Box<NormalisedPassage>),
+}
+
+impl Passage {
+    /// A passage for one answer of a vendor. `hide_usage` keeps back the usage that only we asked for.
+    pub fn new(row: &VendorRow, hide_usage: bool, max_event_bytes: usize) -> Self {
+        match row.relay {
+            Relay::Exact => Self::Exact(Box::new(ExactPassage::new(hide_usage, max_event_bytes))),
+            Relay::Normalise => {
+                Self::Normalised(Box::new(NormalisedPassage::new(row, hide_usage, max_event_bytes)))
+            }
+        }
+    }
+
+    /// Takes bytes of the body and appends what may go to the caller to `out`: whole events only, those before a
+    /// failure too. The `[DONE]` event is never among them ([`Progress::done`]); what follows it is ignored.
+    ///
+    /// # Errors
+    /// The failure that ends the stream: a bad or too large event, an error event.
+    pub fn push(&mut self, data: Bytes, out: &mut Vec<Bytes>) -> Result<(), Failure> {
+        match self {
+            Self::Exact(passage) => passage.push(data, out),
+            Self::Normalised(passage) => passage.push(&data, out),
+        }
+    }
+
+    /// The upstream's body is over, or is waited for no longer. A half event is dropped.
+    ///
+    /// # Errors
+    /// [`sluice_chat::FailureKind::Truncated`] unless every choice has finished.
+    pub fn end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Failure> {
+        match self {
+            Self::Exact(passage) => passage.end(),
+            Self::Normalised(passage) => passage.end(out),
+        }
+    }
+
+    /// What is known so far.
+    pub fn progress(&self) -> &Progress {
+        match self {
+            Self::Exact(passage) => passage.progress(),
+            Self::Normalised(passage) => passage.progress(),
+        }
+    }
+}
+
+/// A complete answer that was not streamed.
+#[derive(Clone, Debug)]
+pub struct WholeAnswer {
+    /// The body for the caller; on exact rows the upstream's own bytes.
+    pub body: Bytes,
+    pub usage: Option<Usage>,
+    /// The upstream gave counts that cannot be; `usage` is `None` then.
+    pub usage_absurd: bool,
+    /// UTF-8 bytes of text in all choices.
+    pub content_bytes: u64,
+}
+
+/// Reads a whole answer with a success status.
+///
+/// # Errors
+/// The failure that the body declares in place of a completion, or
+/// [`sluice_chat::FailureKind::BadResponse`] when it is empty, HTML, not JSON or without choices.
+pub fn whole_answer(row: &VendorRow, body: Bytes) -> Result<WholeAnswer, Failure> {
+    match row.relay {
+        Relay::Exact => crate::openai::whole::exact(body),
+        Relay::Normalise => crate::openai::whole::normalised(row, &body),
+    }
+}

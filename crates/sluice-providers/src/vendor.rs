@@ -1,0 +1,147 @@
+//! The vendors that Sluicegate knows, one row each, read from `vendors.toml`.
+
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+
+use crate::quirk::{RequestQuirk, ResponseQuirk};
+
+/// How an answer goes back to the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relay {
+    /// Byte by byte as the upstream wrote it.
+    Exact,
+    /// Rewritten to the canonical form.
+    Normalise,
+}
+
+/// The wire formats that are spoken to upstreams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DialectKind {
+    /// Chat Completions.
+    #[serde(rename = "openai")]
+    OpenAi,
+}
+
+/// How a credential is shown to the vendor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Auth {
+    /// `authorization: Bearer …`; left out where there is no credential.
+    Bearer,
+    /// `api-key: …` for keys; tokens of an identity provider still go as bearer (Azure).
+    ApiKeyHeader,
+    /// No authentication at all.
+    None,
+}
+
+/// One vendor: everything that sets it apart, as data.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VendorRow {
+    /// The word of the configuration (`kind = "openai"`).
+    pub kind: String,
+    pub dialect: DialectKind,
+    /// The vendor's own address; rows without one need a `base_url` in the configuration.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// Path that a `base_url` without a path gets, such as `/v1`.
+    #[serde(default = "v1")]
+    pub default_prefix: String,
+    #[serde(default = "bearer")]
+    pub auth: Auth,
+    pub relay: Relay,
+    /// The environment variable in which this vendor's own tools look for the key.
+    #[serde(default)]
+    pub key_env: Option<String>,
+    #[serde(default)]
+    pub request_quirks: Vec<RequestQuirk>,
+    /// Top-level request fields that the vendor answers with an error; they are left out and reported.
+    #[serde(default)]
+    pub refused_fields: Vec<String>,
+    #[serde(default)]
+    pub response_quirks: Vec<ResponseQuirk>,
+}
+
+impl VendorRow {
+    /// Whether requests to this vendor need the edit.
+    pub fn wants(&self, quirk: RequestQuirk) -> bool {
+        self.request_quirks.contains(&quirk)
+    }
+
+    /// Whether answers of this vendor have the difference.
+    pub fn answers_with(&self, quirk: ResponseQuirk) -> bool {
+        self.response_quirks.contains(&quirk)
+    }
+}
+
+fn v1() -> String {
+    "/v1".to_owned()
+}
+
+fn bearer() -> Auth {
+    Auth::Bearer
+}
+
+/// Kinds of the configuration whose dialect is not built yet.
+pub(crate) const LATER_KINDS: &[&str] = &["anthropic", "gemini", "vertex", "bedrock", "cohere"];
+
+#[derive(Deserialize)]
+struct Table {
+    vendor: Vec<VendorRow>,
+}
+
+/// All rows, in the order of the table.
+pub fn vendors() -> &'static [VendorRow] {
+    static ROWS: OnceLock<Vec<VendorRow>> = OnceLock::new();
+    ROWS.get_or_init(|| {
+        // A table that does not parse would leave no vendor at all; the test below keeps that from being released.
+        toml::from_str::<Table>(include_str!("vendors.toml")).map(|table| table.vendor).unwrap_or_default()
+    })
+}
+
+/// The row of one kind.
+pub fn vendor(kind: &str) -> Option<&'static VendorRow> {
+    vendors().iter().find(|row| row.kind == kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every word of the public interface that an operator may write.
+    const KINDS: &str = "openai azure anthropic gemini vertex bedrock cohere ollama mistral deepseek dashscope zhipu \
+        moonshot ark minimax qianfan hunyuan siliconflow xai groq cerebras together fireworks deepinfra perplexity \
+        openrouter nvidia vllm sglang llamacpp lmstudio newapi openai-compatible sandbox";
+
+    #[test]
+    fn the_table_parses() {
+        let table: Table = toml::from_str(include_str!("vendors.toml")).unwrap();
+        assert_eq!(table.vendor.len(), vendors().len());
+    }
+
+    #[test]
+    fn every_kind_is_a_row_or_known_to_come_later() {
+        for kind in KINDS.split_whitespace() {
+            assert!(vendor(kind).is_some() != LATER_KINDS.contains(&kind), "{kind}");
+        }
+        for row in vendors() {
+            assert!(KINDS.split_whitespace().any(|kind| kind == row.kind), "{}", row.kind);
+            assert_eq!(vendors().iter().filter(|other| other.kind == row.kind).count(), 1, "{}", row.kind);
+        }
+    }
+
+    #[test]
+    fn rows_are_normalised_exactly_when_they_answer_differently() {
+        for row in vendors() {
+            assert_eq!(row.relay == Relay::Normalise, !row.response_quirks.is_empty(), "{}", row.kind);
+            assert!(row.default_prefix.is_empty() || row.default_prefix.starts_with('/'), "{}", row.kind);
+            assert!(!row.default_prefix.ends_with('/'), "{}", row.kind);
+        }
+        for kind in ["openai", "azure", "openai-compatible", "newapi"] {
+            assert_eq!(vendor(kind).unwrap().relay, Relay::Exact, "{kind}");
+        }
+    }
+}
