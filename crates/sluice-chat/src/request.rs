@@ -3,12 +3,16 @@
 //! Field names, ranges and defaults: pages `000` to `004` of the requirements and OpenAI's published schema.
 //! `null` is the same as absent in every optional field; zero and `false` are values.
 
+mod check;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::ApiError;
+use crate::json::tree::Tree;
 use crate::message::{Message, TextPart};
 use crate::response_format::ResponseFormat;
+use crate::scan::MAX_BODY_BYTES;
 use crate::tool::{Function, FunctionCallChoice, Tool, ToolChoice};
 
 macro_rules! wire_struct {
@@ -197,11 +201,27 @@ impl ChatRequest {
     /// The first thing wrong in document order, with its `param`; what is missing at the top level comes last.
     /// Always an `invalid_request_error` with one of OpenAI's codes, or `invalid_json`, or `duplicate_parameter`.
     pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        serde_json::from_slice(body).map_err(|e| ApiError::invalid("invalid_json", e.to_string()))
+        if body.len() > MAX_BODY_BYTES {
+            return Err(ApiError::invalid("request_too_large", "The request body is too large."));
+        }
+        let tree: Tree = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
+        check::request(&tree)?;
+        // What the check lets through fits the types; a property test holds the two together.
+        serde_json::from_value(tree.into_value()).map_err(|error| {
+            ApiError::invalid(
+                "invalid_type",
+                format!("The request does not have the expected form: {error}."),
+            )
+        })
     }
 
     /// The caller's limit on output tokens: `max_completion_tokens` wins over `max_tokens`.
     pub fn output_limit(&self) -> Option<u64> {
         self.max_completion_tokens.or(self.max_tokens)
     }
+}
+
+fn not_json(error: &serde_json::Error) -> ApiError {
+    let message = format!("We could not parse the JSON body of your request: {error}.");
+    ApiError::invalid("invalid_json", message)
 }

@@ -3,6 +3,10 @@
 //! The scan accepts exactly what [`ChatRequest::parse`](crate::ChatRequest::parse) accepts: both read the same
 //! tables of rules. On a refusal the typed pass says why.
 
+mod check;
+mod messages;
+mod top;
+
 use smallvec::SmallVec;
 
 /// A range of bytes of the body: from `start` up to, not including, `end`.
@@ -130,6 +134,12 @@ pub struct ScanRefused;
 /// # Errors
 /// [`ScanRefused`] when the body is not one JSON object that keeps every rule of the API.
 pub fn scan(body: &[u8]) -> Result<RequestScan, ScanRefused> {
-    let _ = body;
-    Err(ScanRefused)
+    if body.len() > MAX_BODY_BYTES {
+        return Err(ScanRefused);
+    }
+    let text = std::str::from_utf8(body).map_err(|_| ScanRefused)?;
+    top::request(text).map_err(|_| ScanRefused)
 }
+
+/// Offsets are kept in 32 bits. Configured bounds are far below.
+pub(crate) const MAX_BODY_BYTES: usize = u32::MAX as usize;
