@@ -2,19 +2,31 @@
 //! an upstream without one.
 //!
 //! It is a pure function from a request and the number of the attempt to a script, in the dialect of OpenAI, that
-//! the gateway plays in place of a socket.
+//! the gateway plays in place of a socket: decoding, relaying and attempts are the real path.
+//!
+//! A *token* of the sandbox is a word together with the white space before it; white space that ends a text is a
+//! token too. Prompt tokens are the tokens of all text in the messages.
+
+mod answer;
+mod error;
+mod fault;
+mod prose;
+mod request;
+mod script;
 
 use bytes::Bytes;
-use sluice_chat::ApiError;
+
+pub use fault::Faults;
+use request::Request;
 
 /// One step of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Nothing happens for so many milliseconds.
     WaitMs(u64),
-    /// The head of the answer.
+    /// The head of the answer. `retry_after_s` is its `Retry-After`, in seconds.
     Head { status: u16, content_type: &'static str, retry_after_s: Option<u64> },
-    /// A piece of the body.
+    /// A piece of the body; of a stream exactly one event.
     Bytes(Bytes),
     /// The body is complete.
     End,
@@ -29,23 +41,14 @@ pub fn models() -> &'static [&'static str] {
     &["echo", "text"]
 }
 
-/// What goes wrong on purpose.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Faults {}
-
-impl Faults {
-    /// Reads a list such as `status=429, retry_after=2, once`.
-    ///
-    /// # Errors
-    /// A 400 that names the first word that is not known or whose value cannot be.
-    pub fn parse(text: &str) -> Result<Self, ApiError> {
-        let _ = text;
-        Ok(Self {})
+/// The script of one attempt (the first is 1) at a request. `fault_header` is the value of `x-sandbox-fault`.
+pub fn play(request_body: &[u8], model: &str, fault_header: Option<&str>, attempt: u32) -> Vec<Step> {
+    let made = Request::read(request_body, model, fault_header, attempt);
+    match made {
+        Ok(request) => script::of(&request, &answer::Answer::of(&request)),
+        Err(refusal) => script::of_refusal(&refusal),
     }
 }
 
-/// The script of one attempt (the first is 1) at a request. `fault_header` is the value of `x-sandbox-fault`.
-pub fn play(request_body: &[u8], model: &str, fault_header: Option<&str>, attempt: u32) -> Vec<Step> {
-    let _ = (request_body, model, fault_header, attempt);
-    vec![Step::End]
-}
+#[cfg(test)]
+mod tests;
