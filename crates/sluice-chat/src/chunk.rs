@@ -1,9 +1,11 @@
 //! One piece of a streamed answer: `chat.completion.chunk`.
 
+use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::completion::WireUsage;
+use crate::completion::wire::{Fields, entries, entry_if_some, settle_arguments};
 
 /// A chunk. Reading is as tolerant as for a [`Completion`](crate::Completion).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -63,8 +65,59 @@ pub struct Delta {
 impl Chunk {
     /// Reads any JSON value; what is not an object reads as an empty chunk.
     pub fn from_value(value: Value) -> Self {
-        let _ = value;
-        Self::default()
+        let mut fields = Fields::of(value);
+        fields.take("object");
+        Self {
+            id: fields.text("id").unwrap_or_default(),
+            created: fields.seconds("created"),
+            model: fields.text("model").unwrap_or_default(),
+            choices: fields
+                .objects("choices")
+                .into_iter()
+                .enumerate()
+                .map(|(at, c)| ChunkChoice::read(c, at))
+                .collect(),
+            usage: fields.take("usage").map_or(ChunkUsage::Absent, ChunkUsage::read),
+            service_tier: fields.word("service_tier"),
+            system_fingerprint: fields.word("system_fingerprint"),
+            rest: fields.rest(),
+        }
+    }
+}
+
+impl ChunkUsage {
+    fn read(value: Value) -> Self {
+        WireUsage::from_value(value).map_or(Self::Null, Self::Known)
+    }
+}
+
+impl ChunkChoice {
+    fn read(mut fields: Fields, position: usize) -> Self {
+        Self {
+            index: fields.index(position),
+            delta: Delta::read(Fields::of(fields.take("delta").unwrap_or_default())),
+            logprobs: fields.object("logprobs"),
+            finish_reason: fields.word("finish_reason"),
+            rest: fields.rest(),
+        }
+    }
+}
+
+impl Delta {
+    fn read(mut fields: Fields) -> Self {
+        let mut tool_calls = fields.list("tool_calls").filter(|calls| !calls.is_empty());
+        tool_calls.iter_mut().flatten().for_each(settle_arguments);
+        Self {
+            role: fields.word("role"),
+            content: fields.content_or_null("content"),
+            refusal: fields.content_or_null("refusal"),
+            reasoning_content: fields.content("reasoning_content"),
+            tool_calls,
+            function_call: fields.object("function_call"),
+            annotations: fields.list("annotations"),
+            audio: fields.object("audio"),
+            rest: fields.rest(),
+        }
     }
 }
 
@@ -76,6 +129,48 @@ impl<'de> Deserialize<'de> for Chunk {
 
 impl Serialize for Chunk {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.rest.serialize(serializer)
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("object", "chat.completion.chunk")?;
+        map.serialize_entry("created", &self.created)?;
+        map.serialize_entry("model", &self.model)?;
+        entry_if_some(&mut map, "service_tier", self.service_tier.as_ref())?;
+        entry_if_some(&mut map, "system_fingerprint", self.system_fingerprint.as_ref())?;
+        map.serialize_entry("choices", &self.choices)?;
+        match &self.usage {
+            ChunkUsage::Absent => {}
+            ChunkUsage::Null => map.serialize_entry("usage", &())?,
+            ChunkUsage::Known(usage) => map.serialize_entry("usage", usage)?,
+        }
+        entries(&mut map, &self.rest)?;
+        map.end()
+    }
+}
+
+impl Serialize for ChunkChoice {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("index", &self.index)?;
+        map.serialize_entry("delta", &self.delta)?;
+        map.serialize_entry("logprobs", &self.logprobs)?;
+        map.serialize_entry("finish_reason", &self.finish_reason)?;
+        entries(&mut map, &self.rest)?;
+        map.end()
+    }
+}
+
+impl Serialize for Delta {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        entry_if_some(&mut map, "role", self.role.as_ref())?;
+        entry_if_some(&mut map, "content", self.content.as_ref())?;
+        entry_if_some(&mut map, "reasoning_content", self.reasoning_content.as_ref())?;
+        entry_if_some(&mut map, "refusal", self.refusal.as_ref())?;
+        entry_if_some(&mut map, "tool_calls", self.tool_calls.as_ref())?;
+        entry_if_some(&mut map, "function_call", self.function_call.as_ref())?;
+        entry_if_some(&mut map, "annotations", self.annotations.as_ref())?;
+        entry_if_some(&mut map, "audio", self.audio.as_ref())?;
+        entries(&mut map, &self.rest)?;
+        map.end()
     }
 }

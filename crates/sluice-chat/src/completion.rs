@@ -1,9 +1,14 @@
 //! The whole answer: `chat.completion`.
 
+pub(crate) mod wire;
+
+use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::Usage;
+use crate::usage::{CompletionDetails, PromptDetails};
+use wire::{Fields, entries, entry_if_some};
 
 /// A completion. Reading is tolerant: what is missing or of a wrong type is as if absent; what the pages do not
 /// name stays in `rest`.
@@ -67,11 +72,92 @@ impl From<Usage> for WireUsage {
     }
 }
 
+impl WireUsage {
+    /// Reads a `usage` object; `None` where [`Usage::from_wire`] says so.
+    pub fn from_value(value: Value) -> Option<Self> {
+        let counts = Usage::from_wire(&value)?;
+        let mut fields = Fields::of(value);
+        let details = |value: Option<Value>, names: &[&str]| {
+            let mut rest = Fields::of(value.unwrap_or_default()).rest();
+            rest.retain(|name, _| !names.contains(&name.as_str()));
+            rest
+        };
+        let prompt_rest = details(fields.take("prompt_tokens_details"), &PromptDetails::NAMES);
+        let completion_rest = details(fields.take("completion_tokens_details"), &CompletionDetails::NAMES);
+        let mut rest = fields.rest();
+        rest.retain(|name, _| !COUNT_NAMES.contains(&name.as_str()));
+        Some(Self { counts, rest, prompt_rest, completion_rest })
+    }
+}
+
+const COUNT_NAMES: [&str; 3] = ["prompt_tokens", "completion_tokens", "total_tokens"];
+
+impl Serialize for WireUsage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut wire = self.counts.to_wire();
+        merge(&mut wire["prompt_tokens_details"], &self.prompt_rest);
+        merge(&mut wire["completion_tokens_details"], &self.completion_rest);
+        merge(&mut wire, &self.rest);
+        wire.serialize(serializer)
+    }
+}
+
+fn merge(into: &mut Value, rest: &Map<String, Value>) {
+    if let Value::Object(object) = into {
+        object.extend(rest.clone());
+    }
+}
+
 impl Completion {
     /// Reads any JSON value; what is not an object reads as an empty completion.
     pub fn from_value(value: Value) -> Self {
-        let _ = value;
-        Self::default()
+        let mut fields = Fields::of(value);
+        fields.take("object");
+        Self {
+            id: fields.text("id").unwrap_or_default(),
+            created: fields.seconds("created"),
+            model: fields.text("model").unwrap_or_default(),
+            choices: fields
+                .objects("choices")
+                .into_iter()
+                .enumerate()
+                .map(|(at, c)| Choice::read(c, at))
+                .collect(),
+            usage: fields.take("usage").and_then(WireUsage::from_value),
+            service_tier: fields.word("service_tier"),
+            system_fingerprint: fields.word("system_fingerprint"),
+            rest: fields.rest(),
+        }
+    }
+}
+
+impl Choice {
+    fn read(mut fields: Fields, position: usize) -> Self {
+        Self {
+            index: fields.index(position),
+            message: AssistantMessage::read(Fields::of(fields.take("message").unwrap_or_default())),
+            logprobs: fields.object("logprobs"),
+            finish_reason: fields.word("finish_reason"),
+            rest: fields.rest(),
+        }
+    }
+}
+
+impl AssistantMessage {
+    fn read(mut fields: Fields) -> Self {
+        fields.take("role");
+        let mut tool_calls = fields.list("tool_calls").filter(|calls| !calls.is_empty());
+        tool_calls.iter_mut().flatten().for_each(wire::settle_call);
+        Self {
+            content: fields.content("content"),
+            refusal: fields.text("refusal"),
+            reasoning_content: fields.content("reasoning_content"),
+            tool_calls,
+            function_call: fields.object("function_call"),
+            annotations: fields.list("annotations"),
+            audio: fields.object("audio"),
+            rest: fields.rest(),
+        }
     }
 }
 
@@ -83,6 +169,44 @@ impl<'de> Deserialize<'de> for Completion {
 
 impl Serialize for Completion {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.rest.serialize(serializer)
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("object", "chat.completion")?;
+        map.serialize_entry("created", &self.created)?;
+        map.serialize_entry("model", &self.model)?;
+        map.serialize_entry("choices", &self.choices)?;
+        entry_if_some(&mut map, "usage", self.usage.as_ref())?;
+        entry_if_some(&mut map, "service_tier", self.service_tier.as_ref())?;
+        entry_if_some(&mut map, "system_fingerprint", self.system_fingerprint.as_ref())?;
+        entries(&mut map, &self.rest)?;
+        map.end()
+    }
+}
+
+impl Serialize for Choice {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("index", &self.index)?;
+        map.serialize_entry("message", &self.message)?;
+        map.serialize_entry("logprobs", &self.logprobs)?;
+        map.serialize_entry("finish_reason", &self.finish_reason)?;
+        entries(&mut map, &self.rest)?;
+        map.end()
+    }
+}
+
+impl Serialize for AssistantMessage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("role", "assistant")?;
+        map.serialize_entry("content", &self.content)?;
+        entry_if_some(&mut map, "reasoning_content", self.reasoning_content.as_ref())?;
+        map.serialize_entry("refusal", &self.refusal)?;
+        entry_if_some(&mut map, "tool_calls", self.tool_calls.as_ref())?;
+        entry_if_some(&mut map, "function_call", self.function_call.as_ref())?;
+        entry_if_some(&mut map, "annotations", self.annotations.as_ref())?;
+        entry_if_some(&mut map, "audio", self.audio.as_ref())?;
+        entries(&mut map, &self.rest)?;
+        map.end()
     }
 }

@@ -90,7 +90,15 @@ impl ToolChoice {
 #[serde(untagged)]
 pub enum FunctionCallChoice {
     Mode(ToolChoiceMode),
-    Named { name: String },
+    Named(NamedFunction),
+}
+
+/// `{"name": …}`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamedFunction {
+    pub name: String,
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
 /// One call in an assistant message.

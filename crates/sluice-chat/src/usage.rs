@@ -1,7 +1,9 @@
 //! Token counts of one completion, as numbers. Invariants of the wire: `total = prompt + completion`; cached and
 //! cache-write tokens lie inside the prompt, reasoning tokens inside the completion.
 
-use serde_json::Value;
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value, json};
 
 /// Token counts. Every number is a count of tokens; a detail nobody reported is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,14 +44,167 @@ impl Usage {
 }
 
 impl Usage {
-    /// Reads a `usage` object.
+    /// Reads a `usage` object, with the places and names that providers use beside OpenAI's: `cached_tokens` at the
+    /// top (Moonshot), `prompt_cache_hit_tokens` (DeepSeek), `input_tokens`/`output_tokens`.
+    ///
+    /// `None` when there is no usage (null, not an object, no count in it), and when a count is not a whole number
+    /// of at least 0: such a usage says nothing.
     pub fn from_wire(value: &Value) -> Option<Self> {
-        let _ = value;
-        None
+        let usage = Counts(value.as_object()?);
+        let prompt = usage.first(&["prompt_tokens", "input_tokens"])?;
+        let completion = usage.first(&["completion_tokens", "output_tokens"])?;
+        let total = usage.count("total_tokens")?;
+        let (prompt_tokens, completion_tokens) = match (prompt, completion) {
+            (Some(prompt), Some(completion)) => (prompt, completion),
+            (Some(prompt), None) => (prompt, total.map_or(0, |total| total.saturating_sub(prompt))),
+            (None, Some(completion)) => {
+                (total.map_or(0, |total| total.saturating_sub(completion)), completion)
+            }
+            (None, None) => return None,
+        };
+        let elsewhere = usage.first(&["prompt_cache_hit_tokens", "cached_tokens"])?;
+        Some(Self {
+            prompt_tokens,
+            completion_tokens,
+            prompt: PromptDetails::from_wire(
+                &usage.details(&["prompt_tokens_details", "input_tokens_details"]),
+                elsewhere,
+            )?,
+            completion: CompletionDetails::from_wire(
+                &usage.details(&["completion_tokens_details", "output_tokens_details"]),
+                usage.count("reasoning_tokens")?,
+            )?,
+        })
     }
 
     /// The `usage` object of the API; both objects of details are always there.
     pub fn to_wire(&self) -> Value {
-        Value::Null
+        json!({
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.total_tokens(),
+            "prompt_tokens_details": self.prompt.to_wire(),
+            "completion_tokens_details": self.completion.to_wire(),
+        })
     }
 }
+
+impl PromptDetails {
+    /// The names of the counts in `prompt_tokens_details`.
+    pub(crate) const NAMES: [&str; 7] = [
+        "cached_tokens",
+        "cache_write_tokens",
+        "text_tokens",
+        "audio_tokens",
+        "image_tokens",
+        "video_tokens",
+        "file_tokens",
+    ];
+
+    fn from_wire(details: &Counts<'_>, cached_elsewhere: Option<u64>) -> Option<Self> {
+        Some(Self {
+            cached_tokens: details.count("cached_tokens")?.or(cached_elsewhere).unwrap_or_default(),
+            cache_write_tokens: details
+                .first(&["cache_write_tokens", "cache_creation_tokens"])?
+                .unwrap_or_default(),
+            text_tokens: details.count("text_tokens")?.unwrap_or_default(),
+            audio_tokens: details.count("audio_tokens")?.unwrap_or_default(),
+            image_tokens: details.count("image_tokens")?.unwrap_or_default(),
+            video_tokens: details.count("video_tokens")?.unwrap_or_default(),
+            file_tokens: details.count("file_tokens")?.unwrap_or_default(),
+        })
+    }
+
+    /// The counts that the API's pages name are always there, the others where they are not 0.
+    fn to_wire(self) -> Value {
+        let mut details = json!({
+            "cached_tokens": self.cached_tokens,
+            "cache_write_tokens": self.cache_write_tokens,
+            "text_tokens": self.text_tokens,
+            "audio_tokens": self.audio_tokens,
+            "image_tokens": self.image_tokens,
+        });
+        for (name, count) in [("video_tokens", self.video_tokens), ("file_tokens", self.file_tokens)] {
+            if count > 0 {
+                details[name] = count.into();
+            }
+        }
+        details
+    }
+}
+
+impl CompletionDetails {
+    /// The names of the counts in `completion_tokens_details`.
+    pub(crate) const NAMES: [&str; 5] = [
+        "text_tokens",
+        "audio_tokens",
+        "reasoning_tokens",
+        "accepted_prediction_tokens",
+        "rejected_prediction_tokens",
+    ];
+
+    fn from_wire(details: &Counts<'_>, reasoning_elsewhere: Option<u64>) -> Option<Self> {
+        Some(Self {
+            text_tokens: details.count("text_tokens")?.unwrap_or_default(),
+            audio_tokens: details.count("audio_tokens")?.unwrap_or_default(),
+            reasoning_tokens: details.count("reasoning_tokens")?.or(reasoning_elsewhere).unwrap_or_default(),
+            accepted_prediction_tokens: details.count("accepted_prediction_tokens")?.unwrap_or_default(),
+            rejected_prediction_tokens: details.count("rejected_prediction_tokens")?.unwrap_or_default(),
+        })
+    }
+
+    fn to_wire(self) -> Value {
+        json!({
+            "text_tokens": self.text_tokens,
+            "audio_tokens": self.audio_tokens,
+            "reasoning_tokens": self.reasoning_tokens,
+            "accepted_prediction_tokens": self.accepted_prediction_tokens,
+            "rejected_prediction_tokens": self.rejected_prediction_tokens,
+        })
+    }
+}
+
+/// An object of counts.
+struct Counts<'a>(&'a Map<String, Value>);
+
+static NO_COUNTS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+
+impl<'a> Counts<'a> {
+    /// `None` for what is there and is no count, `Some(None)` for what is absent or null.
+    #[expect(clippy::option_option, reason = "a bad count and no count are two things")]
+    fn count(&self, name: &str) -> Option<Option<u64>> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Some(None),
+            Some(value) => whole_number(value).map(Some),
+        }
+    }
+
+    /// The first of several names that has a count.
+    #[expect(clippy::option_option, reason = "a bad count and no count are two things")]
+    fn first(&self, names: &[&str]) -> Option<Option<u64>> {
+        for name in names {
+            if let Some(count) = self.count(name)? {
+                return Some(Some(count));
+            }
+        }
+        Some(None)
+    }
+
+    fn details(&self, names: &[&str]) -> Counts<'a> {
+        let object = names.iter().find_map(|name| self.0.get(*name)?.as_object());
+        Counts(object.unwrap_or(&NO_COUNTS))
+    }
+}
+
+/// A count, also where it is written with a fraction of zero.
+fn whole_number(value: &Value) -> Option<u64> {
+    if let Some(count) = value.as_u64() {
+        return Some(count);
+    }
+    let float = value.as_f64().filter(|f| f.fract() == 0.0 && (0.0..=MAX_EXACT).contains(f))?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and within range")]
+    Some(float as u64)
+}
+
+/// Up to here every whole number is a float: 2^53.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;

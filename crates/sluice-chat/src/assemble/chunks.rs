@@ -1,0 +1,134 @@
+//! Chunks, one for an event.
+
+use serde_json::{Value, json};
+use smallvec::SmallVec;
+
+use super::whole::choice_of;
+use crate::chunk::{Chunk, ChunkChoice, ChunkUsage, Delta};
+use crate::event::ToolCallKind;
+use crate::{ChatEvent, Usage};
+
+/// Turns events into chunks, one by one. The first chunk of a choice carries its role.
+#[derive(Clone, Debug)]
+pub struct ChunkWriter {
+    include_usage: bool,
+    /// A chunk with the facts of `Started`, and nothing else.
+    head: Chunk,
+    /// The choices that have their role.
+    opened: SmallVec<[u32; 4]>,
+    /// Calls that are not plain functions, by choice and index: their fragments go to another place.
+    unusual: SmallVec<[(u32, u32, ToolCallKind); 2]>,
+}
+
+impl ChunkWriter {
+    /// For a stream whose caller did or did not ask for usage (`stream_options.include_usage`). When it did, every
+    /// chunk before the one with the usage carries `usage: null`.
+    pub fn new(include_usage: bool) -> Self {
+        let usage = if include_usage { ChunkUsage::Null } else { ChunkUsage::Absent };
+        let head = Chunk { usage, ..Chunk::default() };
+        Self { include_usage, head, opened: SmallVec::new(), unusual: SmallVec::new() }
+    }
+
+    /// The chunk of one event. None for `Started` (its facts stand in every later chunk), for `Usage` that nobody
+    /// asked for, and for `Failed`, which is an error event and the business of whoever writes the stream.
+    pub fn write(&mut self, event: &ChatEvent) -> Option<Chunk> {
+        match event {
+            ChatEvent::Started { id, created, model, system_fingerprint, service_tier } => {
+                self.head.id.clone_from(id);
+                self.head.created = *created;
+                self.head.model.clone_from(model);
+                self.head.system_fingerprint.clone_from(system_fingerprint);
+                self.head.service_tier.clone_from(service_tier);
+                None
+            }
+            ChatEvent::Usage(usage) => self.include_usage.then(|| self.usage_chunk(*usage)),
+            ChatEvent::Failed(_) => None,
+            of_choice => {
+                let choice = self.choice(choice_of(of_choice)?, of_choice);
+                Some(Chunk { choices: vec![choice], ..self.head.clone() })
+            }
+        }
+    }
+
+    fn usage_chunk(&self, usage: Usage) -> Chunk {
+        Chunk { usage: ChunkUsage::Known(usage.into()), ..self.head.clone() }
+    }
+
+    fn choice(&mut self, index: u32, event: &ChatEvent) -> ChunkChoice {
+        let mut choice = ChunkChoice { index, delta: self.delta(index, event), ..ChunkChoice::default() };
+        match event {
+            ChatEvent::Logprobs { logprobs, .. } => choice.logprobs = Some(logprobs.clone()),
+            ChatEvent::Finished { reason, .. } => choice.finish_reason = Some(reason.as_str().to_owned()),
+            _ => {}
+        }
+        if !self.opened.contains(&index) {
+            self.opened.push(index);
+            open(&mut choice.delta);
+        }
+        choice
+    }
+
+    fn delta(&mut self, choice: u32, event: &ChatEvent) -> Delta {
+        let mut delta = Delta::default();
+        match event {
+            ChatEvent::Text { text, .. } => delta.content = Some(Some(text.clone())),
+            ChatEvent::Reasoning { text, .. } => delta.reasoning_content = Some(text.clone()),
+            ChatEvent::Refusal { text, .. } => delta.refusal = Some(Some(text.clone())),
+            ChatEvent::ToolCallStarted { index, id, kind, name, .. } => {
+                if *kind != ToolCallKind::Function {
+                    self.unusual.push((choice, *index, *kind));
+                }
+                call_begins(&mut delta, *index, *kind, (id, name));
+            }
+            ChatEvent::ToolCallArguments { index, fragment, .. } => {
+                call_goes_on(&mut delta, *index, self.kind(choice, *index), fragment);
+            }
+            ChatEvent::Annotation { annotation, .. } => delta.annotations = Some(vec![annotation.clone()]),
+            ChatEvent::Audio { audio, .. } => delta.audio = Some(audio.clone()),
+            _ => {}
+        }
+        delta
+    }
+
+    fn kind(&self, choice: u32, index: u32) -> ToolCallKind {
+        let unusual = self.unusual.iter().find(|(c, i, _)| (*c, *i) == (choice, index));
+        unusual.map_or(ToolCallKind::Function, |(_, _, kind)| *kind)
+    }
+}
+
+/// The first delta of a choice names the role and, where it brings no text, says what there is none of.
+fn open(delta: &mut Delta) {
+    delta.role = Some("assistant".to_owned());
+    let calls = delta.tool_calls.is_some() || delta.function_call.is_some();
+    let nothing = if calls { None } else { Some(String::new()) };
+    delta.content.get_or_insert(nothing);
+    delta.refusal.get_or_insert(None);
+}
+
+fn call_begins(delta: &mut Delta, index: u32, kind: ToolCallKind, (id, name): (&str, &str)) {
+    match kind {
+        ToolCallKind::Function => {
+            let function = json!({ "name": name, "arguments": "" });
+            call(delta, json!({ "index": index, "id": id, "type": "function", "function": function }));
+        }
+        ToolCallKind::Custom => {
+            let custom = json!({ "name": name, "input": "" });
+            call(delta, json!({ "index": index, "id": id, "type": "custom", "custom": custom }));
+        }
+        ToolCallKind::LegacyFunction => delta.function_call = Some(json!({ "name": name, "arguments": "" })),
+    }
+}
+
+fn call_goes_on(delta: &mut Delta, index: u32, kind: ToolCallKind, fragment: &str) {
+    match kind {
+        ToolCallKind::Function => {
+            call(delta, json!({ "index": index, "function": { "arguments": fragment } }))
+        }
+        ToolCallKind::Custom => call(delta, json!({ "index": index, "custom": { "input": fragment } })),
+        ToolCallKind::LegacyFunction => delta.function_call = Some(json!({ "arguments": fragment })),
+    }
+}
+
+fn call(delta: &mut Delta, call: Value) {
+    delta.tool_calls = Some(vec![call]);
+}
