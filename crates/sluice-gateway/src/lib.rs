@@ -1,1 +1,37 @@
-//! placeholder
+//! The I/O shell of Sluicegate: listeners, the pipeline that is one request, the connections to providers, the relay.
+//!
+//! Start reading at `pipeline.rs`.
+
+mod access_log;
+mod admit;
+mod authenticate;
+mod bounds;
+mod clock;
+pub mod config;
+mod exchange;
+mod gateway;
+mod ids;
+mod memory;
+mod metrics;
+mod models;
+mod pipeline;
+mod refusal;
+mod relay;
+mod reply;
+mod request_body;
+mod route;
+mod routes;
+mod server;
+mod settle;
+mod snapshot;
+mod tasks;
+mod translate;
+#[doc(hidden)]
+pub mod upstream;
+mod usage_event;
+mod worker;
+
+pub use config::Config;
+pub use gateway::{Gateway, StartError};
+pub use server::TlsError;
+pub use snapshot::SnapshotError;

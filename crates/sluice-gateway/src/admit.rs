@@ -1,0 +1,134 @@
+//! Second stage: may this caller do this now? The body is read and scanned, the model resolved to the targets that
+//! can take the request, and what it may cost is reserved.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sluice_chat::{ApiError, ChatRequest, scan::RequestScan};
+use sluice_ledger::{Limits, Reservation};
+
+use crate::{
+    authenticate::Caller,
+    bounds,
+    refusal::Refusal,
+    snapshot::{Model, Snapshot, Target},
+};
+
+/// A request that may be sent. There is no other way to one.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    body: Bytes,
+    scan: RequestScan,
+    model: Arc<Model>,
+    /// Indexes of the model's targets that can take the request, in order.
+    eligible: Vec<usize>,
+    /// Output tokens to ask for where the caller named no limit.
+    output_limit: Option<u64>,
+}
+
+impl Admitted {
+    pub(crate) fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    pub(crate) fn scan(&self) -> &RequestScan {
+        &self.scan
+    }
+
+    pub(crate) fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    pub(crate) fn eligible(&self) -> &[usize] {
+        &self.eligible
+    }
+
+    pub(crate) fn output_limit(&self) -> Option<u64> {
+        self.output_limit
+    }
+}
+
+/// Scans the request, off the worker where it is large.
+pub(crate) async fn scan(body: &Bytes) -> Result<RequestScan, Refusal> {
+    let scanned = if body.len() <= bounds::SCAN_ON_WORKER_BYTES {
+        scan_here(body)
+    } else {
+        let body = body.clone();
+        match tokio::task::spawn_blocking(move || scan_here(&body)).await {
+            Ok(scanned) => scanned,
+            Err(_) => return Err(Refusal::internal()),
+        }
+    };
+    scanned.map_err(Refusal::bad_request)
+}
+
+fn scan_here(body: &[u8]) -> Result<RequestScan, ApiError> {
+    sluice_chat::scan::scan(body).map_err(|_| match ChatRequest::parse(body) {
+        Err(error) => error,
+        // The two passes agree, by test; if they ever did not, the request is refused all the same.
+        Ok(_) => ApiError::invalid("invalid_json", "The request body could not be read."),
+    })
+}
+
+/// Decides on a scanned request. With it comes the reservation that its end must settle or release.
+pub(crate) fn admit(
+    caller: &Caller,
+    body: Bytes,
+    scan: RequestScan,
+    snapshot: &Snapshot,
+) -> Result<(Admitted, Reservation), Refusal> {
+    let model = snapshot.model(&scan.model).ok_or_else(|| Refusal::model_not_found(&scan.model))?;
+    let key = caller.key();
+    if !key.models.allows(&scan.model) {
+        return Err(Refusal::model_not_allowed(&scan.model));
+    }
+    let limits = key.model_limits.get(&scan.model).copied().unwrap_or_default();
+    let cap = output_cap(&key.limits, &limits);
+    check_output_limit(&scan, cap)?;
+    let default = key.default_max_output_tokens.or(model.options.default_max_output_tokens);
+    let output_limit = match scan.output_limit() {
+        Some(_) => None,
+        None => default.map(|tokens| cap.map_or(tokens, |cap| tokens.min(cap))).or(cap),
+    };
+    let eligible: Vec<usize> =
+        (0..model.targets.len()).filter(|i| can_take(&model.targets[*i], &scan)).collect();
+    if eligible.is_empty() {
+        return Err(Refusal::bad_request(no_target_takes(&scan)));
+    }
+    Ok((Admitted { body, scan, model, eligible, output_limit }, Reservation::unlimited()))
+}
+
+fn output_cap(key: &Limits, model: &Limits) -> Option<u64> {
+    [key.max_output_tokens, model.max_output_tokens].into_iter().flatten().min()
+}
+
+fn check_output_limit(scan: &RequestScan, cap: Option<u64>) -> Result<(), Refusal> {
+    let (Some(asked), Some(cap)) = (scan.output_limit(), cap) else { return Ok(()) };
+    if asked <= cap {
+        return Ok(());
+    }
+    let param = if scan.max_completion_tokens.is_some() { "max_completion_tokens" } else { "max_tokens" };
+    let text = format!(
+        "Invalid '{param}': this API key allows at most {cap} output tokens, but {asked} were asked for."
+    );
+    Err(Refusal::bad_request(ApiError::invalid("integer_above_max_value", text).with_param(param)))
+}
+
+/// Whether a target can take the request at all. Targets of the caller's own dialect take everything that a scan
+/// accepts; the sandbox knows which content parts there are.
+fn can_take(target: &Target, scan: &RequestScan) -> bool {
+    !(target.upstream.provider().is_sandbox() && scan.features.unknown_part.is_some())
+}
+
+fn no_target_takes(scan: &RequestScan) -> ApiError {
+    match scan.features.unknown_part {
+        Some((message, part)) => {
+            let param = format!("messages[{message}].content[{part}].type");
+            let text = format!(
+                "Invalid value for '{param}': no target of this model knows this type of content part."
+            );
+            ApiError::invalid("invalid_value", text).with_param(param)
+        }
+        None => ApiError::invalid("unsupported_parameter", "No target of this model can take this request."),
+    }
+}

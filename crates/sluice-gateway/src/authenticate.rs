@@ -1,0 +1,70 @@
+//! First stage: who is calling.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, header::AUTHORIZATION};
+use sluice_ledger::{Key, KeyHash};
+
+use crate::{refusal::Refusal, snapshot::Snapshot};
+
+/// A caller whose key was verified. There is no other way to one.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    key: Arc<Key>,
+}
+
+impl Caller {
+    pub(crate) fn key(&self) -> &Arc<Key> {
+        &self.key
+    }
+}
+
+/// Verifies the bearer key. `unix_ms` decides on expiry.
+pub(crate) fn authenticate(
+    headers: &HeaderMap,
+    snapshot: &Snapshot,
+    unix_ms: u64,
+) -> Result<Caller, Refusal> {
+    let now = i64::try_from(unix_ms / 1000).unwrap_or(i64::MAX);
+    let secret = bearer(headers).ok_or_else(Refusal::invalid_api_key)?;
+    let key = snapshot.key(&KeyHash::of(secret)).filter(|key| key.is_active(now));
+    key.map(|key| Caller { key: Arc::clone(key) }).ok_or_else(Refusal::invalid_api_key)
+}
+
+/// The one bearer token of a request. Two `Authorization` headers are none: which one counts must not be a guess.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let value = all.next()?.to_str().ok()?;
+    if all.next().is_some() {
+        return None;
+    }
+    let (scheme, token) = value.trim().split_once(' ')?;
+    let token = token.trim_start();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn bearer_tokens() {
+        let check = |values: &[&str], expect: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+            }
+            assert_eq!(bearer(&headers), expect, "{values:?}");
+        };
+        check(&["Bearer sk-a"], Some("sk-a"));
+        check(&["bearer   sk-a "], Some("sk-a"));
+        check(&["Basic sk-a"], None);
+        check(&["Bearer"], None);
+        check(&["Bearer "], None);
+        check(&["sk-a"], None);
+        check(&["Bearer sk-a", "Bearer sk-b"], None);
+        check(&[], None);
+    }
+}

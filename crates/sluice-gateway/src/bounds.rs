@@ -1,0 +1,69 @@
+//! Every bound of the data plane with its unit in the name, in one place.
+
+use std::time::Duration;
+
+/// A caller's request head must be complete this long after its first byte.
+pub(crate) const REQUEST_HEAD: Duration = Duration::from_secs(10);
+/// A new connection must send its first byte, and finish its TLS handshake, within this.
+pub(crate) const FIRST_BYTE: Duration = Duration::from_secs(10);
+/// An idle keep-alive connection of a caller is closed after this.
+pub(crate) const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(75);
+/// A request body may arrive at any pace for this long; after it, at [`BODY_MIN_BYTES_PER_SEC`] on average.
+pub(crate) const BODY_GRACE: Duration = Duration::from_secs(5);
+pub(crate) const BODY_MIN_BYTES_PER_SEC: u64 = 1024;
+/// A caller that takes no byte of an answer for this long is cut.
+pub(crate) const WRITE_STALL: Duration = Duration::from_secs(30);
+/// Largest head of a caller's request, and most headers in it. hyper refuses what is far beyond (bare 431).
+pub(crate) const HEADER_BYTES: usize = 64 * 1024;
+pub(crate) const HEADER_COUNT: usize = 100;
+pub(crate) const HEADER_COUNT_HARD: usize = 256;
+/// What is read and thrown away of a request that was refused early, so that its sender sees the answer.
+pub(crate) const LINGER_BYTES: usize = 8 * 1024 * 1024;
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
+/// Longest `X-Trace-ID` that is taken over.
+pub(crate) const TRACE_ID_BYTES: usize = 128;
+/// JSON bodies above this are scanned off the worker.
+pub(crate) const SCAN_ON_WORKER_BYTES: usize = 1024 * 1024;
+/// Request bodies in memory at the same time: this share of the machine's memory.
+pub(crate) const BODY_MEMORY_PERCENT: u64 = 25;
+
+/// Clocks of an upstream call, where a model does not set its own.
+pub(crate) const CONNECT_MS: u64 = 5_000;
+pub(crate) const FIRST_TOKEN_MS: u64 = 60_000;
+pub(crate) const IDLE_MS: u64 = 60_000;
+pub(crate) const TOTAL_MS: u64 = 600_000;
+pub(crate) const MAX_ATTEMPTS: u32 = 4;
+/// After a finish reason the upstream has this long to send usage and `[DONE]`.
+pub(crate) const AFTER_FINISH: Duration = Duration::from_secs(1);
+/// Head of an upstream's answer.
+pub(crate) const UPSTREAM_HEAD_BYTES: usize = 64 * 1024;
+pub(crate) const UPSTREAM_HEADER_COUNT: usize = 100;
+/// Interim (1xx) answers before the final one.
+pub(crate) const UPSTREAM_INTERIM_COUNT: u32 = 8;
+/// One server-sent event of an upstream.
+pub(crate) const EVENT_BYTES: usize = 8 * 1024 * 1024;
+/// A whole (not streamed) answer, and the body of an error answer.
+pub(crate) const WHOLE_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const ERROR_ANSWER_BYTES: usize = 256 * 1024;
+/// Buffer that one read of an upstream may fill: small at first, more while reads fill it.
+pub(crate) const READ_BYTES_MIN: usize = 4 * 1024;
+pub(crate) const READ_BYTES_MAX: usize = 64 * 1024;
+/// Idle upstream connections: how many per provider and worker, and for how long.
+pub(crate) const POOL_IDLE_COUNT: usize = 256;
+pub(crate) const POOL_IDLE: Duration = Duration::from_secs(50);
+
+/// Connections of callers: the file descriptor limit less this reserve, half of the rest for the upstream side.
+pub(crate) const FD_RESERVE: u64 = 64;
+/// HTTP/2 from callers (only under TLS): streams at a time and window sizes.
+pub(crate) const H2_STREAMS: u32 = 100;
+pub(crate) const H2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+pub(crate) const H2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+pub(crate) const H2_SEND_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Running requests have this long to finish at shutdown.
+pub(crate) const DRAIN: Duration = Duration::from_secs(600);
+/// Log lines, metrics of abandoned requests and idle connections are looked after this often.
+pub(crate) const TICK: Duration = Duration::from_millis(50);
+/// Batches of log lines that may wait for a slow standard output; more are dropped and counted.
+pub(crate) const LOG_BATCHES: usize = 256;
+pub(crate) const LOG_BATCH_BYTES: usize = 32 * 1024;

@@ -1,0 +1,17 @@
+//! The one place that reads clocks. Everything else takes the time as an argument.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// The monotonic clock, for durations.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// Wall-clock time in milliseconds since the Unix epoch, for stamps and expiry only.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+pub(crate) fn unix_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,223 @@
+//! A running gateway: its workers, its two listeners, and its way from start to end.
+
+use std::{io, net::SocketAddr, rc::Rc, sync::Arc, thread::JoinHandle, time::Duration};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sluice_store::Catalog;
+use tokio::{
+    runtime::{Builder, LocalOptions},
+    sync::watch,
+};
+
+use crate::{
+    access_log::{Log, LogSink},
+    bounds, clock,
+    config::{AccessLogFormat, Config},
+    ids::IdMaker,
+    memory,
+    metrics::Metrics,
+    request_body::BodyMemory,
+    routes::{Listener, Routes},
+    server::{self, CurrentTls, Live, TlsError},
+    snapshot::{Snapshot, SnapshotError},
+    upstream::{Connections, Tls},
+    worker::{Phase, Shared, Worker},
+};
+
+/// Why a gateway does not start, or does not take new settings.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error(transparent)]
+    Catalog(#[from] SnapshotError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("TLS towards providers is not available: {0}")]
+    UpstreamTls(rustls::Error),
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+    data_addr: SocketAddr,
+    admin_addr: SocketAddr,
+    threads: Vec<JoinHandle<()>>,
+    log_thread: Option<JoinHandle<()>>,
+}
+
+/// What a thread is started with.
+struct Post {
+    name: String,
+    listener: std::net::TcpListener,
+    kind: Listener,
+    shared: Arc<Shared>,
+    sink: LogSink,
+    log: AccessLogFormat,
+    tls: Tls,
+    grace: Duration,
+    max_connections: usize,
+}
+
+impl Gateway {
+    /// Binds both listeners and starts the workers. When it returns, requests are answered.
+    ///
+    /// # Errors
+    /// Names the address, file or object that stands in the way; nothing is left running then.
+    pub fn start(config: &Config, catalog: Catalog) -> Result<Self, StartError> {
+        let workers = config.workers.unwrap_or_else(cores).max(1);
+        let metrics = Metrics::new();
+        let snapshot = Snapshot::new(config, catalog, &metrics, clock::unix_ms())?;
+        let tls = config.tls.as_ref().map(server::acceptor).transpose()?;
+        let upstream_tls = Tls::new(config.native_roots).map_err(StartError::UpstreamTls)?;
+        let listen = |address: SocketAddr, count| {
+            server::bind(address, count).map_err(|source| StartError::Listen { address, source })
+        };
+        let data = listen(config.listen, workers)?;
+        let admin = listen(config.admin_listen, 1)?;
+        let address =
+            |listeners: &[std::net::TcpListener]| listeners[0].local_addr().map_err(StartError::Thread);
+        let (data_addr, admin_addr) = (address(&data)?, address(&admin)?);
+        let shared = Arc::new(Shared {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            metrics,
+            body_memory: BodyMemory::new(memory::share_bytes(bounds::BODY_MEMORY_PERCENT)),
+            tls: ArcSwapOption::from(tls),
+            phase: watch::Sender::new(Phase::Serving),
+            admin_token: config.admin_token.clone(),
+        });
+        let (sink, log_thread) = LogSink::start().map_err(StartError::Thread)?;
+        let max_connections = connections_per_listener(data.len());
+        let open_metrics = config.admin_listen.ip().is_loopback();
+        let listeners = data.into_iter().map(|l| (l, Listener::Data));
+        let listeners = listeners.chain(admin.into_iter().map(|l| (l, Listener::Admin { open_metrics })));
+        let mut threads = Vec::new();
+        for (index, (listener, kind)) in listeners.enumerate() {
+            let name = if kind == Listener::Data { format!("worker-{index}") } else { "admin".to_owned() };
+            let post = Post {
+                name,
+                listener,
+                kind,
+                shared: Arc::clone(&shared),
+                sink: sink.clone(),
+                log: config.access_log,
+                tls: upstream_tls.clone(),
+                grace: Duration::from_millis(config.shutdown_grace_ms),
+                max_connections,
+            };
+            threads.push(start_thread(post).map_err(StartError::Thread)?);
+        }
+        Ok(Self { shared, data_addr, admin_addr, threads, log_thread: Some(log_thread) })
+    }
+
+    /// Where the data plane listens.
+    pub fn data_addr(&self) -> SocketAddr {
+        self.data_addr
+    }
+
+    /// Where the admin listener is.
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_addr
+    }
+
+    /// Takes new settings and a new catalog. Requests that are running keep the old ones. What is bound at the start
+    /// (addresses, workers, the form of the access log, the admin token) stays as it was.
+    ///
+    /// # Errors
+    /// What can not be used; then nothing has changed.
+    pub fn reload(&self, config: &Config, catalog: Catalog) -> Result<(), StartError> {
+        let snapshot = Snapshot::new(config, catalog, &self.shared.metrics, clock::unix_ms())?;
+        let tls = config.tls.as_ref().map(server::acceptor).transpose()?;
+        self.shared.snapshot.store(Arc::new(snapshot));
+        // Whether there is TLS at all is decided at the start.
+        if tls.is_some() && self.shared.tls.load().is_some() {
+            self.shared.tls.store(tls);
+        }
+        Ok(())
+    }
+
+    /// Begins to leave: readiness fails, after the time of grace the listeners close, running requests finish.
+    pub fn shutdown(&self) {
+        self.shared.phase.send_replace(Phase::Leaving);
+    }
+
+    /// Waits until every worker is done. Call [`Gateway::shutdown`] first, from any thread.
+    pub fn join(mut self) {
+        for thread in self.threads.drain(..) {
+            // A worker that panicked has said so; the others are still waited for.
+            let _ = thread.join();
+        }
+        if let Some(log) = self.log_thread.take() {
+            let _ = log.join();
+        }
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// How many connections one listener takes: half of the descriptors, less a reserve, as each may need another one
+/// towards an upstream. The soft limit is raised to the hard one first.
+fn connections_per_listener(listeners: usize) -> usize {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Without permission the soft limit stays, and is what is read next.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
+    let each = limit.saturating_sub(bounds::FD_RESERVE) / 2 / listeners as u64;
+    usize::try_from(each).unwrap_or(usize::MAX).clamp(16, 1 << 20)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a worker's own thread; joined at the end")]
+fn start_thread(post: Post) -> io::Result<JoinHandle<()>> {
+    let name = post.name.clone();
+    // What can fail fails here, not in the thread.
+    let ids = IdMaker::from_os()?;
+    let mut runtime = Builder::new_current_thread();
+    runtime.enable_all().event_interval(61);
+    std::thread::Builder::new().name(name).spawn(move || match runtime.build_local(LocalOptions::default()) {
+        Ok(runtime) => runtime.block_on(run(post, ids)),
+        Err(error) => tracing::error!(%error, "a worker could not start its runtime"),
+    })
+}
+
+async fn run(post: Post, ids: IdMaker) {
+    let listener = match tokio::net::TcpListener::from_std(post.listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "a worker could not use its listener"),
+    };
+    let shared = Arc::clone(&post.shared);
+    let worker = Rc::new(Worker {
+        shared: post.shared,
+        connections: Connections::new(post.tls),
+        ids,
+        log: Log::new(post.log, post.sink),
+        live: Live::default(),
+        abandoned: Default::default(),
+        max_connections: post.max_connections,
+    });
+    worker.keep_house();
+    let routes = Routes { worker: Rc::clone(&worker), listener: post.kind };
+    let tls: CurrentTls = match post.kind {
+        Listener::Data => Rc::new(move || shared.tls.load_full()),
+        Listener::Admin { .. } => Rc::new(|| None),
+    };
+    let mut phase = worker.shared.phase.subscribe();
+    let leave = async {
+        // The sender lives as long as the gateway.
+        let _ = phase.wait_for(|phase| *phase == Phase::Leaving).await;
+        tokio::time::sleep(post.grace).await;
+    };
+    server::accept_until_stopped(&worker, routes, listener, tls, leave).await;
+    worker.live.drain();
+    if tokio::time::timeout(bounds::DRAIN, worker.live.none_left()).await.is_err() {
+        worker.live.stop();
+        // Long enough for an error event to reach whoever still reads.
+        let _ = tokio::time::timeout(bounds::WRITE_STALL, worker.live.none_left()).await;
+    }
+    worker.tidy();
+}

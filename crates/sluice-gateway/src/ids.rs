@@ -1,0 +1,114 @@
+//! Request and trace ids.
+
+use std::cell::RefCell;
+
+use http::{HeaderMap, HeaderValue};
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+
+use crate::bounds;
+
+/// The header with our id of a request, on every answer.
+pub(crate) const X_REQUEST_ID: http::HeaderName = http::HeaderName::from_static("x-request-id");
+/// The header with the caller's id of a request, taken over or made by us.
+pub(crate) const X_TRACE_ID: http::HeaderName = http::HeaderName::from_static("x-trace-id");
+
+/// Ids of one request, ready to be sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Ids {
+    pub(crate) request: HeaderValue,
+    pub(crate) trace: HeaderValue,
+}
+
+impl Ids {
+    /// Our id as text.
+    pub(crate) fn request_text(&self) -> &str {
+        self.request.to_str().unwrap_or_default()
+    }
+
+    /// The trace id as text.
+    pub(crate) fn trace_text(&self) -> &str {
+        self.trace.to_str().unwrap_or_default()
+    }
+}
+
+/// Makes ids: time-ordered, otherwise random, nothing to count or to guess.
+#[derive(Debug)]
+pub(crate) struct IdMaker(RefCell<SmallRng>);
+
+impl IdMaker {
+    /// Seeds from the operating system.
+    pub(crate) fn from_os() -> std::io::Result<Self> {
+        let mut seed = <SmallRng as SeedableRng>::Seed::default();
+        getrandom::fill(seed.as_mut()).map_err(|e| std::io::Error::other(e.to_string()))?;
+        Ok(Self(RefCell::new(from_seed(seed))))
+    }
+
+    /// Ids for a request that came at `unix_ms` with these headers. A trace id that is too long or not visible
+    /// ASCII is replaced by ours.
+    pub(crate) fn make(&self, headers: &HeaderMap, unix_ms: u64) -> Ids {
+        let mut random = [0u8; 26];
+        self.0.borrow_mut().fill_bytes(&mut random);
+        let mut for_uuid = [0u8; 10];
+        for_uuid.copy_from_slice(&random[..10]);
+        let uuid = uuid::Builder::from_unix_timestamp_millis(unix_ms, &for_uuid).into_uuid();
+        let mut text = [0u8; 36];
+        text[..4].copy_from_slice(b"req_");
+        uuid.simple().encode_lower(&mut text[4..]);
+        let trace = headers.get(X_TRACE_ID).filter(|v| usable(v)).cloned();
+        Ids { request: header(&text), trace: trace.unwrap_or_else(|| hex_trace(&random[10..])) }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that makes a generator, from the system's seed")]
+fn from_seed(seed: <SmallRng as SeedableRng>::Seed) -> SmallRng {
+    SmallRng::from_seed(seed)
+}
+
+fn usable(value: &HeaderValue) -> bool {
+    let bytes = value.as_bytes();
+    !bytes.is_empty() && bytes.len() <= bounds::TRACE_ID_BYTES && bytes.iter().all(u8::is_ascii_graphic)
+}
+
+fn hex_trace(random: &[u8]) -> HeaderValue {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0u8; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(random) {
+        pair[0] = HEX[usize::from(byte >> 4)];
+        pair[1] = HEX[usize::from(byte & 15)];
+    }
+    header(&text)
+}
+
+fn header(text: &[u8]) -> HeaderValue {
+    HeaderValue::from_bytes(text).unwrap_or(HeaderValue::from_static("invalid"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_id_is_taken_over_or_replaced() {
+        let maker = IdMaker(RefCell::new(SmallRng::seed_from_u64(1)));
+        let check = |given: Option<&[u8]>, kept: bool| {
+            let mut headers = HeaderMap::new();
+            if let Some(given) = given {
+                headers.insert(X_TRACE_ID, HeaderValue::from_bytes(given).unwrap());
+            }
+            let ids = maker.make(&headers, 1_700_000_000_000);
+            assert_eq!(Some(ids.trace.as_bytes()) == given, kept, "{given:?}");
+            if !kept {
+                assert_eq!(ids.trace_text().len(), 32);
+            }
+            assert!(ids.request_text().starts_with("req_018bcfe56800"), "{ids:?}");
+            assert_eq!(ids.request_text().len(), 36);
+        };
+        check(Some(b"abc-1"), true);
+        check(Some(&[b'x'; 128]), true);
+        check(Some(&[b'x'; 129]), false);
+        check(Some(b""), false);
+        check(Some(b"a b"), false);
+        check(Some("ä".as_bytes()), false);
+        check(None, false);
+    }
+}

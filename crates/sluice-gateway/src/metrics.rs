@@ -1,0 +1,187 @@
+//! Counters and histograms in Prometheus' text format. What a request touches is looked up when a snapshot is made,
+//! never while it runs.
+
+use std::sync::{Arc, atomic::AtomicU64};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+use sluice_chat::Usage;
+
+/// Seconds; from a sandbox answer to a long reasoning stream.
+const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+
+/// All metrics of a gateway. Names of keys and projects are not among the labels.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    completions: Family<CompletionLabels, Counter>,
+    tokens: Family<TokenLabels, Counter>,
+    first_token: Family<TargetLabels, Histogram, fn() -> Histogram>,
+    total: Family<TargetLabels, Histogram, fn() -> Histogram>,
+    refusals: Family<RefusalLabels, Counter>,
+    pub(crate) requests: Counter,
+    pub(crate) running: Gauge,
+    pub(crate) connections: Gauge,
+    pub(crate) callers_left: Counter,
+    pub(crate) streams_broken: Counter,
+    pub(crate) panics: Counter,
+    pub(crate) log_lines_dropped: Counter,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CompletionLabels {
+    model: Arc<str>,
+    provider: Arc<str>,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct TokenLabels {
+    model: Arc<str>,
+    provider: Arc<str>,
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct TargetLabels {
+    model: Arc<str>,
+    provider: Arc<str>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RefusalLabels {
+    status: u16,
+}
+
+/// The metrics of one target, ready to be counted up.
+#[derive(Clone, Debug)]
+pub(crate) struct TargetMetrics {
+    labels: TargetLabels,
+    completions: Family<CompletionLabels, Counter>,
+    ok: Counter,
+    prompt_tokens: Counter,
+    completion_tokens: Counter,
+    first_token: Histogram,
+    total: Histogram,
+}
+
+fn seconds() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("sluicegate");
+        let requests = Counter::<u64, AtomicU64>::default();
+        let metrics = Self {
+            completions: Family::default(),
+            tokens: Family::default(),
+            first_token: Family::new_with_constructor(seconds),
+            total: Family::new_with_constructor(seconds),
+            refusals: Family::default(),
+            requests,
+            running: Gauge::default(),
+            connections: Gauge::default(),
+            callers_left: Counter::default(),
+            streams_broken: Counter::default(),
+            panics: Counter::default(),
+            log_lines_dropped: Counter::default(),
+            registry: Registry::default(),
+        };
+        let m = &metrics;
+        registry.register("http_requests", "Requests on the data plane", m.requests.clone());
+        registry.register("completions", "Answered chat completions", m.completions.clone());
+        registry.register("tokens", "Tokens of answered chat completions", m.tokens.clone());
+        registry.register_with_unit(
+            "first_token",
+            "Time to the first content of a stream",
+            Unit::Seconds,
+            m.first_token.clone(),
+        );
+        registry.register_with_unit(
+            "completion",
+            "Time to the end of an answer",
+            Unit::Seconds,
+            m.total.clone(),
+        );
+        registry.register("refusals", "Requests answered with an error", m.refusals.clone());
+        registry.register("requests_running", "Requests being answered", m.running.clone());
+        registry.register("connections", "Open connections of callers", m.connections.clone());
+        registry.register(
+            "callers_left",
+            "Callers who left before their answer was complete",
+            m.callers_left.clone(),
+        );
+        registry.register(
+            "streams_broken",
+            "Streams that ended with an error event",
+            m.streams_broken.clone(),
+        );
+        registry.register("panics", "Requests that ended in a panic", m.panics.clone());
+        registry.register(
+            "log_lines_dropped",
+            "Access log lines dropped because standard output was too slow",
+            m.log_lines_dropped.clone(),
+        );
+        Self { registry, ..metrics }
+    }
+
+    /// The metrics of one target of a model.
+    pub(crate) fn target(&self, model: &str, provider: &str) -> TargetMetrics {
+        let labels = TargetLabels { model: model.into(), provider: provider.into() };
+        let tokens = |kind| {
+            let labels = TokenLabels { model: labels.model.clone(), provider: labels.provider.clone(), kind };
+            self.tokens.get_or_create(&labels).clone()
+        };
+        TargetMetrics {
+            completions: self.completions.clone(),
+            ok: self.completions.get_or_create(&labels.with_status(200)).clone(),
+            prompt_tokens: tokens("prompt"),
+            completion_tokens: tokens("completion"),
+            first_token: self.first_token.get_or_create(&labels).clone(),
+            total: self.total.get_or_create(&labels).clone(),
+            labels,
+        }
+    }
+
+    /// Counts an error answer.
+    pub(crate) fn refused(&self, status: u16) {
+        self.refusals.get_or_create(&RefusalLabels { status }).inc();
+    }
+
+    /// Everything, in Prometheus' text format.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl TargetLabels {
+    fn with_status(&self, status: u16) -> CompletionLabels {
+        CompletionLabels { model: self.model.clone(), provider: self.provider.clone(), status }
+    }
+}
+
+impl TargetMetrics {
+    /// Counts an answer of this target.
+    pub(crate) fn answered(&self, status: u16, first_token: Option<f64>, total: f64, usage: Option<&Usage>) {
+        if status == 200 {
+            self.ok.inc();
+        } else {
+            self.completions.get_or_create(&self.labels.with_status(status)).inc();
+        }
+        if let Some(first_token) = first_token {
+            self.first_token.observe(first_token);
+        }
+        self.total.observe(total);
+        if let Some(usage) = usage {
+            self.prompt_tokens.inc_by(usage.prompt_tokens);
+            self.completion_tokens.inc_by(usage.completion_tokens);
+        }
+    }
+}

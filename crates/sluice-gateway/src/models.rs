@@ -1,0 +1,87 @@
+//! `GET /v1/models` and `/v1/models/{id}`: what the key may use.
+
+use serde_json::{Value, json};
+
+use crate::{
+    authenticate::Caller,
+    refusal::Refusal,
+    snapshot::{Model, Snapshot},
+};
+
+/// The list, in OpenAI's form.
+pub(crate) fn list(caller: &Caller, snapshot: &Snapshot) -> Vec<u8> {
+    let allowed = snapshot.models().filter(|model| caller.key().models.allows(&model.name));
+    let data: Vec<Value> = allowed.map(|model| object(model, snapshot)).collect();
+    json!({ "object": "list", "data": data }).to_string().into_bytes()
+}
+
+/// One model. The id may contain a slash, written as it is or as `%2F`.
+pub(crate) fn one(caller: &Caller, snapshot: &Snapshot, id: &str) -> Result<Vec<u8>, Refusal> {
+    let id = unescape(id).ok_or_else(|| Refusal::model_not_found(id))?;
+    let model = snapshot.model(&id).ok_or_else(|| Refusal::model_not_found(&id))?;
+    if !caller.key().models.allows(&id) {
+        return Err(Refusal::model_not_allowed(&id));
+    }
+    Ok(object(&model, snapshot).to_string().into_bytes())
+}
+
+fn object(model: &Model, snapshot: &Snapshot) -> Value {
+    let owner = match &model.targets[..] {
+        [only] => only.upstream.provider().name(),
+        _ => "sluicegate",
+    };
+    let mut object = json!({
+        "id": model.name, "object": "model", "created": snapshot.made_at, "owned_by": owner,
+    });
+    let facts = &model.options.capabilities;
+    if let Some(tokens) = facts.context_length {
+        object["context_length"] = tokens.into();
+    }
+    if let Some(tokens) = facts.max_output_tokens {
+        object["max_output_tokens"] = tokens.into();
+    }
+    if let Some(words) = &facts.capabilities {
+        object["capabilities"] = json!(words);
+    }
+    object
+}
+
+/// Undoes percent-encoding; `None` where it is not one or hides what is not UTF-8.
+fn unescape(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        (rest, bytes) = match (first, tail) {
+            (b'%', [high, low, tail @ ..]) => {
+                let digit = |b: u8| char::from(b).to_digit(16);
+                let byte = digit(*high)? * 16 + digit(*low)?;
+                bytes.push(u8::try_from(byte).ok()?);
+                (tail, bytes)
+            }
+            (b'%', _) => return None,
+            (byte, tail) => {
+                bytes.push(*byte);
+                (tail, bytes)
+            }
+        };
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unescaped() {
+        let check = |text, expect: Option<&str>| assert_eq!(unescape(text).as_deref(), expect, "{text}");
+        check("sandbox/echo", Some("sandbox/echo"));
+        check("sandbox%2Fecho", Some("sandbox/echo"));
+        check("a%2fb%20", Some("a/b "));
+        check("%e4%bd%a0", Some("你"));
+        check("%", None);
+        check("%4", None);
+        check("%zz", None);
+        check("%ff", None);
+    }
+}

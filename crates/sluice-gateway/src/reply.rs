@@ -1,0 +1,171 @@
+//! Last stage: the answer as HTTP, its headers built from scratch.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderName, HeaderValue, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
+};
+use http_body::{Frame, SizeHint};
+
+use crate::{
+    ids::{Ids, X_REQUEST_ID, X_TRACE_ID},
+    refusal::Refusal,
+    relay::{BrokenOff, Relay},
+    server::Serving,
+    snapshot::Target,
+};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+const X_PROVIDER: HeaderName = HeaderName::from_static("x-sluicegate-provider");
+const X_MODEL: HeaderName = HeaderName::from_static("x-sluicegate-model");
+const X_ATTEMPTS: HeaderName = HeaderName::from_static("x-sluicegate-attempts");
+const X_DROPPED: HeaderName = HeaderName::from_static("x-sluicegate-dropped");
+const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+/// Asks proxies in front of us not to hold back a stream.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(crate) struct ReplyBody {
+    content: Content,
+    /// The connection is at work until the body is gone.
+    _serving: Option<Serving>,
+}
+
+#[derive(Debug)]
+enum Content {
+    Whole(Option<Bytes>),
+    Stream(Box<Relay>),
+}
+
+impl ReplyBody {
+    fn whole(bytes: impl Into<Bytes>) -> Self {
+        Self { content: Content::Whole(Some(bytes.into()).filter(|b| !b.is_empty())), _serving: None }
+    }
+
+    /// Ties the body to its connection.
+    pub(crate) fn on(mut self, serving: Serving) -> Self {
+        self._serving = Some(serving);
+        self
+    }
+}
+
+impl http_body::Body for ReplyBody {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        match &mut self.content {
+            Content::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
+            Content::Stream(relay) => relay.poll_next(cx).map(|next| next.map(|r| r.map(Frame::data))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Whole(bytes) => bytes.is_none(),
+            Content::Stream(relay) => relay.is_over(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Content::Stream(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// What a completion says about itself in headers.
+pub(crate) struct About<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) attempts: u32,
+    pub(crate) dropped: &'a [String],
+}
+
+/// A response with our headers on everything.
+fn response(status: u16, ids: &Ids, content_type: HeaderValue, body: ReplyBody) -> Response<ReplyBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.reserve(12);
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(X_REQUEST_ID, ids.request.clone());
+    headers.insert(X_TRACE_ID, ids.trace.clone());
+    response
+}
+
+/// A JSON answer.
+pub(crate) fn json(ids: &Ids, body: impl Into<Bytes>) -> Response<ReplyBody> {
+    response(200, ids, JSON, ReplyBody::whole(body))
+}
+
+/// A plain text answer.
+pub(crate) fn text(status: u16, ids: &Ids, body: String) -> Response<ReplyBody> {
+    response(status, ids, HeaderValue::from_static("text/plain; charset=utf-8"), ReplyBody::whole(body))
+}
+
+/// A whole completion.
+pub(crate) fn completion(ids: &Ids, about: &About<'_>, body: Bytes) -> Response<ReplyBody> {
+    let mut response = json(ids, body);
+    describe(&mut response, about);
+    response
+}
+
+/// A streamed completion.
+pub(crate) fn stream(ids: &Ids, about: &About<'_>, relay: Relay) -> Response<ReplyBody> {
+    let body = ReplyBody { content: Content::Stream(Box::new(relay)), _serving: None };
+    let mut response = response(200, ids, EVENT_STREAM, body);
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    describe(&mut response, about);
+    response
+}
+
+fn describe(response: &mut Response<ReplyBody>, about: &About<'_>) {
+    let headers = response.headers_mut();
+    headers.insert(X_PROVIDER, about.target.provider_header.clone());
+    headers.insert(X_MODEL, about.target.model_header.clone());
+    headers.insert(X_ATTEMPTS, HeaderValue::from(about.attempts));
+    if !about.dropped.is_empty()
+        && let Ok(value) = HeaderValue::from_str(&about.dropped.join(", "))
+    {
+        headers.insert(X_DROPPED, value);
+    }
+}
+
+/// An error. `attempts`: how many calls were made for it.
+pub(crate) fn refuse(ids: &Ids, refusal: &Refusal, attempts: u32) -> Response<ReplyBody> {
+    let mut response = response(refusal.status, ids, JSON, ReplyBody::whole(refusal.error.to_json()));
+    let headers = response.headers_mut();
+    if attempts > 0 {
+        headers.insert(X_ATTEMPTS, HeaderValue::from(attempts));
+    }
+    if let Some(ms) = refusal.retry_after_ms {
+        headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+        headers.insert(RETRY_AFTER_MS, HeaderValue::from(ms));
+    }
+    if refusal.no_retry {
+        headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
+    }
+    if let Some(allow) = refusal.allow {
+        headers.insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    response
+}
+
+/// Says that the connection ends with this answer.
+pub(crate) fn close_after(response: &mut Response<ReplyBody>) {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+}

@@ -1,0 +1,222 @@
+//! Reading a caller's body: its type, its size, its pace, and the memory that all of them take together.
+
+use std::{
+    pin::Pin,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderMap,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+    request::Parts,
+};
+use http_body::Body as _;
+use hyper::body::{Frame, Incoming};
+
+use crate::{bounds, clock, refusal::Refusal, snapshot::Snapshot, worker::Worker};
+
+/// Bytes of request bodies in memory, over all workers.
+#[derive(Debug)]
+pub(crate) struct BodyMemory {
+    used_bytes: AtomicUsize,
+    limit_bytes: usize,
+}
+
+impl BodyMemory {
+    pub(crate) fn new(limit_bytes: usize) -> Arc<Self> {
+        Arc::new(Self { used_bytes: AtomicUsize::new(0), limit_bytes })
+    }
+
+    /// Takes room for `bytes`, or nothing.
+    fn take(self: &Arc<Self>, bytes: usize) -> Option<BodyShare> {
+        let before = self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let share = BodyShare { memory: Arc::clone(self), bytes };
+        (before.saturating_add(bytes) <= self.limit_bytes).then_some(share)
+    }
+}
+
+/// The room that one body takes, given back when it is dropped.
+#[derive(Debug)]
+struct BodyShare {
+    memory: Arc<BodyMemory>,
+    bytes: usize,
+}
+
+impl Drop for BodyShare {
+    fn drop(&mut self) {
+        self.memory.used_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A body together with its share of the memory: the share lives as long as the last slice of the bytes.
+#[derive(Debug)]
+struct Shared {
+    bytes: Bytes,
+    _share: BodyShare,
+}
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Bodies up to this size are not counted: the bound on connections bounds them.
+const UNCOUNTED_BYTES: usize = 64 * 1024;
+
+/// Reads the body of a request that must be JSON.
+pub(crate) async fn read(
+    head: &Parts,
+    mut body: Incoming,
+    snapshot: &Snapshot,
+    worker: &Rc<Worker>,
+) -> Result<Bytes, Refusal> {
+    check_type(&head.headers)?;
+    let limit = snapshot.max_body_bytes;
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit {
+        return Err(Refusal::request_too_large(limit));
+    }
+    let memory = &worker.shared.body_memory;
+    let mut share = None;
+    if announced > UNCOUNTED_BYTES {
+        share = Some(memory.take(announced).ok_or_else(Refusal::overloaded)?);
+    }
+    let mut pace = Pace::new(clock::now());
+    let Some(first) = pace.next(&mut body).await? else { return Ok(Bytes::new()) };
+    if first.len() >= announced && body.is_end_stream() {
+        return Ok(counted(first, share));
+    }
+    let mut joined = BytesMut::with_capacity(announced.max(first.len()));
+    joined.extend_from_slice(&first);
+    drop(first);
+    while let Some(data) = pace.next(&mut body).await? {
+        let length = joined.len() + data.len();
+        if length > limit {
+            return Err(Refusal::request_too_large(limit));
+        }
+        if length > UNCOUNTED_BYTES && share.as_ref().is_none_or(|s| s.bytes < length) {
+            let room = length.next_power_of_two();
+            drop(share.take());
+            share = Some(memory.take(room).ok_or_else(Refusal::overloaded)?);
+        }
+        joined.extend_from_slice(&data);
+    }
+    Ok(counted(joined.freeze(), share))
+}
+
+fn counted(bytes: Bytes, share: Option<BodyShare>) -> Bytes {
+    match share {
+        None => bytes,
+        Some(share) => Bytes::from_owner(Shared { bytes, _share: share }),
+    }
+}
+
+fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    if headers.get(CONTENT_ENCODING).is_some_and(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Refusal::unsupported_media_type("Compressed request bodies are not supported."));
+    }
+    // Without a type the body is taken for what it has to be.
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let media_type = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+    if media_type.eq_ignore_ascii_case(b"application/json") {
+        Ok(())
+    } else {
+        Err(Refusal::unsupported_media_type(
+            "The request body must be JSON, with 'Content-Type: application/json'.",
+        ))
+    }
+}
+
+/// Holds a sender to a minimum pace: so many bytes a second on average, after a time of grace.
+#[derive(Debug)]
+struct Pace {
+    started: Instant,
+    received: u64,
+}
+
+impl Pace {
+    fn new(started: Instant) -> Self {
+        Self { started, received: 0 }
+    }
+
+    /// When the average falls below the minimum if nothing more comes.
+    fn too_slow_at(&self) -> Instant {
+        let earned =
+            Duration::from_millis(self.received.saturating_mul(1000) / bounds::BODY_MIN_BYTES_PER_SEC);
+        self.started + bounds::BODY_GRACE + earned
+    }
+
+    async fn next(&mut self, body: &mut Incoming) -> Result<Option<Bytes>, Refusal> {
+        loop {
+            let frame = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
+            match tokio::time::timeout_at(self.too_slow_at().into(), frame).await {
+                Err(_) => return Err(Refusal::request_timeout()),
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(_))) => return Err(Refusal::incomplete_body()),
+                Ok(Some(Ok(frame))) => {
+                    if let Ok(data) = Frame::into_data(frame) {
+                        self.received += data.len() as u64;
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn only_plain_json_is_taken() {
+        let check = |content_type: Option<&str>, encoding: Option<&str>, ok: bool| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [(CONTENT_TYPE, content_type), (CONTENT_ENCODING, encoding)] {
+                if let Some(value) = value {
+                    headers.insert(name, HeaderValue::from_str(value).unwrap());
+                }
+            }
+            assert_eq!(check_type(&headers).is_ok(), ok, "{content_type:?} {encoding:?}");
+        };
+        check(Some("application/json"), None, true);
+        check(Some("Application/JSON; charset=utf-8"), Some("identity"), true);
+        check(None, None, true);
+        check(Some("text/plain"), None, false);
+        check(Some("application/jsonp"), None, false);
+        check(Some("application/json"), Some("gzip"), false);
+    }
+
+    #[test]
+    fn a_body_may_be_slow_only_so_long() {
+        let start = clock::now();
+        let check = |received, seconds| {
+            let pace = Pace { started: start, received };
+            assert_eq!(pace.too_slow_at(), start + Duration::from_secs(seconds));
+        };
+        check(0, 5);
+        check(1024, 6);
+        check(1024 * 60, 65);
+    }
+
+    #[test]
+    fn memory_is_given_back_with_the_last_slice() {
+        let memory = BodyMemory::new(100);
+        let bytes = counted(Bytes::from_static(b"0123456789"), memory.take(60));
+        assert!(memory.take(60).is_none());
+        let slice = bytes.slice(2..4);
+        drop(bytes);
+        assert!(memory.take(60).is_none());
+        drop(slice);
+        assert!(memory.take(60).is_some());
+    }
+}

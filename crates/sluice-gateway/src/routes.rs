@@ -1,0 +1,243 @@
+//! The routes of the two listeners: exact paths, one table, and the answer to everything else.
+
+use std::{future::Future, panic::AssertUnwindSafe, pin::pin, rc::Rc, task::Poll};
+
+use http::{Method, Request, Response, request::Parts};
+use http_body::Body as _;
+use hyper::body::Incoming;
+
+use crate::{
+    authenticate::{authenticate, bearer},
+    bounds, clock,
+    exchange::{Billing, Ending, Exchange},
+    ids::Ids,
+    models,
+    pipeline::{self, Context},
+    refusal::Refusal,
+    reply::{self, ReplyBody},
+    server::{ConnectionState, Service},
+    worker::Worker,
+};
+
+/// Which listener a request came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listener {
+    Data,
+    /// `open_metrics`: it listens on loopback, where `/metrics` needs no token.
+    Admin {
+        open_metrics: bool,
+    },
+}
+
+/// A route that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route<'a> {
+    ChatCompletions,
+    Models,
+    Model(&'a str),
+    Live,
+    Ready,
+    Metrics,
+}
+
+impl<'a> Route<'a> {
+    /// Exact matches only: no normalising of paths that something else could normalise differently.
+    fn find(listener: Listener, path: &'a str) -> Option<Self> {
+        Some(match (listener, path) {
+            (Listener::Data, "/v1/chat/completions") => Self::ChatCompletions,
+            (Listener::Data, "/v1/models") => Self::Models,
+            (_, "/health/live") => Self::Live,
+            (_, "/health/ready") => Self::Ready,
+            (Listener::Admin { .. }, "/metrics") => Self::Metrics,
+            (Listener::Data, path) => {
+                Self::Model(path.strip_prefix("/v1/models/").filter(|id| !id.is_empty())?)
+            }
+            _ => return None,
+        })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "/v1/chat/completions",
+            Self::Models => "/v1/models",
+            Self::Model(_) => "/v1/models/{id}",
+            Self::Live => "/health/live",
+            Self::Ready => "/health/ready",
+            Self::Metrics => "/metrics",
+        }
+    }
+
+    fn allow(self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "POST",
+            _ => "GET, HEAD",
+        }
+    }
+
+    fn takes(self, method: &Method) -> bool {
+        match self {
+            Self::ChatCompletions => method == Method::POST,
+            _ => method == Method::GET || method == Method::HEAD,
+        }
+    }
+}
+
+/// Answers the requests of one listener.
+#[derive(Clone, Debug)]
+pub(crate) struct Routes {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) listener: Listener,
+}
+
+impl Service for Routes {
+    fn answer(
+        self,
+        connection: Rc<ConnectionState>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<ReplyBody>> + 'static {
+        let routes = self;
+        async move {
+            let serving = connection.serve();
+            let (head, body) = request.into_parts();
+            let unix_ms = clock::unix_ms();
+            let ids = routes.worker.ids.make(&head.headers, unix_ms);
+            let has_body = !body.is_end_stream();
+            connection.body_read(false);
+            let answer = routes.dispatch(&ids, &connection, &head, body, unix_ms);
+            let mut response = match unpanicked(answer).await {
+                Some(response) => response,
+                None => {
+                    routes.worker.shared.metrics.panics.inc();
+                    tracing::error!(request_id = ids.request_text(), "a request ended in a panic");
+                    reply::refuse(&ids, &Refusal::internal(), 0)
+                }
+            };
+            if has_body && !connection.is_body_read() && head.version < http::Version::HTTP_2 {
+                reply::close_after(&mut response);
+            }
+            response.map(|body| body.on(serving))
+        }
+    }
+}
+
+/// Runs a request; `None` when it panicked. The panic itself was reported by the panic hook.
+async fn unpanicked<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|cx| match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(Poll::Ready(value)) => Poll::Ready(Some(value)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(_) => Poll::Ready(None),
+    })
+    .await
+}
+
+impl Routes {
+    async fn dispatch(
+        &self,
+        ids: &Ids,
+        connection: &Rc<ConnectionState>,
+        head: &Parts,
+        body: Incoming,
+        unix_ms: u64,
+    ) -> Response<ReplyBody> {
+        let mut exchange = Exchange::begin(&self.worker, ids.clone(), head.method.clone(), unix_ms);
+        let path = head.uri.path();
+        let Some(route) = Route::find(self.listener, path).filter(|_| head.method != Method::CONNECT) else {
+            return pipeline::refused(ids, exchange, &Refusal::unknown_url(head.method.as_str(), path), 0);
+        };
+        exchange.note(|record| record.route = route.name());
+        if too_large(head) {
+            return pipeline::refused(ids, exchange, &Refusal::headers_too_large(), 0);
+        }
+        if !route.takes(&head.method) {
+            let refusal = Refusal::method_not_allowed(head.method.as_str(), route.allow());
+            return pipeline::refused(ids, exchange, &refusal, 0);
+        }
+        let snapshot = self.worker.shared.snapshot.load();
+        let context = Context { ids, snapshot: &snapshot, connection, unix_ms };
+        let answer = match route {
+            Route::ChatCompletions => {
+                return pipeline::chat_completions(&context, exchange, head, body).await;
+            }
+            Route::Models => self.models(&context, head, None),
+            Route::Model(id) => self.models(&context, head, Some(id)),
+            Route::Live => Ok(reply::json(ids, &br#"{"status":"live"}"#[..])),
+            Route::Ready => Ok(self.ready(ids)),
+            Route::Metrics => self.metrics(ids, head),
+        };
+        match answer {
+            Ok(response) => {
+                exchange.note(|record| record.status = response.status().as_u16());
+                exchange.end(Ending::Complete, Billing::Free);
+                response
+            }
+            Err(refusal) => pipeline::refused(ids, exchange, &refusal, 0),
+        }
+    }
+
+    fn models(
+        &self,
+        context: &Context<'_>,
+        head: &Parts,
+        id: Option<&str>,
+    ) -> Result<Response<ReplyBody>, Refusal> {
+        let caller = authenticate(&head.headers, context.snapshot, context.unix_ms)?;
+        let body = match id {
+            None => models::list(&caller, context.snapshot),
+            Some(id) => models::one(&caller, context.snapshot, id)?,
+        };
+        Ok(reply::json(context.ids, body))
+    }
+
+    fn ready(&self, ids: &Ids) -> Response<ReplyBody> {
+        if self.worker.shared.is_ready() {
+            reply::json(ids, &br#"{"status":"ready"}"#[..])
+        } else {
+            let mut response = reply::json(ids, &br#"{"status":"leaving"}"#[..]);
+            *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+            response
+        }
+    }
+
+    fn metrics(&self, ids: &Ids, head: &Parts) -> Result<Response<ReplyBody>, Refusal> {
+        let open = self.listener == Listener::Admin { open_metrics: true };
+        if !open && !bearer(&head.headers).is_some_and(|token| self.is_admin_token(token)) {
+            return Err(Refusal::invalid_api_key());
+        }
+        Ok(reply::text(200, ids, self.worker.shared.metrics.text()))
+    }
+
+    fn is_admin_token(&self, token: &str) -> bool {
+        let hash = sluice_ledger::KeyHash::of(token);
+        hash.matches(&sluice_ledger::KeyHash::of(&self.worker.shared.admin_token))
+    }
+}
+
+fn too_large(head: &Parts) -> bool {
+    let bytes: usize = head.headers.iter().map(|(n, v)| n.as_str().len() + v.len() + 4).sum();
+    head.headers.len() > bounds::HEADER_COUNT || bytes > bounds::HEADER_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_match_exactly() {
+        let check = |path, data: Option<Route<'_>>, admin: Option<Route<'_>>| {
+            assert_eq!(Route::find(Listener::Data, path), data, "{path}");
+            assert_eq!(Route::find(Listener::Admin { open_metrics: true }, path), admin, "{path}");
+        };
+        check("/v1/chat/completions", Some(Route::ChatCompletions), None);
+        check("/v1/chat/completions/", None, None);
+        check("//v1/chat/completions", None, None);
+        check("/v1/chat%2Fcompletions", None, None);
+        check("/V1/models", None, None);
+        check("/v1/models", Some(Route::Models), None);
+        check("/v1/models/", None, None);
+        check("/v1/models/sandbox/echo", Some(Route::Model("sandbox/echo")), None);
+        check("/health/live", Some(Route::Live), Some(Route::Live));
+        check("/metrics", None, Some(Route::Metrics));
+        check("/", None, None);
+    }
+}

@@ -1,0 +1,70 @@
+//! The accept loop: a permit first, then a connection, so that the process never runs out of descriptors.
+
+use std::{future::Future, io, rc::Rc, sync::Arc, task::Poll, time::Duration};
+
+use rustls::ServerConfig;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    server::connection::{Service, serve},
+    tasks,
+    worker::Worker,
+};
+
+/// After an error of `accept` that says nothing about one connection (no descriptors, no memory).
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Gives the TLS configuration in force; `None`: plain TCP.
+pub(crate) type CurrentTls = Rc<dyn Fn() -> Option<Arc<ServerConfig>>>;
+
+/// Accepts and serves connections until `stop`, then empties the accept queue and closes the listener.
+pub(crate) async fn accept_until_stopped<S: Service>(
+    worker: &Rc<Worker>,
+    service: S,
+    listener: TcpListener,
+    tls: CurrentTls,
+    stop: impl Future<Output = ()>,
+) {
+    let permits = Arc::new(Semaphore::new(worker.max_connections));
+    let mut stop = std::pin::pin!(stop);
+    let begin = |tcp: TcpStream, permit: Option<OwnedSemaphorePermit>| {
+        let (worker, service) = (Rc::clone(worker), service.clone());
+        let tls = tls().map(TlsAcceptor::from);
+        tasks::spawn_local(async move {
+            serve(worker, service, tcp, tls).await;
+            drop(permit);
+        });
+    };
+    loop {
+        tokio::select! {
+            accepted = next(&listener, &permits) => match accepted {
+                Ok((tcp, permit)) => begin(tcp, permit),
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            },
+            () = &mut stop => break,
+        }
+    }
+    // Whoever connected before the listener closes is served: nobody sees a reset instead of an answer.
+    while let Some(tcp) = std::future::poll_fn(|cx| match listener.poll_accept(cx) {
+        Poll::Ready(Ok((tcp, _))) => Poll::Ready(Some(tcp)),
+        Poll::Ready(Err(_)) | Poll::Pending => Poll::Ready(None),
+    })
+    .await
+    {
+        begin(tcp, Arc::clone(&permits).try_acquire_owned().ok());
+    }
+}
+
+async fn next(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, Option<OwnedSemaphorePermit>)> {
+    // The semaphore is never closed.
+    let permit = Arc::clone(permits).acquire_owned().await.ok();
+    let (tcp, _) = listener.accept().await?;
+    Ok((tcp, permit))
+}

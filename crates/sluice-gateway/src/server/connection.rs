@@ -1,0 +1,134 @@
+//! One connection from its first byte to its orderly end.
+
+use std::{cell::RefCell, convert::Infallible, future::Future, pin::pin, rc::Rc, task::Poll};
+
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    bounds, clock,
+    reply::ReplyBody,
+    server::{
+        ConnectionState,
+        io::{ClientIo, ClientStream, linger},
+    },
+    tasks::LocalExecutor,
+    worker::Worker,
+};
+
+/// What answers the requests of a listener.
+pub(crate) trait Service: Clone + 'static {
+    /// Answers one request; every failure is an answer too.
+    fn answer(
+        self,
+        connection: Rc<ConnectionState>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<ReplyBody>> + 'static;
+}
+
+/// Serves one accepted connection to its end.
+pub(super) async fn serve<S: Service>(
+    worker: Rc<Worker>,
+    service: S,
+    tcp: TcpStream,
+    tls: Option<TlsAcceptor>,
+) {
+    // Portions of a stream are small and must not wait for one another.
+    let _ = tcp.set_nodelay(true);
+    let (stream, http2) = match tls {
+        None => (ClientStream::Plain(tcp), false),
+        Some(acceptor) => match tokio::time::timeout(bounds::FIRST_BYTE, acceptor.accept(tcp)).await {
+            Ok(Ok(tls)) => {
+                let http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+                (ClientStream::Tls(Box::new(tls)), http2)
+            }
+            // No TLS, or not in time: there is nobody to answer.
+            Ok(Err(_)) | Err(_) => return,
+        },
+    };
+    let state = ConnectionState::new(clock::now());
+    let id = worker.live.add(&state);
+    worker.shared.metrics.connections.inc();
+    let stream = Rc::new(RefCell::new(stream));
+    let io = TokioIo::new(ClientIo::new(&stream, &state));
+    if http2 {
+        state.without_head_clock();
+        drive_http2(io, service, &state).await;
+    } else {
+        drive_http1(io, service, &state).await;
+    }
+    if let Some(stream) = Rc::into_inner(stream) {
+        linger(stream.into_inner()).await;
+    }
+    worker.shared.metrics.connections.dec();
+    worker.live.remove(id);
+}
+
+async fn drive_http1<S: Service>(io: TokioIo<ClientIo>, service: S, state: &Rc<ConnectionState>) {
+    let answer = answer_with(service, state);
+    let connection = http1::Builder::new()
+        .half_close(false)
+        .max_headers(bounds::HEADER_COUNT_HARD)
+        .serve_connection(io, answer);
+    let mut connection = pin!(connection);
+    let mut told = false;
+    // An error here is a broken-off stream, a silent or a vanished caller: each has been noted where it happened.
+    let _ = std::future::poll_fn(|cx| {
+        state.driven_by(cx);
+        if state.is_draining() && !told {
+            told = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        connection.as_mut().poll(cx)
+    })
+    .await;
+}
+
+async fn drive_http2<S: Service>(io: TokioIo<ClientIo>, service: S, state: &Rc<ConnectionState>) {
+    let answer = answer_with(service, state);
+    let connection = http2::Builder::new(LocalExecutor)
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(bounds::H2_STREAMS)
+        .initial_stream_window_size(bounds::H2_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(bounds::H2_CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(bounds::H2_SEND_BUFFER_BYTES)
+        .max_header_list_size(u32::try_from(bounds::HEADER_BYTES).unwrap_or(u32::MAX))
+        .serve_connection(io, answer);
+    let mut connection = pin!(connection);
+    let mut told = false;
+    let _ = std::future::poll_fn(|cx| {
+        state.driven_by(cx);
+        if state.is_draining() && !told {
+            told = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        match connection.as_mut().poll(cx) {
+            Poll::Ready(_) => Poll::Ready(()),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await;
+}
+
+fn answer_with<S: Service>(
+    service: S,
+    state: &Rc<ConnectionState>,
+) -> impl hyper::service::Service<
+    Request<Incoming>,
+    Response = Response<ReplyBody>,
+    Error = Infallible,
+    Future = impl Future<Output = Result<Response<ReplyBody>, Infallible>> + 'static,
+> {
+    let state = Rc::clone(state);
+    service_fn(move |request| {
+        let answer = service.clone().answer(Rc::clone(&state), request);
+        async move { Ok::<_, Infallible>(answer.await) }
+    })
+}

@@ -1,0 +1,211 @@
+//! The transport of one caller's connection, with the clocks that a slow or silent caller runs into.
+
+use std::{
+    cell::RefCell,
+    future::Future,
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
+    time::Sleep,
+};
+use tokio_rustls::server::TlsStream;
+
+use crate::{bounds, clock, server::ConnectionState};
+
+/// Plain TCP, or TLS over it.
+#[derive(Debug)]
+pub(super) enum ClientStream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// A timer that is set once and looked at; it is set anew only when it has fired.
+#[derive(Debug, Default)]
+struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timer {
+    /// Whether `at` has passed. If not, the task is woken no later than then.
+    fn poll_passed(&mut self, at: Instant, cx: &mut Context<'_>) -> bool {
+        match &mut self.sleep {
+            // Set already, for this time or an earlier one, by this very task.
+            Some(sleep) if !sleep.is_elapsed() && sleep.deadline() <= at.into() => return false,
+            Some(sleep) => {
+                if clock::now() >= at {
+                    return true;
+                }
+                sleep.as_mut().reset(at.into());
+            }
+            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at.into()))),
+        }
+        self.sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready())
+    }
+}
+
+/// What hyper reads from and writes to. The stream itself is shared with the driver of the connection, which gives it
+/// an orderly end when hyper is done with it.
+#[derive(Debug)]
+pub(super) struct ClientIo {
+    stream: Rc<RefCell<ClientStream>>,
+    state: Rc<ConnectionState>,
+    read_timer: Timer,
+    write_timer: Timer,
+    /// Since when the caller takes nothing.
+    stalled: Option<Instant>,
+}
+
+impl ClientIo {
+    pub(super) fn new(stream: &Rc<RefCell<ClientStream>>, state: &Rc<ConnectionState>) -> Self {
+        Self {
+            stream: Rc::clone(stream),
+            state: Rc::clone(state),
+            read_timer: Timer::default(),
+            write_timer: Timer::default(),
+            stalled: None,
+        }
+    }
+
+    fn after_write(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let since = *self.stalled.get_or_insert_with(clock::now);
+        if self.write_timer.poll_passed(since + bounds::WRITE_STALL, cx) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Poll::Pending
+    }
+}
+
+impl AsyncRead for ClientIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let before = buf.filled().len();
+        let read = Pin::new(&mut *this.stream.borrow_mut()).poll_read(cx, buf);
+        if read.is_ready() {
+            if buf.filled().len() > before {
+                this.state.bytes_came();
+            }
+            return read;
+        }
+        match this.state.silent_until() {
+            Some(at) if this.read_timer.poll_passed(at, cx) => {
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+            _ => Poll::Pending,
+        }
+    }
+}
+
+impl AsyncWrite for ClientIo {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, buf);
+        self.after_write(written, cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, bufs);
+        self.after_write(written, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        matches!(&*self.stream.borrow(), ClientStream::Plain(_))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx);
+        if let Poll::Ready(Ok(())) = flushed {
+            self.state.flushed();
+        }
+        flushed
+    }
+
+    /// The driver ends the stream, after what the caller may still be sending was read.
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}
+
+impl AsyncRead for ClientStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
+            Self::Tls(tls) => Pin::new(tls).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
+            Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+        }
+    }
+}
+
+/// Ends a connection so that the caller sees all that was sent: FIN, then what is still coming is read and thrown
+/// away for a bounded time. Closing over unread bytes would send a reset, which can destroy the answer.
+pub(super) async fn linger(mut stream: ClientStream) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let mut scrap = [0u8; 4096];
+    let mut left = bounds::LINGER_BYTES;
+    let read_on = async {
+        while left > 0 {
+            match stream.read(&mut scrap).await {
+                Ok(n) if n > 0 => left = left.saturating_sub(n),
+                _ => break,
+            }
+        }
+    };
+    // The bound itself is the policy: whoever is still sending then sees a reset.
+    let _ = tokio::time::timeout(bounds::LINGER, read_on).await;
+}

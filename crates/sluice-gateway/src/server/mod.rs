@@ -1,0 +1,15 @@
+//! Towards callers: listeners, connections with their clocks, and their orderly end.
+
+mod accept;
+mod connection;
+mod io;
+mod listen;
+mod state;
+mod tls;
+
+pub(crate) use accept::{CurrentTls, accept_until_stopped};
+pub(crate) use connection::Service;
+pub(crate) use listen::bind;
+pub(crate) use state::{ConnectionState, Live, Serving};
+pub use tls::TlsError;
+pub(crate) use tls::acceptor;

@@ -1,0 +1,217 @@
+//! What is known of one connection, shared between its transport, its requests and the shutdown.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use tokio::sync::Notify;
+
+use crate::{bounds, clock};
+
+/// What a connection is waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// The first byte, or the next request.
+    Request { first: bool },
+    /// The rest of a request head.
+    Head,
+}
+
+/// One connection of a caller.
+#[derive(Debug)]
+pub(crate) struct ConnectionState {
+    waiting: Cell<Waiting>,
+    since: Cell<Instant>,
+    /// Requests being answered: at most one on HTTP/1.1.
+    serving: Cell<u32>,
+    flushes: Cell<u64>,
+    flush_waiters: RefCell<Vec<Waker>>,
+    task: RefCell<Option<Waker>>,
+    draining: Cell<bool>,
+    must_stop: Cell<bool>,
+    /// On HTTP/2 a head is not the only thing that comes between requests.
+    head_clock: Cell<bool>,
+    /// Whether the body of the request being answered was read to its end.
+    body_read: Cell<bool>,
+}
+
+impl ConnectionState {
+    pub(crate) fn new(now: Instant) -> Rc<Self> {
+        Rc::new(Self {
+            waiting: Cell::new(Waiting::Request { first: true }),
+            since: Cell::new(now),
+            serving: Cell::new(0),
+            flushes: Cell::new(0),
+            flush_waiters: RefCell::default(),
+            task: RefCell::default(),
+            draining: Cell::new(false),
+            must_stop: Cell::new(false),
+            head_clock: Cell::new(true),
+            body_read: Cell::new(false),
+        })
+    }
+
+    /// The connection speaks HTTP/2.
+    pub(crate) fn without_head_clock(&self) {
+        self.head_clock.set(false);
+    }
+
+    /// Notes whether the body of the current request was read to its end.
+    pub(crate) fn body_read(&self, read: bool) {
+        self.body_read.set(read);
+    }
+
+    /// Whether what comes next on the connection is another request.
+    pub(crate) fn is_body_read(&self) -> bool {
+        self.body_read.get()
+    }
+
+    /// Bytes came from the caller.
+    pub(crate) fn bytes_came(&self) {
+        if self.serving.get() > 0 {
+            return;
+        }
+        if !self.head_clock.get() {
+            self.since.set(clock::now());
+        } else if self.waiting.get() != Waiting::Head {
+            self.waiting.set(Waiting::Head);
+            self.since.set(clock::now());
+        }
+    }
+
+    /// Until when the caller may keep silent; `None` while a request is being answered.
+    pub(crate) fn silent_until(&self) -> Option<Instant> {
+        let bound = match self.waiting.get() {
+            _ if self.serving.get() > 0 => return None,
+            Waiting::Request { first: true } => bounds::FIRST_BYTE,
+            Waiting::Request { first: false } => bounds::KEEP_ALIVE_IDLE,
+            Waiting::Head => bounds::REQUEST_HEAD,
+        };
+        Some(self.since.get() + bound)
+    }
+
+    /// A request is being answered until the guard is dropped.
+    pub(crate) fn serve(self: &Rc<Self>) -> Serving {
+        self.serving.set(self.serving.get() + 1);
+        Serving(Rc::clone(self))
+    }
+
+    /// How often everything written so far was handed to the kernel.
+    pub(crate) fn flushes(&self) -> u64 {
+        self.flushes.get()
+    }
+
+    pub(crate) fn flushed(&self) {
+        self.flushes.set(self.flushes.get() + 1);
+        if !self.flush_waiters.borrow().is_empty() {
+            for waiter in self.flush_waiters.take() {
+                waiter.wake();
+            }
+        }
+    }
+
+    /// Waits for a flush after the one of number `since`.
+    pub(crate) fn poll_flushed(&self, since: u64, cx: &mut Context<'_>) -> Poll<()> {
+        if self.flushes.get() > since {
+            return Poll::Ready(());
+        }
+        self.flush_waiters.borrow_mut().push(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Remembers the task that drives the connection, once.
+    pub(crate) fn driven_by(&self, cx: &Context<'_>) {
+        let mut task = self.task.borrow_mut();
+        if task.is_none() {
+            *task = Some(cx.waker().clone());
+        }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// Whether running streams must end now.
+    pub(crate) fn must_stop(&self) -> bool {
+        self.must_stop.get()
+    }
+
+    fn wake(&self) {
+        if let Some(task) = self.task.borrow().as_ref() {
+            task.wake_by_ref();
+        }
+    }
+}
+
+/// A request is being answered.
+#[derive(Debug)]
+pub(crate) struct Serving(Rc<ConnectionState>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let state = &self.0;
+        state.serving.set(state.serving.get().saturating_sub(1));
+        state.waiting.set(Waiting::Request { first: false });
+        state.since.set(clock::now());
+    }
+}
+
+/// The open connections of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    connections: RefCell<HashMap<u64, Rc<ConnectionState>>>,
+    next_id: Cell<u64>,
+    draining: Cell<bool>,
+    none_left: Notify,
+}
+
+impl Live {
+    /// Adds a connection; the id takes it out again.
+    pub(crate) fn add(&self, state: &Rc<ConnectionState>) -> u64 {
+        let id = self.next_id.get();
+        self.next_id.set(id + 1);
+        state.draining.set(self.draining.get());
+        self.connections.borrow_mut().insert(id, Rc::clone(state));
+        id
+    }
+
+    pub(crate) fn remove(&self, id: u64) {
+        let mut connections = self.connections.borrow_mut();
+        connections.remove(&id);
+        if connections.is_empty() {
+            self.none_left.notify_waiters();
+        }
+    }
+
+    /// Closes idle connections; the others end with the answer they are on.
+    pub(crate) fn drain(&self) {
+        self.draining.set(true);
+        for state in self.connections.borrow().values() {
+            state.draining.set(true);
+            state.wake();
+        }
+    }
+
+    /// Ends running streams with an error event.
+    pub(crate) fn stop(&self) {
+        for state in self.connections.borrow().values() {
+            state.must_stop.set(true);
+            state.wake();
+        }
+    }
+
+    /// Waits until no connection is left.
+    pub(crate) async fn none_left(&self) {
+        loop {
+            let left = self.none_left.notified();
+            if self.connections.borrow().is_empty() {
+                return;
+            }
+            left.await;
+        }
+    }
+}

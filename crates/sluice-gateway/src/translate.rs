@@ -1,0 +1,70 @@
+//! Fourth stage: the request in the words of one target.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use sluice_chat::{ApiError, splice::Slices};
+use sluice_providers::{Call, dialect};
+
+use crate::{admit::Admitted, snapshot::Target, upstream::Upstream};
+
+/// The header with which a caller asks the sandbox for a fault.
+const X_SANDBOX_FAULT: HeaderName = HeaderName::from_static("x-sandbox-fault");
+
+/// A request ready for one target. There is no other way to one.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) upstream_model: String,
+    pub(crate) path: &'static str,
+    pub(crate) body: Slices,
+    pub(crate) stream: bool,
+    /// Fields of the request that this target can not honour.
+    pub(crate) dropped: Vec<String>,
+    /// Usage was asked for by us, not by the caller.
+    pub(crate) hide_usage: bool,
+    /// The caller's headers that the provider's settings let through.
+    pub(crate) forwarded: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) sandbox_fault: Option<String>,
+    /// 1 for the first call of the request.
+    pub(crate) attempt: u32,
+}
+
+/// Writes the request for `target`.
+///
+/// # Errors
+/// What the target's dialect can not say.
+pub(crate) fn translate(
+    admitted: &Admitted,
+    target: &Target,
+    headers: &HeaderMap,
+    attempt: u32,
+) -> Result<Outbound, ApiError> {
+    let upstream = &target.upstream;
+    let row = upstream.provider().row();
+    let scan = admitted.scan();
+    let call = Call {
+        body: admitted.body(),
+        scan,
+        upstream_model: &target.model,
+        row,
+        injected_output_limit: admitted.output_limit(),
+        ask_usage: true,
+    };
+    let encoded = dialect(row.dialect).encode(&call)?;
+    let named =
+        |name: &String| Some((HeaderName::from_bytes(name.as_bytes()).ok()?, headers.get(name)?.clone()));
+    let fault = headers.get(X_SANDBOX_FAULT).filter(|_| upstream.provider().is_sandbox());
+    Ok(Outbound {
+        upstream: Arc::clone(upstream),
+        upstream_model: target.model.clone(),
+        path: encoded.path,
+        body: encoded.body,
+        stream: scan.stream,
+        dropped: encoded.dropped,
+        hide_usage: encoded.hide_usage,
+        forwarded: upstream.forward_headers().iter().filter_map(named).collect(),
+        sandbox_fault: fault.and_then(|v| v.to_str().ok()).map(str::to_owned),
+        attempt,
+    })
+}

@@ -1,0 +1,124 @@
+//! One call of one target: sent, answered, and known to be an answer. Nothing of it has reached the caller yet.
+
+use std::{
+    pin::Pin,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use sluice_chat::{Failure, FailureKind};
+use sluice_providers::{FailedAnswer, Passage, WholeAnswer, dialect, whole_answer};
+
+use crate::{
+    bounds,
+    snapshot::Clocks,
+    translate::Outbound,
+    upstream::{Body, Connections, fetch, h1::AnswerHead},
+};
+
+/// What a target answered.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Whole(WholeAnswer),
+    Stream(Box<StreamAnswer>),
+}
+
+/// A stream whose first content has come.
+#[derive(Debug)]
+pub(crate) struct StreamAnswer {
+    pub(crate) body: Body,
+    pub(crate) passage: Passage,
+    /// What may go to the caller at once.
+    pub(crate) ready: Vec<Bytes>,
+    /// What broke right behind it, if anything did.
+    pub(crate) broken: Option<Failure>,
+}
+
+/// Calls the target. `deadline` is that of the whole request over all attempts.
+pub(crate) async fn call(
+    connections: &Connections,
+    out: &Outbound,
+    clocks: &Clocks,
+    deadline: Instant,
+) -> Result<Answer, Failure> {
+    let started = crate::clock::now();
+    let first_token = started + clocks.first_token;
+    let until = if out.stream { first_token.min(deadline) } else { deadline };
+    match tokio::time::timeout_at(until.into(), answer(connections, out, clocks.connect)).await {
+        Ok(answer) => answer,
+        Err(_) if until == deadline => Err(Failure::ours(
+            FailureKind::TotalTimeout,
+            "upstream_timeout",
+            "the provider did not answer within the time of the whole request",
+        )),
+        Err(_) => Err(Failure::ours(
+            FailureKind::FirstTokenTimeout,
+            "upstream_timeout",
+            format!("no first token from the provider within {} ms", clocks.first_token.as_millis()),
+        )),
+    }
+}
+
+async fn answer(connections: &Connections, out: &Outbound, connect: Duration) -> Result<Answer, Failure> {
+    let (head, mut body) = fetch::fetch(connections, out, connect).await?;
+    if head.status != 200 || head.encoded || is_document(&head) {
+        return Err(refusal(out, &head, &mut body).await);
+    }
+    let is_stream = head.content_type.as_deref() == Some("text/event-stream");
+    if !out.stream {
+        let bytes = fetch::collect(&mut body, bounds::WHOLE_ANSWER_BYTES).await?;
+        return Ok(Answer::Whole(whole_answer(out.upstream.provider().row(), bytes)?));
+    }
+    // A plain JSON object where events were asked for is an error in disguise, unless it only lacks its type.
+    if !is_stream && head.content_type.is_some() {
+        return Err(refusal(out, &head, &mut body).await);
+    }
+    first_content(out, body).await.map(|stream| Answer::Stream(Box::new(stream)))
+}
+
+/// A page instead of an answer, as proxies and sign-in portals send them with status 200.
+fn is_document(head: &AnswerHead) -> bool {
+    head.content_type.as_deref().is_some_and(|t| t.starts_with("text/html") || t.starts_with("text/xml"))
+}
+
+/// Reads the stream up to its first content, or to its end where it has none.
+async fn first_content(out: &Outbound, body: Body) -> Result<StreamAnswer, Failure> {
+    let passage = Passage::new(out.upstream.provider().row(), out.hide_usage, bounds::EVENT_BYTES);
+    let mut stream = StreamAnswer { body, passage, ready: Vec::new(), broken: None };
+    loop {
+        let data = std::future::poll_fn(|cx| Pin::new(&mut stream.body).get_mut().poll_data(cx)).await;
+        let pushed = match data {
+            Some(Ok(data)) => stream.passage.push(data, &mut stream.ready),
+            Some(Err(failure)) => Err(failure),
+            None => stream.passage.end(&mut stream.ready),
+        };
+        let progress = stream.passage.progress();
+        let shown = progress.has_content || progress.finished;
+        match pushed {
+            Ok(()) if shown => return Ok(stream),
+            Ok(()) => {}
+            // Content came before what broke: the caller gets it, and then the failure.
+            Err(failure) if shown => {
+                stream.broken = Some(failure);
+                return Ok(stream);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+/// Reads what the upstream said instead of an answer.
+async fn refusal(out: &Outbound, head: &AnswerHead, body: &mut Body) -> Failure {
+    if head.encoded {
+        let text = "the provider sent a compressed answer although it was asked not to";
+        return Failure::ours(FailureKind::BadResponse, "upstream_bad_response", text);
+    }
+    let bytes = fetch::collect(body, bounds::ERROR_ANSWER_BYTES).await.unwrap_or_default();
+    let answer = FailedAnswer {
+        status: head.status,
+        content_type: head.content_type.as_deref(),
+        retry_after_ms: head.retry_after_ms,
+        body: &bytes,
+    };
+    dialect(out.upstream.provider().row().dialect).failure(&answer)
+}

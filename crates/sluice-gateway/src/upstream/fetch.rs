@@ -1,0 +1,219 @@
+//! One request to a provider up to the head of its answer.
+
+use std::{io, pin::Pin, task::Poll, time::Duration};
+
+use sluice_chat::{Failure, FailureKind};
+use sluice_providers::sandbox::{self, Step};
+
+use crate::{
+    bounds,
+    translate::Outbound,
+    upstream::{
+        Body, Connections,
+        body::{H1Body, ScriptBody},
+        connect::{connect, plain},
+        h1::{AnswerHead, Framing, HeadError, parse_head},
+        h2::{H2Body, Place},
+        io::Connection,
+        push_header,
+        slices::SliceBody,
+    },
+};
+
+/// Sends `out` and waits for the head of the answer. Only the connect clock is kept here; the caller keeps the others.
+pub(super) async fn fetch(
+    connections: &Connections,
+    out: &Outbound,
+    connect_within: Duration,
+) -> Result<(AnswerHead, Body), Failure> {
+    if out.upstream.provider().is_sandbox() {
+        return play(out).await;
+    }
+    if out.upstream.options.http2 {
+        return fetch_h2(connections, out, connect_within).await;
+    }
+    let head = request_head(out);
+    let place = &out.upstream.place;
+    let mut connection = match connections.pool.take(place) {
+        Some(connection) => connection,
+        None => connect(out.upstream.provider().endpoint(), &connections.tls, false, connect_within).await?,
+    };
+    let answer = match exchange(&mut connection, &head, out).await {
+        // The upstream closed an idle connection as we took it. Nothing was answered, so nothing is lost by
+        // saying it again on a fresh one, once.
+        Err(Broken { before_first_byte: true, .. }) if connection.reused => {
+            let endpoint = out.upstream.provider().endpoint();
+            connection = connect(endpoint, &connections.tls, false, connect_within).await?;
+            exchange(&mut connection, &head, out).await
+        }
+        answer => answer,
+    };
+    let head = answer.map_err(|broken| broken.failure)?;
+    let body = H1Body::new(connection, &head, &connections.pool, place);
+    Ok((head, Body::H1(Box::new(body))))
+}
+
+/// An exchange that broke before its head was there.
+struct Broken {
+    before_first_byte: bool,
+    failure: Failure,
+}
+
+impl Broken {
+    fn reset(connection: &Connection, error: &io::Error) -> Self {
+        let text = format!("the provider closed the connection without an answer: {}", plain(error));
+        Self {
+            before_first_byte: connection.buf.is_empty(),
+            failure: Failure::ours(FailureKind::Reset, "upstream_bad_response", text),
+        }
+    }
+}
+
+async fn exchange(connection: &mut Connection, head: &[u8], out: &Outbound) -> Result<AnswerHead, Broken> {
+    // An upstream may refuse a request that it has not read to its end, and close: its answer, if there is one,
+    // says more than the failed write.
+    let sent = connection.send(head, &out.body).await;
+    let mut interim = 0;
+    loop {
+        match parse_head(&connection.buf) {
+            Ok(Some((head, body_at))) => {
+                let _ = connection.buf.split_to(body_at);
+                if head.status >= 200 {
+                    // After a write that failed the connection is in an unknown state.
+                    return Ok(AnswerHead { keep_alive: head.keep_alive && sent.is_ok(), ..head });
+                }
+                interim += 1;
+                if head.status == 101 || interim > bounds::UPSTREAM_INTERIM_COUNT {
+                    return Err(bad_head("the provider answered with an upgrade or endless interim answers"));
+                }
+            }
+            Ok(None) => {
+                let read = std::future::poll_fn(|cx| connection.poll_fill(cx)).await;
+                let read =
+                    read.and_then(|n| if n == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(n) });
+                if let Err(error) = read {
+                    let error = sent.as_ref().err().unwrap_or(&error);
+                    return Err(Broken::reset(connection, error));
+                }
+            }
+            Err(error @ (HeadError::Malformed | HeadError::TooLarge | HeadError::AmbiguousFraming)) => {
+                return Err(bad_head(&error.to_string()));
+            }
+        }
+    }
+}
+
+fn bad_head(text: &str) -> Broken {
+    let failure = Failure::ours(FailureKind::BadResponse, "upstream_bad_response", text);
+    Broken { before_first_byte: false, failure }
+}
+
+fn accept(out: &Outbound) -> &'static str {
+    if out.stream { "text/event-stream" } else { "application/json" }
+}
+
+fn request_head(out: &Outbound) -> Vec<u8> {
+    let lines = &out.upstream.head_lines;
+    let mut head = Vec::with_capacity(lines.len() + 160);
+    head.extend_from_slice(b"POST ");
+    head.extend_from_slice(out.upstream.provider().path(out.path).as_bytes());
+    head.extend_from_slice(b" HTTP/1.1\r\n");
+    head.extend_from_slice(lines);
+    push_header(&mut head, "accept", accept(out).as_bytes());
+    for (name, value) in &out.forwarded {
+        push_header(&mut head, name.as_str(), value.as_bytes());
+    }
+    let length: usize = out.body.iter().map(|slice| slice.len()).sum();
+    push_header(&mut head, "content-length", length.to_string().as_bytes());
+    head.extend_from_slice(b"\r\n");
+    head
+}
+
+async fn fetch_h2(
+    connections: &Connections,
+    out: &Outbound,
+    connect_within: Duration,
+) -> Result<(AnswerHead, Body), Failure> {
+    let endpoint = out.upstream.provider().endpoint();
+    let scheme = if endpoint.tls { "https" } else { "http" };
+    let uri = format!("{scheme}://{}{}", endpoint.authority, out.upstream.provider().path(out.path));
+    let mut request = http::Request::post(uri).header(http::header::ACCEPT, accept(out));
+    for (name, value) in out.upstream.headers.iter().chain(&out.forwarded) {
+        request = request.header(name, value);
+    }
+    let bad = |e: String| Failure::ours(FailureKind::BadResponse, "upstream_bad_response", e);
+    let request = request.body(SliceBody::new(out.body.iter().cloned())).map_err(|e| bad(e.to_string()))?;
+    let name = &out.upstream.place;
+    let place = Place { name, endpoint, tls: &connections.tls, connect: connect_within };
+    let response = connections.h2.send(&place, request).await?;
+    let (parts, incoming) = response.into_parts();
+    let head = head_of_h2(&parts);
+    Ok((head, Body::H2(Box::new(H2Body::new(incoming)))))
+}
+
+fn head_of_h2(parts: &http::response::Parts) -> AnswerHead {
+    let text = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
+    let number = |name: &str| text(name).and_then(|v| v.parse::<u64>().ok());
+    let seconds = number("retry-after").and_then(|s| s.checked_mul(1000));
+    let media_type = text("content-type").map(|v| v.split(';').next().unwrap_or_default().trim());
+    AnswerHead {
+        status: parts.status.as_u16(),
+        framing: Framing::UntilClose,
+        keep_alive: true,
+        content_type: media_type.map(str::to_ascii_lowercase),
+        encoded: text("content-encoding")
+            .is_some_and(|v| !v.is_empty() && !v.eq_ignore_ascii_case("identity")),
+        retry_after_ms: number("retry-after-ms").or(seconds),
+    }
+}
+
+/// Plays the sandbox's script up to its head.
+async fn play(out: &Outbound) -> Result<(AnswerHead, Body), Failure> {
+    let request: Vec<u8> = out.body.concat();
+    let steps = sandbox::play(&request, &out.upstream_model, out.sandbox_fault.as_deref(), out.attempt);
+    let mut steps = steps.into_iter();
+    loop {
+        match steps.next() {
+            Some(Step::WaitMs(ms)) => tokio::time::sleep(Duration::from_millis(ms)).await,
+            Some(Step::Head { status, content_type, retry_after_s }) => {
+                let head = AnswerHead {
+                    status,
+                    framing: Framing::UntilClose,
+                    keep_alive: true,
+                    content_type: Some(content_type.to_owned()),
+                    encoded: false,
+                    retry_after_ms: retry_after_s.map(|s| s * 1000),
+                };
+                return Ok((head, Body::Script(Box::new(ScriptBody::new(steps)))));
+            }
+            Some(Step::Silent) => std::future::poll_fn(|_| Poll::<()>::Pending).await,
+            Some(Step::Bytes(_) | Step::End | Step::Reset) | None => {
+                let text = "the provider closed the connection without an answer: connection reset";
+                return Err(Failure::ours(FailureKind::Reset, "upstream_bad_response", text));
+            }
+        }
+    }
+}
+
+/// Reads a whole body, at most `limit_bytes` of it.
+pub(super) async fn collect(body: &mut Body, limit_bytes: usize) -> Result<bytes::Bytes, Failure> {
+    let mut first: Option<bytes::Bytes> = None;
+    let mut joined = bytes::BytesMut::new();
+    while let Some(data) = std::future::poll_fn(|cx| Pin::new(&mut *body).get_mut().poll_data(cx)).await {
+        let data = data?;
+        if first.as_ref().map_or(0, bytes::Bytes::len) + joined.len() + data.len() > limit_bytes {
+            let text = format!("the provider's answer is larger than {limit_bytes} bytes");
+            return Err(Failure::ours(FailureKind::BadResponse, "upstream_bad_response", text));
+        }
+        match &first {
+            None => first = Some(data),
+            Some(start) => {
+                if joined.is_empty() {
+                    joined.extend_from_slice(start);
+                }
+                joined.extend_from_slice(&data);
+            }
+        }
+    }
+    Ok(if joined.is_empty() { first.unwrap_or_default() } else { joined.freeze() })
+}

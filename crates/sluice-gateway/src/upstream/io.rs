@@ -1,0 +1,149 @@
+//! One connection to an upstream: the transport and the bytes read from it so far.
+
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::client::TlsStream;
+
+use crate::bounds;
+
+/// Plain TCP, or TLS over it.
+#[derive(Debug)]
+pub(crate) enum Transport {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Transport {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+        }
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
+            Self::Tls(tls) => Pin::new(tls).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
+            Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+        }
+    }
+}
+
+/// A connection and what was read from it but not yet used.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    transport: Transport,
+    pub(crate) buf: BytesMut,
+    read_bytes: usize,
+    /// Whether it already carried a request: then a failure before the first byte of an answer may only mean that
+    /// the upstream had closed it meanwhile.
+    pub(crate) reused: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(transport: Transport) -> Self {
+        Self { transport, buf: BytesMut::new(), read_bytes: bounds::READ_BYTES_MIN, reused: false }
+    }
+
+    /// Hands the transport to a protocol that does its own reading (HTTP/2).
+    pub(crate) fn into_transport(self) -> Transport {
+        self.transport
+    }
+
+    /// Writes a request: its head and the slices of its body, with as few system calls as the kernel allows.
+    pub(crate) async fn send(&mut self, head: &[u8], body: &[Bytes]) -> io::Result<()> {
+        let mut slices: smallvec::SmallVec<[io::IoSlice<'_>; 9]> = smallvec::SmallVec::new();
+        slices.push(io::IoSlice::new(head));
+        slices.extend(body.iter().filter(|b| !b.is_empty()).map(|b| io::IoSlice::new(b)));
+        let mut rest = &mut slices[..];
+        while !rest.is_empty() {
+            let n = self.transport.write_vectored(rest).await?;
+            if n == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            io::IoSlice::advance_slices(&mut rest, n);
+        }
+        self.transport.flush().await
+    }
+
+    /// Reads what is there into the buffer; 0 at the end. Takes no memory before there is something to read.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if let Transport::Plain(tcp) = &self.transport {
+            ready!(tcp.poll_read_ready(cx))?;
+        }
+        if self.buf.capacity() - self.buf.len() < self.read_bytes / 2 {
+            self.buf.reserve(self.read_bytes);
+        }
+        let room = self.buf.capacity() - self.buf.len();
+        let n = ready!(pin!(self.transport.read_buf(&mut self.buf)).poll(cx))?;
+        if n == room {
+            self.read_bytes = (self.read_bytes * 2).min(bounds::READ_BYTES_MAX);
+        }
+        Poll::Ready(Ok(n))
+    }
+
+    /// Whether nothing came since the last answer: neither bytes nor the end. A connection on which something came
+    /// unasked must not carry another request.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        if !self.buf.is_empty() {
+            return false;
+        }
+        if self.transport.tcp().poll_read_ready(&mut cx).is_pending() {
+            return true;
+        }
+        let mut byte = [0u8; 1];
+        let mut byte = ReadBuf::new(&mut byte);
+        Pin::new(&mut self.transport).poll_read(&mut cx, &mut byte).is_pending()
+    }
+}

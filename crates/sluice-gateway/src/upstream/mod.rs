@@ -1,0 +1,126 @@
+//! The way to a provider: our own HTTP/1.1 connections and their pool, HTTP/2 through hyper, the sandbox's script,
+//! and the clocks over all of them.
+
+mod body;
+mod call;
+mod connect;
+mod fetch;
+#[doc(hidden)]
+pub mod h1;
+mod h2;
+mod io;
+mod pool;
+mod slices;
+
+use std::{rc::Rc, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use sluice_providers::Provider;
+use sluice_store::{ProviderRecord, catalog::ProviderOptions};
+
+pub(crate) use body::Body;
+pub(crate) use call::{Answer, StreamAnswer, call};
+pub(crate) use connect::Tls;
+
+/// A provider as calls need it: place, credential and the unchanging part of every request head, in one object.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    provider: Provider,
+    options: ProviderOptions,
+    /// `scheme://host:port`, under which connections are pooled.
+    place: Arc<str>,
+    /// `host`, authentication and the rest of the headers that never change, for HTTP/2.
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// The same as bytes of an HTTP/1.1 head.
+    head_lines: Bytes,
+}
+
+/// Headers that a provider's static `headers` may not set: they belong to the connection or to the credential's place.
+const NOT_STATIC: [&str; 9] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "accept-encoding",
+];
+
+impl Upstream {
+    /// Joins a provider, already made with its credential, with its settings.
+    ///
+    /// # Errors
+    /// Names the header that can not be sent.
+    pub(crate) fn new(provider: Provider, record: &ProviderRecord) -> Result<Self, String> {
+        let options = record.options.clone();
+        let mut headers = Vec::new();
+        let agent = concat!("sluicegate/", env!("CARGO_PKG_VERSION"));
+        let ours =
+            [("content-type", "application/json"), ("user-agent", agent), ("accept-encoding", "identity")];
+        let statics = options.headers.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+        for (name, _) in statics.clone() {
+            if NOT_STATIC.contains(&name.to_ascii_lowercase().as_str()) {
+                return Err(format!("header `{name}` can not be set for a provider"));
+            }
+        }
+        let auth = provider.auth_headers();
+        let auth = auth.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+        for (name, value) in ours.into_iter().chain(auth).chain(statics) {
+            let parsed = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value));
+            let (Ok(name), Ok(mut value)) = parsed else {
+                return Err(format!(
+                    "header `{name}` can not be sent: its name or value has characters that HTTP forbids"
+                ));
+            };
+            value.set_sensitive(true);
+            headers.retain(|(n, _)| *n != name);
+            headers.push((name, value));
+        }
+        let endpoint = provider.endpoint();
+        let scheme = if endpoint.tls { "https" } else { "http" };
+        let mut lines = format!("host: {}\r\n", endpoint.authority).into_bytes();
+        for (name, value) in &headers {
+            push_header(&mut lines, name.as_str(), value.as_bytes());
+        }
+        let place = format!("{scheme}://{}:{}", endpoint.host, endpoint.port).into();
+        Ok(Self { place, options, headers, head_lines: lines.into(), provider })
+    }
+
+    pub(crate) fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// Names of callers' headers that this provider wants to see.
+    pub(crate) fn forward_headers(&self) -> &[String] {
+        &self.options.forward_headers
+    }
+}
+
+fn push_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What one worker keeps open towards providers.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    pool: Rc<pool::Pool>,
+    h2: Rc<h2::H2Connections>,
+    tls: Tls,
+}
+
+impl Connections {
+    pub(crate) fn new(tls: Tls) -> Self {
+        Self { pool: Rc::default(), h2: Rc::default(), tls }
+    }
+
+    /// Closes what has been idle for too long.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.pool.sweep(now);
+    }
+}
