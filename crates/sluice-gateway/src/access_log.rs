@@ -27,7 +27,6 @@ pub(crate) struct LogSink {
 
 impl LogSink {
     /// Starts the thread that writes to standard output. It ends when the last sink is gone.
-    #[expect(clippy::disallowed_methods, reason = "the log's own thread; joined at the end")]
     pub(crate) fn start() -> std::io::Result<(Self, JoinHandle<()>)> {
         let (batches, queue) = sync_channel(bounds::LOG_BATCHES);
         let thread =

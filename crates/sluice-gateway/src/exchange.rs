@@ -208,7 +208,8 @@ impl Drop for Exchange {
     /// The caller left and hyper dropped the request where it was: only hands it over to be ended.
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
-            self.worker.abandoned.borrow_mut().push(Abandoned { open, started: self.started });
+            let panicked = std::thread::panicking();
+            self.worker.abandoned.borrow_mut().push(Abandoned { open, started: self.started, panicked });
         }
     }
 }
@@ -218,12 +219,19 @@ impl Drop for Exchange {
 pub(crate) struct Abandoned {
     open: Box<Open>,
     started: Instant,
+    /// It was not the caller who left: we panicked.
+    panicked: bool,
 }
 
 impl Abandoned {
     /// Ends it: charged is the prompt and what was delivered, or the upstream's count if it came.
     pub(crate) fn end(self, worker: &Worker) {
         let mut open = *self.open;
+        if self.panicked {
+            open.record.status = 500;
+            open.record.error_code = Some("internal_error".into());
+            return finish(worker, open, self.started, Ending::Broken, Billing::Free);
+        }
         if open.record.status == 0 {
             open.record.status = CALLER_LEFT_STATUS;
         }

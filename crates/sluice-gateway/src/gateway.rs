@@ -172,7 +172,6 @@ fn connections_per_listener(listeners: usize) -> usize {
     usize::try_from(each).unwrap_or(usize::MAX).clamp(16, 1 << 20)
 }
 
-#[expect(clippy::disallowed_methods, reason = "a worker's own thread; joined at the end")]
 fn start_thread(post: Post) -> io::Result<JoinHandle<()>> {
     let name = post.name.clone();
     // What can fail fails here, not in the thread.

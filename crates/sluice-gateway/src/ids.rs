@@ -37,6 +37,7 @@ pub(crate) struct IdMaker(RefCell<SmallRng>);
 
 impl IdMaker {
     /// Seeds from the operating system.
+    #[expect(clippy::disallowed_methods, reason = "the one seed of a worker")]
     pub(crate) fn from_os() -> std::io::Result<Self> {
         let mut seed = <SmallRng as SeedableRng>::Seed::default();
         getrandom::fill(seed.as_mut()).map_err(|e| std::io::Error::other(e.to_string()))?;
@@ -59,7 +60,6 @@ impl IdMaker {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that makes a generator, from the system's seed")]
 fn from_seed(seed: <SmallRng as SeedableRng>::Seed) -> SmallRng {
     SmallRng::from_seed(seed)
 }

@@ -11,7 +11,7 @@ const RETRY_AFTER_MAX_MS: u64 = 120_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
-    pub(crate) error: ApiError,
+    pub(crate) error: Box<ApiError>,
     pub(crate) retry_after_ms: Option<u64>,
     /// `x-should-retry: false`.
     pub(crate) no_retry: bool,
@@ -21,7 +21,7 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(status: u16, error: ApiError) -> Self {
-        Self { status, error, retry_after_ms: None, no_retry: false, allow: None }
+        Self { status, error: Box::new(error), retry_after_ms: None, no_retry: false, allow: None }
     }
 
     fn invalid(status: u16, code: &'static str, message: impl Into<String>) -> Self {
@@ -40,14 +40,12 @@ impl Refusal {
 
     pub(crate) fn model_not_allowed(model: &str) -> Self {
         let text = format!("This API key may not use the model '{}'.", shown(model));
-        let refusal = Self::invalid(403, "model_not_allowed", text);
-        Self { error: refusal.error.with_param("model"), ..refusal }
+        Self::new(403, ApiError::invalid("model_not_allowed", text).with_param("model"))
     }
 
     pub(crate) fn model_not_found(model: &str) -> Self {
         let text = format!("The model '{}' does not exist.", shown(model));
-        let refusal = Self::invalid(404, "model_not_found", text);
-        Self { error: refusal.error.with_param("model"), ..refusal }
+        Self::new(404, ApiError::invalid("model_not_found", text).with_param("model"))
     }
 
     pub(crate) fn unknown_url(method: &str, path: &str) -> Self {

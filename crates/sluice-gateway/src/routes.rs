@@ -95,19 +95,19 @@ impl Service for Routes {
         connection: Rc<ConnectionState>,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<ReplyBody>> + 'static {
-        let routes = self;
         async move {
             let serving = connection.serve();
             let (head, body) = request.into_parts();
             let unix_ms = clock::unix_ms();
-            let ids = routes.worker.ids.make(&head.headers, unix_ms);
+            let ids = self.worker.ids.make(&head.headers, unix_ms);
             let has_body = !body.is_end_stream();
             connection.body_read(false);
-            let answer = routes.dispatch(&ids, &connection, &head, body, unix_ms);
-            let mut response = match unpanicked(answer).await {
+            let snapshot = self.worker.shared.snapshot.load();
+            let context = Context { ids: &ids, snapshot: &snapshot, connection: &connection, unix_ms };
+            let mut response = match unpanicked(self.dispatch(&context, &head, body)).await {
                 Some(response) => response,
                 None => {
-                    routes.worker.shared.metrics.panics.inc();
+                    self.worker.shared.metrics.panics.inc();
                     tracing::error!(request_id = ids.request_text(), "a request ended in a panic");
                     reply::refuse(&ids, &Refusal::internal(), 0)
                 }
@@ -132,15 +132,9 @@ async fn unpanicked<T>(future: impl Future<Output = T>) -> Option<T> {
 }
 
 impl Routes {
-    async fn dispatch(
-        &self,
-        ids: &Ids,
-        connection: &Rc<ConnectionState>,
-        head: &Parts,
-        body: Incoming,
-        unix_ms: u64,
-    ) -> Response<ReplyBody> {
-        let mut exchange = Exchange::begin(&self.worker, ids.clone(), head.method.clone(), unix_ms);
+    async fn dispatch(&self, context: &Context<'_>, head: &Parts, body: Incoming) -> Response<ReplyBody> {
+        let ids = context.ids;
+        let mut exchange = Exchange::begin(&self.worker, ids.clone(), head.method.clone(), context.unix_ms);
         let path = head.uri.path();
         let Some(route) = Route::find(self.listener, path).filter(|_| head.method != Method::CONNECT) else {
             return pipeline::refused(ids, exchange, &Refusal::unknown_url(head.method.as_str(), path), 0);

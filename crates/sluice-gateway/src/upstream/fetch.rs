@@ -155,16 +155,20 @@ fn head_of_h2(parts: &http::response::Parts) -> AnswerHead {
     let text = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
     let number = |name: &str| text(name).and_then(|v| v.parse::<u64>().ok());
     let seconds = number("retry-after").and_then(|s| s.checked_mul(1000));
-    let media_type = text("content-type").map(|v| v.split(';').next().unwrap_or_default().trim());
     AnswerHead {
         status: parts.status.as_u16(),
         framing: Framing::UntilClose,
         keep_alive: true,
-        content_type: media_type.map(str::to_ascii_lowercase),
+        content_type: text("content-type").map(media_type),
         encoded: text("content-encoding")
             .is_some_and(|v| !v.is_empty() && !v.eq_ignore_ascii_case("identity")),
         retry_after_ms: number("retry-after-ms").or(seconds),
     }
+}
+
+/// A content type in lower case, without parameters.
+fn media_type(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// Plays the sandbox's script up to its head.
@@ -180,7 +184,7 @@ async fn play(out: &Outbound) -> Result<(AnswerHead, Body), Failure> {
                     status,
                     framing: Framing::UntilClose,
                     keep_alive: true,
-                    content_type: Some(content_type.to_owned()),
+                    content_type: Some(media_type(content_type)),
                     encoded: false,
                     retry_after_ms: retry_after_s.map(|s| s * 1000),
                 };
