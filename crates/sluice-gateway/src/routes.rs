@@ -147,14 +147,10 @@ impl Routes {
             let refusal = Refusal::method_not_allowed(head.method.as_str(), route.allow());
             return pipeline::refused(ids, exchange, &refusal, 0);
         }
-        let snapshot = self.worker.shared.snapshot.load();
-        let context = Context { ids, snapshot: &snapshot, connection, unix_ms };
         let answer = match route {
-            Route::ChatCompletions => {
-                return pipeline::chat_completions(&context, exchange, head, body).await;
-            }
-            Route::Models => self.models(&context, head, None),
-            Route::Model(id) => self.models(&context, head, Some(id)),
+            Route::ChatCompletions => return pipeline::chat_completions(context, exchange, head, body).await,
+            Route::Models => Self::models(context, head, None),
+            Route::Model(id) => Self::models(context, head, Some(id)),
             Route::Live => Ok(reply::json(ids, &br#"{"status":"live"}"#[..])),
             Route::Ready => Ok(self.ready(ids)),
             Route::Metrics => self.metrics(ids, head),
@@ -169,12 +165,7 @@ impl Routes {
         }
     }
 
-    fn models(
-        &self,
-        context: &Context<'_>,
-        head: &Parts,
-        id: Option<&str>,
-    ) -> Result<Response<ReplyBody>, Refusal> {
+    fn models(context: &Context<'_>, head: &Parts, id: Option<&str>) -> Result<Response<ReplyBody>, Refusal> {
         let caller = authenticate(&head.headers, context.snapshot, context.unix_ms)?;
         let body = match id {
             None => models::list(&caller, context.snapshot),
