@@ -67,8 +67,8 @@ impl Edits<'_> {
         self.entries(key).iter().any(|index| self.scan.entries[*index].value.of(self.body) != b"null")
     }
 
-    fn append(&mut self, key: &str, value: &str) {
-        self.edits.push(Edit::Append { entry: Bytes::from(format!("\"{key}\":{value}")) });
+    fn set(&mut self, key: &str, value: &[u8]) {
+        self.edits.push(Edit::set(self.body, self.scan, key, value));
     }
 
     fn model(&mut self) {
@@ -114,8 +114,7 @@ impl Edits<'_> {
     fn inject_output_limit(&mut self, want_completion: bool) {
         let Some(limit) = self.call.injected_output_limit else { return };
         let name = if want_completion { MAX_COMPLETION_TOKENS } else { MAX_TOKENS };
-        self.remove(name);
-        self.append(name, &limit.to_string());
+        self.set(name, limit.to_string().as_bytes());
     }
 
     /// Returns whether we ask for usage that the caller did not ask for.
@@ -134,10 +133,7 @@ impl Edits<'_> {
                 let with = with_include_usage(span.of(self.body));
                 self.edits.push(Edit::Replace { span, with });
             }
-            None => {
-                self.remove("stream_options");
-                self.append("stream_options", r#"{"include_usage":true}"#);
-            }
+            None => self.set("stream_options", br#"{"include_usage":true}"#),
         }
         true
     }
@@ -179,13 +175,13 @@ fn with_include_usage(options: &[u8]) -> Bytes {
 }
 
 /// OpenAI's reasoning families, and the chat models named with them, which refuse `max_tokens`: gpt-5 and later,
-/// and the o-series. Vendor prefixes and fine-tune prefixes (`ft:`) are looked through.
+/// and the o-series. (Azure's gpt-35 is 3.5.) Vendor prefixes and fine-tune prefixes (`ft:`) are looked through.
 fn is_reasoning_model(model: &str) -> bool {
     let name = model.rsplit('/').next().unwrap_or(model);
     let name = name.strip_prefix("ft:").unwrap_or(name);
     if let Some(version) = name.strip_prefix("gpt-") {
         let digits = version.len() - version.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        return version[..digits].parse::<u32>().is_ok_and(|major| major >= 5);
+        return version[..digits].parse::<u32>().is_ok_and(|major| major >= 5 && major != 35);
     }
     let mut rest = name.strip_prefix('o').unwrap_or_default().chars();
     rest.next().is_some_and(|c| c.is_ascii_digit()) && rest.next().is_none_or(|c| c == '-')

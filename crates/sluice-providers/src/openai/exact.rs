@@ -190,3 +190,7 @@ fn flush(data: &Bytes, from: usize, to: usize, out: &mut Vec<Bytes>) {
         out.push(data.slice(from..to));
     }
 }
+
+#[cfg(test)]
+#[path = "exact_tests.rs"]
+mod tests;
