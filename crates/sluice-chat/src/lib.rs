@@ -10,6 +10,8 @@ pub mod completion;
 pub mod error;
 pub mod event;
 pub mod failure;
+#[doc(hidden)]
+pub mod fuzzing;
 mod json;
 pub mod message;
 pub mod request;

@@ -4,6 +4,8 @@
 //! `null` is the same as absent in every optional field; zero and `false` are values.
 
 mod check;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -345,7 +345,6 @@ fn hex(bytes: &[u8], at: usize) -> Result<u32, Refused> {
 }
 
 /// Whether `bytes` are one JSON text.
-#[cfg(test)]
 pub(crate) fn is_json(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let mut cursor = Cursor::new(text);
