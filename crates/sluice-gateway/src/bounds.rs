@@ -13,10 +13,11 @@ pub(crate) const BODY_GRACE: Duration = Duration::from_secs(5);
 pub(crate) const BODY_MIN_BYTES_PER_SEC: u64 = 1024;
 /// A caller that takes no byte of an answer for this long is cut.
 pub(crate) const WRITE_STALL: Duration = Duration::from_secs(30);
-/// Largest head of a caller's request, and most headers in it. hyper refuses what is far beyond (bare 431).
+/// Largest head of a caller's request, and most headers in it.
 pub(crate) const HEADER_BYTES: usize = 64 * 1024;
 pub(crate) const HEADER_COUNT: usize = 100;
-pub(crate) const HEADER_COUNT_HARD: usize = 256;
+/// What is buffered of one HTTP/1.1 connection of a caller, in each direction.
+pub(crate) const CLIENT_BUFFER_BYTES: usize = 128 * 1024;
 /// What is read and thrown away of a request that was refused early, so that its sender sees the answer.
 pub(crate) const LINGER_BYTES: usize = 8 * 1024 * 1024;
 pub(crate) const LINGER: Duration = Duration::from_secs(1);

@@ -117,6 +117,9 @@ async fn answered(
                 let terms = RelayTerms { connection, clocks: model.clocks, deadline, usage_wanted };
                 return reply::stream(context.ids, &about, Relay::new(*answer, exchange, terms));
             }
+            Err(failure) if out.hide_usage && target.upstream.learns_to_ask_less(&failure) => {
+                attempts.once_more(index);
+            }
             Err(failure) => attempts.failed(failure),
         }
     }

@@ -74,6 +74,11 @@ impl Refusal {
         Self::invalid(431, "headers_too_large", "The request has too many or too large headers.")
     }
 
+    /// What came is not a request head.
+    pub(crate) fn malformed_head() -> Self {
+        Self::invalid(400, "invalid_http", "The request is not valid HTTP.")
+    }
+
     /// The body ended or broke before it was complete. Few callers are still there to read it.
     pub(crate) fn incomplete_body() -> Self {
         Self::invalid(400, "invalid_json", "The request body could not be read to its end.")

@@ -121,7 +121,7 @@ impl Relay {
             return Poll::Ready(());
         }
         let Some(source) = &mut self.source else {
-            self.complete();
+            self.state = State::Cut;
             return Poll::Ready(());
         };
         match source.poll_data(cx) {

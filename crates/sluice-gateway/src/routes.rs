@@ -2,7 +2,7 @@
 
 use std::{future::Future, panic::AssertUnwindSafe, pin::pin, rc::Rc, task::Poll};
 
-use http::{Method, Request, Response, request::Parts};
+use http::{Method, Request, Response, header::TRANSFER_ENCODING, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -90,33 +90,33 @@ pub(crate) struct Routes {
 }
 
 impl Service for Routes {
-    fn answer(
+    async fn answer(
         self,
         connection: Rc<ConnectionState>,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Response<ReplyBody>> + 'static {
-        async move {
-            let serving = connection.serve();
-            let (head, body) = request.into_parts();
-            let unix_ms = clock::unix_ms();
-            let ids = self.worker.ids.make(&head.headers, unix_ms);
-            let has_body = !body.is_end_stream();
-            connection.body_read(false);
-            let snapshot = self.worker.shared.snapshot.load();
-            let context = Context { ids: &ids, snapshot: &snapshot, connection: &connection, unix_ms };
-            let mut response = match unpanicked(self.dispatch(&context, &head, body)).await {
-                Some(response) => response,
-                None => {
-                    self.worker.shared.metrics.panics.inc();
-                    tracing::error!(request_id = ids.request_text(), "a request ended in a panic");
-                    reply::refuse(&ids, &Refusal::internal(), 0)
-                }
-            };
-            if has_body && !connection.is_body_read() && head.version < http::Version::HTTP_2 {
-                reply::close_after(&mut response);
+    ) -> Response<ReplyBody> {
+        let serving = connection.serve();
+        let (head, body) = request.into_parts();
+        let unix_ms = clock::unix_ms();
+        let ids = self.worker.ids.make(&head.headers, unix_ms);
+        let has_body = !body.is_end_stream();
+        connection.body_read(false);
+        let snapshot = self.worker.shared.snapshot.load();
+        let context = Context { ids: &ids, snapshot: &snapshot, connection: &connection, unix_ms };
+        let mut response = match unpanicked(self.dispatch(&context, &head, body)).await {
+            Some(response) => response,
+            None => {
+                self.worker.shared.metrics.panics.inc();
+                tracing::error!(request_id = ids.request_text(), "a request ended in a panic");
+                reply::refuse(&ids, &Refusal::internal(), 0)
             }
-            response.map(|body| body.on(serving))
+        };
+        let unread = has_body && !connection.is_body_read();
+        if head.version < http::Version::HTTP_2 && (unread || head.headers.contains_key(TRANSFER_ENCODING)) {
+            // Behind a body whose length was also given in another way, the next bytes may not be a request.
+            reply::close_after(&mut response);
         }
+        response.map(|body| body.on(serving))
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn translate(
         upstream_model: &target.model,
         row,
         injected_output_limit: admitted.output_limit(),
-        ask_usage: true,
+        ask_usage: upstream.may_ask_usage(),
     };
     let encoded = dialect(row.dialect).encode(&call)?;
     let named =

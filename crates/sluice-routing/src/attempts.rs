@@ -50,6 +50,12 @@ impl Attempts {
         Step::GiveUp(Box::new(self.telling.take().unwrap_or_else(no_target)))
     }
 
+    /// The call was refused over something that we had added to it: the same target is called next, without.
+    pub fn once_more(&mut self, target: usize) {
+        self.waiting.push(target);
+        self.made = self.made.saturating_sub(1);
+    }
+
     /// Takes note of a failed call.
     pub fn failed(&mut self, failure: Failure) {
         self.over = matches!(
@@ -107,6 +113,15 @@ mod tests {
                 Step::GiveUp(told) => return (called, told.kind, told.retry_after_ms),
             }
         }
+    }
+
+    #[test]
+    fn a_call_said_once_more_is_not_another_attempt() {
+        let mut attempts = Attempts::new(&[5], 1);
+        assert_eq!(attempts.next_step(), Step::Call { target: 5 });
+        attempts.once_more(5);
+        assert_eq!(attempts.next_step(), Step::Call { target: 5 });
+        assert_eq!(attempts.made(), 1);
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(super) async fn serve<S: Service>(
     let id = worker.live.add(&state);
     worker.shared.metrics.connections.inc();
     let stream = Rc::new(RefCell::new(stream));
-    let io = TokioIo::new(ClientIo::new(&stream, &state));
+    let io = TokioIo::new(ClientIo::new(&worker, &stream, &state));
     if http2 {
         state.without_head_clock();
         drive_http2(io, service, &state).await;
@@ -75,7 +75,7 @@ async fn drive_http1<S: Service>(io: TokioIo<ClientIo>, service: S, state: &Rc<C
     let answer = answer_with(service, state);
     let connection = http1::Builder::new()
         .half_close(false)
-        .max_headers(bounds::HEADER_COUNT_HARD)
+        .max_buf_size(bounds::CLIENT_BUFFER_BYTES)
         .serve_connection(io, answer);
     let mut connection = pin!(connection);
     let mut told = false;

@@ -10,6 +10,7 @@ use std::{
     time::Instant,
 };
 
+use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::TcpStream,
@@ -17,7 +18,11 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
-use crate::{bounds, clock, server::ConnectionState};
+use crate::{
+    bounds, clock,
+    server::{ConnectionState, unparsed},
+    worker::Worker,
+};
 
 /// Plain TCP, or TLS over it.
 #[derive(Debug)]
@@ -56,6 +61,9 @@ impl Timer {
 pub(super) struct ClientIo {
     stream: Rc<RefCell<ClientStream>>,
     state: Rc<ConnectionState>,
+    worker: Rc<Worker>,
+    /// Our answer in place of one that hyper made up on its own, as far as it is not yet written.
+    instead: Option<Bytes>,
     read_timer: Timer,
     write_timer: Timer,
     /// Since when the caller takes nothing.
@@ -63,14 +71,37 @@ pub(super) struct ClientIo {
 }
 
 impl ClientIo {
-    pub(super) fn new(stream: &Rc<RefCell<ClientStream>>, state: &Rc<ConnectionState>) -> Self {
+    pub(super) fn new(
+        worker: &Rc<Worker>,
+        stream: &Rc<RefCell<ClientStream>>,
+        state: &Rc<ConnectionState>,
+    ) -> Self {
         Self {
             stream: Rc::clone(stream),
             state: Rc::clone(state),
+            worker: Rc::clone(worker),
+            instead: None,
             read_timer: Timer::default(),
             write_timer: Timer::default(),
             stalled: None,
         }
+    }
+
+    /// Writes ours in place of `first`, when that is an answer of hyper's own. Ready once all of ours is written;
+    /// `None` when there is nothing to replace.
+    fn poll_instead(&mut self, first: &[u8], cx: &mut Context<'_>) -> Option<Poll<io::Result<()>>> {
+        if self.instead.is_none() {
+            let status = self.state.is_idle().then(|| unparsed::status_of_bare_answer(first))??;
+            self.instead = Some(unparsed::answer(&self.worker, status).into());
+        }
+        while let Some(rest) = self.instead.as_mut().filter(|rest| !rest.is_empty()) {
+            match Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, rest) {
+                Poll::Ready(Ok(n)) => rest.advance(n),
+                Poll::Ready(Err(error)) => return Some(Poll::Ready(Err(error))),
+                Poll::Pending => return Some(Poll::Pending),
+            }
+        }
+        Some(Poll::Ready(Ok(())))
     }
 
     fn after_write(
@@ -116,7 +147,10 @@ impl AsyncRead for ClientIo {
 
 impl AsyncWrite for ClientIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, buf);
+        let written = match self.poll_instead(buf, cx) {
+            Some(ours) => ours.map_ok(|()| buf.len()),
+            None => Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, buf),
+        };
         self.after_write(written, cx)
     }
 
@@ -125,7 +159,11 @@ impl AsyncWrite for ClientIo {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, bufs);
+        let first = bufs.first().map_or(&[][..], |buf| &buf[..]);
+        let written = match self.poll_instead(first, cx) {
+            Some(ours) => ours.map_ok(|()| bufs.iter().map(|buf| buf.len()).sum()),
+            None => Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, bufs),
+        };
         self.after_write(written, cx)
     }
 

@@ -6,6 +6,7 @@ mod io;
 mod listen;
 mod state;
 mod tls;
+mod unparsed;
 
 pub(crate) use accept::{CurrentTls, accept_until_stopped};
 pub(crate) use connection::Service;

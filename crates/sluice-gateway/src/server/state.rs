@@ -94,6 +94,11 @@ impl ConnectionState {
         Some(self.since.get() + bound)
     }
 
+    /// Whether no request is being answered.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.serving.get() == 0
+    }
+
     /// A request is being answered until the guard is dropped.
     pub(crate) fn serve(self: &Rc<Self>) -> Serving {
         self.serving.set(self.serving.get() + 1);

@@ -12,10 +12,18 @@ mod io;
 mod pool;
 mod slices;
 
-use std::{rc::Rc, sync::Arc, time::Instant};
+use std::{
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
+use sluice_chat::{Failure, FailureKind};
 use sluice_providers::Provider;
 use sluice_store::{ProviderRecord, catalog::ProviderOptions};
 
@@ -34,6 +42,8 @@ pub(crate) struct Upstream {
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The same as bytes of an HTTP/1.1 head.
     head_lines: Bytes,
+    /// It answered once that it does not know `stream_options`: it is not asked for usage again.
+    refuses_usage: AtomicBool,
 }
 
 /// Headers that a provider's static `headers` may not set: they belong to the connection or to the credential's place.
@@ -86,11 +96,33 @@ impl Upstream {
             push_header(&mut lines, name.as_str(), value.as_bytes());
         }
         let place = format!("{scheme}://{}:{}", endpoint.host, endpoint.port).into();
-        Ok(Self { place, options, headers, head_lines: lines.into(), provider })
+        Ok(Self {
+            place,
+            options,
+            headers,
+            head_lines: lines.into(),
+            refuses_usage: AtomicBool::new(false),
+            provider,
+        })
     }
 
     pub(crate) fn provider(&self) -> &Provider {
         &self.provider
+    }
+
+    /// Whether usage may be asked for in a stream.
+    pub(crate) fn may_ask_usage(&self) -> bool {
+        !self.refuses_usage.load(Ordering::Relaxed)
+    }
+
+    /// Learns from a refused request that only we had asked for usage in. True when the same request is worth
+    /// saying once more without.
+    pub(crate) fn learns_to_ask_less(&self, failure: &Failure) -> bool {
+        let about_options = |text: &str| text.contains("stream_options") || text.contains("include_usage");
+        let error = &failure.error;
+        failure.kind == FailureKind::BadRequest
+            && (about_options(&error.message) || error.param.as_deref().is_some_and(about_options))
+            && !self.refuses_usage.swap(true, Ordering::Relaxed)
     }
 
     /// Names of callers' headers that this provider wants to see.
