@@ -57,11 +57,13 @@ pub fn splice(body: &Bytes, scan: &RequestScan, edits: &[Edit]) -> Slices {
             cuts.push(Cut { span: *span, with });
         }
     }
-    cuts.sort_by_key(|cut| (cut.span.start, cut.span.end));
+    cuts.sort_by_key(|cut| cut.span.start);
     let mut out = Pieces { body, slices: Slices::new(), at: 0 };
     for cut in &cuts {
-        out.cut(cut.span);
-        out.push(cut.with);
+        if cut.span.start as usize >= out.at {
+            out.cut(cut.span);
+            out.push(cut.with);
+        }
     }
     let appended = edits.iter().filter_map(|edit| match edit {
         Edit::Append { entry } => Some(entry),

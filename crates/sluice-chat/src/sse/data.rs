@@ -23,7 +23,7 @@ pub fn data_of(block: &[u8]) -> Cow<'_, [u8]> {
         }
         rest = rest.get(end + 1..).unwrap_or_default();
     }
-    data.unwrap_or_default()
+    data.unwrap_or(Cow::Borrowed(&[]))
 }
 
 /// The value of a line if it is the field `name`: what follows the colon, less one space. A line without a colon
