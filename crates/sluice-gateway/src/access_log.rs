@@ -48,7 +48,46 @@ fn write_all(queue: &Receiver<String>) {
 pub(crate) struct Log {
     format: AccessLogFormat,
     sink: LogSink,
-    batch: RefCell<(String, u64)>,
+    batch: RefCell<Batch>,
+}
+
+/// Lines that were not handed over yet.
+#[derive(Debug, Default)]
+struct Batch {
+    text: String,
+    lines: u64,
+    stamp: Stamp,
+}
+
+/// Writes time stamps; the date and the time of day are worked out once a second.
+#[derive(Debug, Default)]
+struct Stamp {
+    unix_seconds: u64,
+    text: String,
+}
+
+impl Stamp {
+    /// RFC 3339 in UTC with milliseconds.
+    fn push(&mut self, out: &mut String, unix_ms: u64) {
+        let seconds = unix_ms / 1000;
+        if self.unix_seconds != seconds || self.text.is_empty() {
+            let time = i64::try_from(seconds).ok().and_then(|s| OffsetDateTime::from_unix_timestamp(s).ok());
+            let text = time.and_then(|t| t.format(&Rfc3339).ok()).unwrap_or_default();
+            self.text = text.trim_end_matches('Z').to_owned();
+            self.unix_seconds = seconds;
+        }
+        out.push_str(&self.text);
+        push_millis(out, unix_ms % 1000);
+        out.push('Z');
+    }
+}
+
+/// `.` and three digits.
+fn push_millis(out: &mut String, millis: u64) {
+    out.push('.');
+    for digit in [millis / 100 % 10, millis / 10 % 10, millis % 10] {
+        out.push(char::from(b'0' + u8::try_from(digit).unwrap_or(0)));
+    }
 }
 
 impl Log {
@@ -61,11 +100,11 @@ impl Log {
         let mut batch = self.batch.borrow_mut();
         match self.format {
             AccessLogFormat::Off => return 0,
-            AccessLogFormat::Json => json_line(&mut batch.0, record),
-            AccessLogFormat::Text => text_line(&mut batch.0, record),
+            AccessLogFormat::Json => json_line(&mut batch, record),
+            AccessLogFormat::Text => text_line(&mut batch, record),
         }
-        batch.1 += 1;
-        if batch.0.len() < bounds::LOG_BATCH_BYTES {
+        batch.lines += 1;
+        if batch.text.len() < bounds::LOG_BATCH_BYTES {
             return 0;
         }
         drop(batch);
@@ -74,30 +113,25 @@ impl Log {
 
     /// Hands the batch over. Returns how many lines were dropped.
     pub(crate) fn flush(&self) -> u64 {
-        let (lines, count) = std::mem::take(&mut *self.batch.borrow_mut());
+        let mut batch = self.batch.borrow_mut();
+        let count = std::mem::take(&mut batch.lines);
         if count == 0 {
             return 0;
         }
-        match self.sink.batches.try_send(lines) {
+        match self.sink.batches.try_send(std::mem::take(&mut batch.text)) {
             Ok(()) => 0,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => count,
         }
     }
 }
 
-fn stamp(unix_ms: u64) -> String {
-    let nanos = i128::from(unix_ms) * 1_000_000;
-    OffsetDateTime::from_unix_timestamp_nanos(nanos)
-        .ok()
-        .and_then(|t| t.format(&Rfc3339).ok())
-        .unwrap_or_default()
-}
-
 /// One JSON object. Absent facts are left out.
-fn json_line(out: &mut String, record: &Record) {
-    let mut line = JsonLine { out, first: true };
-    line.out.push('{');
-    line.text("time", &stamp(record.unix_ms));
+fn json_line(batch: &mut Batch, record: &Record) {
+    let Batch { text, stamp, .. } = batch;
+    text.push_str("{\"time\":\"");
+    stamp.push(text, record.unix_ms);
+    text.push('"');
+    let mut line = JsonLine { out: text };
     line.text("request_id", record.ids.request_text());
     line.text("trace_id", record.ids.trace_text());
     line.text("method", record.method.as_str());
@@ -138,16 +172,12 @@ fn json_line(out: &mut String, record: &Record) {
 
 struct JsonLine<'a> {
     out: &'a mut String,
-    first: bool,
 }
 
 impl JsonLine<'_> {
+    /// Every pair but the first, which is the time.
     fn name(&mut self, name: &str) {
-        if !self.first {
-            self.out.push(',');
-        }
-        self.first = false;
-        self.out.push('"');
+        self.out.push_str(",\"");
         self.out.push_str(name);
         self.out.push_str("\":");
     }
@@ -155,6 +185,15 @@ impl JsonLine<'_> {
     fn text(&mut self, name: &str, value: &str) {
         self.name(name);
         self.out.push('"');
+        if value.bytes().any(|b| b == b'"' || b == b'\\' || b < 0x20 || b >= 0x7f) {
+            self.escaped(value);
+        } else {
+            self.out.push_str(value);
+        }
+        self.out.push('"');
+    }
+
+    fn escaped(&mut self, value: &str) {
         for c in value.chars() {
             match c {
                 '"' => self.out.push_str("\\\""),
@@ -165,7 +204,6 @@ impl JsonLine<'_> {
                 c => self.out.push(c),
             }
         }
-        self.out.push('"');
     }
 
     fn number(&mut self, name: &str, value: u64) {
@@ -186,8 +224,10 @@ impl JsonLine<'_> {
 }
 
 /// One line for people: time, status, what, who, how long.
-fn text_line(out: &mut String, record: &Record) {
-    let _ = write!(out, "{} {} {} {}", stamp(record.unix_ms), record.status, record.method, record.route);
+fn text_line(batch: &mut Batch, record: &Record) {
+    let Batch { text: out, stamp, .. } = batch;
+    stamp.push(out, record.unix_ms);
+    let _ = write!(out, " {} {} {}", record.status, record.method, record.route);
     if !record.model.is_empty() {
         let _ = write!(out, " model={}", printable(&record.model));
     }
@@ -212,4 +252,38 @@ fn text_line(out: &mut String, record: &Record) {
 /// A caller's text without what would break the line.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || c.is_whitespace() { '_' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps() {
+        let mut stamp = Stamp::default();
+        let mut check = |unix_ms, expect: &str| {
+            let mut out = String::new();
+            stamp.push(&mut out, unix_ms);
+            assert_eq!(out, expect);
+        };
+        check(0, "1970-01-01T00:00:00.000Z");
+        check(1_700_000_000_042, "2023-11-14T22:13:20.042Z");
+        check(1_700_000_000_999, "2023-11-14T22:13:20.999Z");
+        check(1_700_000_001_000, "2023-11-14T22:13:21.000Z");
+    }
+
+    #[test]
+    fn values_cannot_break_a_line() {
+        let check = |value: &str, expect: &str| {
+            let mut out = String::new();
+            JsonLine { out: &mut out }.text("n", value);
+            assert_eq!(out, format!(",\"n\":\"{expect}\""));
+            assert!(serde_json::from_str::<serde_json::Value>(&format!("{{\"t\":1{out}}}")).is_ok());
+        };
+        check("plain", "plain");
+        check("a\"b\\c\nd", "a\\\"b\\\\c\\u000ad");
+        check("模型", "模型");
+        check("\u{7f}\u{85}", "\\u007f\\u0085");
+        assert_eq!(printable("a b\nc"), "a_b_c");
+    }
 }

@@ -14,6 +14,7 @@ mod ids;
 mod memory;
 mod metrics;
 mod models;
+pub mod openapi;
 mod pipeline;
 mod refusal;
 mod relay;

@@ -231,12 +231,12 @@ impl AsyncWrite for ClientStream {
 /// Ends a connection so that the caller sees all that was sent: FIN, then what is still coming is read and thrown
 /// away for a bounded time. Closing over unread bytes would send a reset, which can destroy the answer.
 pub(super) async fn linger(mut stream: ClientStream) {
-    if stream.shutdown().await.is_err() {
-        return;
-    }
-    let mut scrap = [0u8; 4096];
-    let mut left = bounds::LINGER_BYTES;
-    let read_on = async {
+    let end = async {
+        if stream.shutdown().await.is_err() {
+            return;
+        }
+        let mut scrap = [0u8; 4096];
+        let mut left = bounds::LINGER_BYTES;
         while left > 0 {
             match stream.read(&mut scrap).await {
                 Ok(n) if n > 0 => left = left.saturating_sub(n),
@@ -244,6 +244,6 @@ pub(super) async fn linger(mut stream: ClientStream) {
             }
         }
     };
-    // The bound itself is the policy: whoever is still sending then sees a reset.
-    let _ = tokio::time::timeout(bounds::LINGER, read_on).await;
+    // The bound itself is the policy: whoever is still sending, or takes nothing, then sees a reset.
+    let _ = tokio::time::timeout(bounds::LINGER, end).await;
 }
