@@ -1,0 +1,53 @@
+//! The subcommands, one file each.
+
+pub(crate) mod check;
+pub(crate) mod openapi;
+pub(crate) mod serve;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Failure, cli, environment,
+    settings::{self, Overrides, Settings},
+};
+
+/// The configuration file that was asked for, if any.
+fn config_path(arguments: &cli::Config) -> Option<PathBuf> {
+    let from_variable = || environment::variable("SLUICEGATE_CONFIG").filter(|path| !path.is_empty());
+    arguments.config.clone().or_else(|| from_variable().map(PathBuf::from))
+}
+
+/// Reads and checks the settings.
+///
+/// # Errors
+/// Every problem of the file as a line `file:line:column: path: text`, and how many there are.
+fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Settings, Failure> {
+    let source = match path {
+        Some(path) => fs::read(path).map_err(|error| unreadable(path, &error))?,
+        None => Vec::new(),
+    };
+    let name = path.map_or_else(|| "(no configuration file)".to_owned(), |path| path.display().to_string());
+    let source = String::from_utf8(source).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        format!("the configuration file {name} is not UTF-8 text, from byte {at} on")
+    })?;
+    settings::read(&source, overrides, &environment::variable).map_err(|problems| {
+        let lines: String = problems.iter().map(|problem| format!("\n  {name}:{problem}")).collect();
+        let count = problems.len();
+        let errors = if count == 1 { "1 error".to_owned() } else { format!("{count} errors") };
+        Failure(format!("{errors} in the configuration file{lines}"))
+    })
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    format!("cannot read the configuration file {}: {error}", path.display()).into()
+}
+
+/// The warnings of the settings, one line each.
+fn warnings(settings: &Settings, path: Option<&Path>) -> Vec<String> {
+    let name = path.map_or_else(String::new, |path| format!("{}:", path.display()));
+    settings.warnings.iter().map(|warning| format!("{name}{warning}")).collect()
+}

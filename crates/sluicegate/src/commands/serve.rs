@@ -1,0 +1,303 @@
+//! `sluicegate serve`: from the settings to a running gateway, and what signals do to it.
+
+use std::path::PathBuf;
+
+use sluice_gateway::Gateway;
+use sluice_ledger::{Key, KeyHash, Limits, ModelAccess, Origin, secret};
+use sluice_store::{Catalog, SqliteStore, Store};
+use tokio::{
+    net::TcpStream,
+    runtime,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+    time::{Duration, timeout},
+};
+use tracing_subscriber::EnvFilter;
+
+use super::{config_path, load, warnings};
+use crate::{
+    Failure, cli, complain,
+    data_dir::DataDir,
+    environment,
+    greeting::{Greeting, KeyShown},
+    random,
+    settings::{self, Overrides, Settings},
+};
+
+/// How long the start looks for an Ollama on this machine.
+const OLLAMA_PROBE_MS: u64 = 200;
+/// Name and project of the key that the first run makes.
+const FIRST_KEY_NAME: &str = "first";
+const FIRST_KEY_PROJECT: &str = "default";
+/// Keys with a secret of their own are told apart by this much of a random id, in hexadecimal digits.
+const KEY_ID_DIGITS: usize = 24;
+
+pub(crate) fn run(arguments: &cli::Serve) -> Result<(), Failure> {
+    let path = config_path(&arguments.config);
+    let overrides = Overrides {
+        listen: arguments.listen,
+        admin_listen: arguments.admin_listen,
+        data_dir: arguments.data_dir.clone(),
+    };
+    let settings = load(path.as_deref(), &overrides)?;
+    log_to_stderr();
+    for line in warnings(&settings, path.as_deref()) {
+        tracing::warn!("{line}");
+    }
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start a runtime: {error}"))?;
+    let outcome = runtime.block_on(async {
+        let mut process = Process::prepare(path, overrides, settings).await?;
+        process.run().await
+    });
+    // A second signal ends at once: what still runs is not waited for.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Operational log lines go to standard error; standard output belongs to the access log.
+fn log_to_stderr() {
+    let filter = environment::variable("RUST_LOG").unwrap_or_else(|| "info,sqlx=warn".to_owned());
+    let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(false)
+        .init();
+    // The message of a panic may repeat what was being worked on, which may be a caller's: only its place is told.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a panic in this program, which is a bug in it: please report the place");
+    }));
+}
+
+/// The process around the gateway.
+struct Process {
+    path: Option<PathBuf>,
+    overrides: Overrides,
+    settings: Settings,
+    store: SqliteStore,
+    admin_token: String,
+    first_key: FirstKey,
+    ollama: bool,
+    /// Held for its lock.
+    _data_dir: DataDir,
+}
+
+/// What is known of the key that the first run makes.
+enum FirstKey {
+    New(String),
+    Known { prefix: String },
+    Own,
+}
+
+/// Why the wait for a signal ended.
+enum Asked {
+    End,
+    Reload,
+}
+
+/// The signals that mean something, taken from the start so that none is missed.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let take = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
+        Ok(Self {
+            terminate: take(SignalKind::terminate())?,
+            interrupt: take(SignalKind::interrupt())?,
+            hangup: take(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::End,
+            _ = self.interrupt.recv() => Asked::End,
+            _ = self.hangup.recv() => Asked::Reload,
+        }
+    }
+
+    async fn next_end(&mut self) {
+        while !matches!(self.next().await, Asked::End) {}
+    }
+}
+
+impl Process {
+    /// Makes the data directory, the store and the first key, as far as they are missing.
+    async fn prepare(
+        path: Option<PathBuf>,
+        overrides: Overrides,
+        settings: Settings,
+    ) -> Result<Self, Failure> {
+        let data_dir = DataDir::open(&settings.server.data_dir)?;
+        let admin_token = data_dir.admin_token()?;
+        data_dir.master_key()?;
+        let store = SqliteStore::open(&data_dir.database()).await.map_err(|error| error.to_string())?;
+        store.apply_file(&settings.catalog).await.map_err(|error| error.to_string())?;
+        let first_key = first_key(&store).await?;
+        let ollama = !settings.names_provider && is_ollama_there().await;
+        Ok(Self { path, overrides, settings, store, admin_token, first_key, ollama, _data_dir: data_dir })
+    }
+
+    /// Serves until a signal says to end.
+    async fn run(&mut self) -> Result<(), Failure> {
+        let mut signals = Signals::listen()?;
+        let config = self.settings.config(self.admin_token.clone());
+        let catalog = self.catalog(&self.settings).await?;
+        let model = self.model_to_try(&catalog);
+        let gateway = Gateway::start(&config, catalog).map_err(|error| error.to_string())?;
+        self.greet(&gateway, model.as_deref());
+        while matches!(signals.next().await, Asked::Reload) {
+            self.reload(&gateway).await;
+        }
+        tracing::info!("leaving: running requests finish first, a second signal ends at once");
+        gateway.shutdown();
+        let (done, finished) = oneshot::channel();
+        std::thread::spawn(move || {
+            gateway.join();
+            // Nobody listens any more after a second signal.
+            let _ = done.send(());
+        });
+        tokio::select! {
+            _ = finished => {
+                self.store.clone().close().await;
+                tracing::info!("left: every request is done");
+                Ok(())
+            }
+            () = signals.next_end() => Err("ended by a second signal: running requests were cut".into()),
+        }
+    }
+
+    /// Everything the gateway is to know: what is stored, and what was detected.
+    async fn catalog(&self, settings: &Settings) -> Result<Catalog, Failure> {
+        let mut catalog = self.store.load_catalog().await.map_err(|error| error.to_string())?;
+        let ollama = self.ollama.then(|| settings::detected_record(settings::OLLAMA));
+        let detected = settings.detected.iter().map(|one| one.record.clone()).chain(ollama);
+        for record in detected.filter(|_| !settings.names_provider) {
+            if catalog.providers.iter().all(|stored| stored.name != record.name) {
+                catalog.providers.push(record);
+            }
+        }
+        Ok(catalog)
+    }
+
+    /// A model that the first key can be tried on.
+    fn model_to_try(&self, catalog: &Catalog) -> Option<String> {
+        if self.settings.sandbox_enabled {
+            return Some("sandbox/echo".to_owned());
+        }
+        catalog.models.first().map(|model| model.name.clone())
+    }
+
+    fn greet(&self, gateway: &Gateway, model: Option<&str>) {
+        let key = match &self.first_key {
+            FirstKey::New(secret) => KeyShown::New(secret),
+            FirstKey::Known { prefix } => KeyShown::Known { prefix },
+            FirstKey::Own => KeyShown::Own,
+        };
+        let tls = self.settings.server.uses_tls();
+        let greeting = Greeting { data: gateway.data_addr(), admin: gateway.admin_addr(), tls, key, model };
+        complain(&greeting.text());
+        for one in &self.settings.detected {
+            let name = &one.record.name;
+            complain(&format!("provider   {name}, its key from {}: models are `{name}/…`", one.variable));
+        }
+        if self.ollama {
+            complain(&format!(
+                "provider   ollama, found on {}: models are `ollama/…`",
+                settings::OLLAMA_ADDRESS
+            ));
+        }
+    }
+
+    /// Reads the file again. On any error everything stays as it is.
+    async fn reload(&mut self, gateway: &Gateway) {
+        let Some(path) = self.path.clone() else {
+            tracing::info!("SIGHUP: there is no configuration file to read again");
+            return;
+        };
+        match self.try_reload(gateway, &path).await {
+            Ok(()) => {
+                tracing::info!(file = %path.display(), "the configuration file was read again and is in force")
+            }
+            Err(Failure(text)) => {
+                tracing::error!("the configuration file was not taken, nothing has changed: {text}");
+            }
+        }
+    }
+
+    async fn try_reload(&mut self, gateway: &Gateway, path: &std::path::Path) -> Result<(), Failure> {
+        let settings = load(Some(path), &self.overrides)?;
+        for line in warnings(&settings, Some(path)) {
+            tracing::warn!("{line}");
+        }
+        for setting in self.settings.server.fixed_at_start(&settings.server) {
+            tracing::warn!("server.{setting} has changed: it takes a restart to act");
+        }
+        if !settings.names_provider && self.settings.names_provider {
+            self.ollama = is_ollama_there().await;
+        }
+        self.store.apply_file(&settings.catalog).await.map_err(|error| error.to_string())?;
+        let taken = match self.catalog(&settings).await {
+            Ok(catalog) => gateway
+                .reload(&settings.config(self.admin_token.clone()), catalog)
+                .map_err(|error| Failure(error.to_string())),
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = taken {
+            self.store.apply_file(&self.settings.catalog).await.map_err(|error| error.to_string())?;
+            return Err(failure);
+        }
+        self.settings = settings;
+        Ok(())
+    }
+}
+
+/// Makes the first key when there is none of any origin.
+async fn first_key(store: &SqliteStore) -> Result<FirstKey, Failure> {
+    let keys = store.load_catalog().await.map_err(|error| error.to_string())?.keys;
+    if let Some(key) = keys.iter().find(|key| key.origin == Origin::FirstRun && !key.revoked) {
+        return Ok(FirstKey::Known { prefix: key.prefix.clone() });
+    }
+    if !keys.is_empty() {
+        return Ok(FirstKey::Own);
+    }
+    let secret = random::key_secret()?;
+    store.insert_key(&new_first_key(&secret)?).await.map_err(|error| error.to_string())?;
+    Ok(FirstKey::New(secret))
+}
+
+fn new_first_key(secret: &str) -> Result<Key, Failure> {
+    let mut id = random::hex()?;
+    id.truncate(KEY_ID_DIGITS);
+    Ok(Key {
+        id: format!("key_{id}"),
+        name: FIRST_KEY_NAME.to_owned(),
+        hash: KeyHash::of(secret),
+        prefix: secret::shown_prefix(secret),
+        project: FIRST_KEY_PROJECT.to_owned(),
+        models: ModelAccess::All,
+        limits: Limits::default(),
+        model_limits: Default::default(),
+        budget: None,
+        default_max_output_tokens: None,
+        expires_at: None,
+        owner: None,
+        revoked: false,
+        origin: Origin::FirstRun,
+    })
+}
+
+/// Whether something accepts connections where an Ollama listens.
+async fn is_ollama_there() -> bool {
+    let probe = TcpStream::connect(settings::OLLAMA_ADDRESS);
+    matches!(timeout(Duration::from_millis(OLLAMA_PROBE_MS), probe).await, Ok(Ok(_)))
+}

@@ -1,0 +1,174 @@
+//! The configuration file and what it means: TOML in, checked values out, or every error at once with its place.
+//!
+//! Nothing here reads a file or the environment: both are arguments.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+
+use sluice_gateway::config::Config;
+use sluice_providers::Credential;
+use sluice_store::Catalog;
+use toml::de::DeTable;
+
+mod detect;
+mod dollars;
+mod expand;
+mod keys;
+mod models;
+mod problem;
+mod providers;
+mod reader;
+mod server;
+mod show;
+#[cfg(test)]
+mod tests;
+mod unique;
+
+pub(crate) use detect::{OLLAMA, OLLAMA_ADDRESS, record as detected_record};
+pub(crate) use problem::Problem;
+pub(crate) use server::{Server, parse_address};
+pub(crate) use show::show;
+
+use reader::{Effective, Reader, Section};
+
+/// What the command line says, which goes before the file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overrides {
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) admin_listen: Option<SocketAddr>,
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// Everything that was configured, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) server: Server,
+    pub(crate) sandbox_enabled: bool,
+    /// Keys, projects, providers and models that the file owns.
+    pub(crate) catalog: Catalog,
+    /// Providers that the environment brought; empty when the file names any.
+    pub(crate) detected: Vec<detect::Detected>,
+    /// Whether the file names a provider.
+    pub(crate) names_provider: bool,
+    pub(crate) warnings: Vec<Problem>,
+    credentials: BTreeMap<String, Credential>,
+    effective: Vec<Effective>,
+}
+
+impl Settings {
+    /// The gateway's part.
+    pub(crate) fn config(&self, admin_token: String) -> Config {
+        let server = self.server.clone();
+        let mut credentials = self.credentials.clone();
+        for detected in &self.detected {
+            credentials.insert(detected.record.name.clone(), detected.credential.clone());
+        }
+        Config {
+            listen: server.listen,
+            admin_listen: server.admin_listen,
+            max_body_bytes: server.max_body_bytes,
+            access_log: server.access_log,
+            shutdown_grace_ms: server.shutdown_grace_ms,
+            tls: server.tls,
+            native_roots: server.native_roots,
+            sandbox_enabled: self.sandbox_enabled,
+            workers: server.workers,
+            admin_token,
+            credentials,
+        }
+    }
+}
+
+/// Reads the text of a configuration file; an empty text is the configuration of a first run.
+///
+/// # Errors
+/// Every problem of the file, in its order.
+pub(crate) fn read(
+    source: &str,
+    overrides: &Overrides,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Settings, Vec<Problem>> {
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    let reader = Reader::new(source, env);
+    let (table, errors) = DeTable::parse_recoverable(source);
+    for error in &errors {
+        let offset = error.span().map_or(source.len(), |span| span.start);
+        reader.problem(offset, "", format!("this is not TOML: {}", error.message()));
+    }
+    let root = Section::new(&reader, String::new(), 0, table.get_ref());
+    let read = everything(root, overrides, env);
+    let mut findings = reader.into_findings();
+    if !errors.is_empty() {
+        one_cause_a_line(&mut findings.problems);
+    }
+    match read {
+        Some(mut settings) if findings.problems.is_empty() => {
+            settings.warnings = findings.warnings;
+            settings.effective = findings.effective;
+            Ok(settings)
+        }
+        _ => Err(findings.problems),
+    }
+}
+
+/// Where the file is not TOML what was read on that line means nothing: only that is told of it.
+fn one_cause_a_line(problems: &mut Vec<Problem>) {
+    let bad: Vec<usize> =
+        problems.iter().filter(|problem| is_syntax(problem)).map(|problem| problem.line).collect();
+    problems.retain(|problem| is_syntax(problem) || !bad.contains(&problem.line));
+}
+
+fn is_syntax(problem: &Problem) -> bool {
+    problem.path.is_empty() && problem.text.starts_with("this is not TOML")
+}
+
+/// Reads every table. `None` only after an error.
+fn everything(
+    root: Section<'_>,
+    overrides: &Overrides,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Option<Settings> {
+    let server = server::server(&root);
+    server::later(&root);
+    let sandbox_enabled = server::sandbox(&root);
+    let providers = providers::providers(&root);
+    let detected = if providers.any { Vec::new() } else { detect::from_environment(env) };
+    let names = match providers.any {
+        true => providers
+            .names
+            .iter()
+            .map(String::as_str)
+            .chain(providers.later.iter().map(String::as_str))
+            .collect(),
+        false => detected.iter().map(|one| one.record.name.as_str()).chain([OLLAMA]).collect(),
+    };
+    let known = models::KnownProviders { names, later: &providers.later, sandbox_enabled };
+    let models = models::models(&root, &known);
+    let projects = keys::projects(&root);
+    let keys = keys::keys(&root, &projects);
+    let server = server.map(|server| overridden(server, overrides));
+    if let Some(server) = server.as_ref().filter(|server| server::collide(server.listen, server.admin_listen))
+    {
+        let text = format!("listen and admin_listen are the same address, {}", server.listen);
+        root.reader.problem(root.get("server").map_or(0, |value| value.offset()), "server", text);
+    }
+    root.finish();
+    Some(Settings {
+        server: server?,
+        sandbox_enabled,
+        catalog: Catalog { keys, projects, providers: providers.records, models },
+        detected,
+        names_provider: providers.any,
+        warnings: Vec::new(),
+        credentials: providers.credentials,
+        effective: Vec::new(),
+    })
+}
+
+fn overridden(mut server: Server, overrides: &Overrides) -> Server {
+    server.listen = overrides.listen.unwrap_or(server.listen);
+    server.admin_listen = overrides.admin_listen.unwrap_or(server.admin_listen);
+    if let Some(data_dir) = &overrides.data_dir {
+        server.data_dir.clone_from(data_dir);
+    }
+    server
+}

@@ -1,0 +1,298 @@
+//! `[[providers]]`: places to call, each with its credential.
+
+use std::collections::BTreeMap;
+
+use sluice_ledger::Origin;
+use sluice_providers::{Credential, Provider, ProviderError, vendors};
+use sluice_store::{ProviderOptions, ProviderRecord};
+
+use super::{
+    problem::hint,
+    reader::{Section, Text, Value},
+    server::NOT_YET,
+    unique::Names,
+};
+
+/// Kinds that are documented and have no dialect in this release.
+const LATER_KINDS: &[&str] = &["anthropic", "gemini", "vertex", "bedrock", "cohere"];
+
+/// The provider that is always there unless it is switched off.
+pub(super) const SANDBOX: &str = "sandbox";
+
+/// Settings of single kinds, none of which acts yet: the kinds that have one, its name, whether it is secret.
+const KIND_SETTINGS: &[(&[&str], &str, bool)] = &[
+    (&["bedrock"], "region", false),
+    (&["bedrock"], "access_key_id", true),
+    (&["bedrock"], "secret_access_key", true),
+    (&["bedrock"], "session_token", true),
+    (&["vertex"], "project", false),
+    (&["vertex"], "location", false),
+    (&["vertex"], "credentials_file", false),
+    (&["azure"], "api_version", false),
+    (&["azure"], "tenant_id", false),
+    (&["azure"], "client_id", false),
+    (&["azure"], "client_secret", true),
+];
+
+/// Headers that the gateway writes itself.
+const OWN_HEADERS: &[&str] = &[
+    "host",
+    "connection",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "accept",
+    "accept-encoding",
+    "authorization",
+    "api-key",
+];
+
+/// Headers of a caller that no provider may see.
+const NEVER_FORWARDED: &[&str] = &["cookie", "proxy-authorization", "x-sandbox-fault", "idempotency-key"];
+
+/// What the file says about providers.
+#[derive(Debug, Default)]
+pub(super) struct Providers {
+    pub(super) records: Vec<ProviderRecord>,
+    pub(super) credentials: BTreeMap<String, Credential>,
+    /// Every name in the file, with those that do not act yet.
+    pub(super) names: Vec<String>,
+    /// Names of providers whose kind is not built yet.
+    pub(super) later: Vec<String>,
+    /// Whether the file has any `[[providers]]` at all, good or bad.
+    pub(super) any: bool,
+}
+
+pub(super) fn providers(root: &Section<'_>) -> Providers {
+    let mut found = Providers::default();
+    let mut names = Names::new("provider");
+    for section in root.sections("providers") {
+        found.any = true;
+        if let Some(one) = provider(section, &mut names) {
+            found.names.push(one.record.name.clone());
+            if one.later {
+                found.later.push(one.record.name);
+                continue;
+            }
+            found.credentials.insert(one.record.name.clone(), one.credential);
+            found.records.push(one.record);
+        }
+    }
+    found
+}
+
+struct One {
+    record: ProviderRecord,
+    credential: Credential,
+    later: bool,
+}
+
+/// One provider. `None` after an error that leaves it without a name.
+fn provider(section: Section<'_>, names: &mut Names) -> Option<One> {
+    let name = section.need("name").and_then(|value| value.text());
+    if let Some(name) = &name {
+        names.add(&section, name);
+        check_name(&section, name);
+    }
+    let kind = section.need("kind").and_then(|value| value.text());
+    let known = kind.as_ref().is_some_and(|kind| check_kind(&section, kind));
+    let base_url = section.get("base_url").map(|value| (value.text(), value));
+    let api_key = credential(&section);
+    let options = options(&section);
+    kind_settings(&section, kind.as_ref().filter(|_| known));
+    let later = kind.as_ref().is_some_and(|kind| LATER_KINDS.contains(&kind.value.as_str()));
+    let base = base_url.as_ref().and_then(|(text, _)| text.as_ref());
+    let unread = base_url.as_ref().is_some_and(|(text, _)| text.is_none());
+    if let (Some(kind), true, false) = (&kind, known, unread) {
+        whole(&section, kind, base, api_key.as_ref());
+    }
+    let record = ProviderRecord {
+        name: name?.value,
+        kind: kind.map(|kind| kind.value).unwrap_or_default(),
+        base_url: base.map(|text| text.value.clone()),
+        options,
+        origin: Origin::File,
+    };
+    section.finish();
+    let credential = api_key.map_or_else(Credential::none, |text| Credential::api_key(text.value));
+    Some(One { record, credential, later })
+}
+
+fn check_name(section: &Section<'_>, name: &Text) {
+    let fail = |text: &str| section.reader.problem(name.offset, &name.path, text);
+    if name.value == SANDBOX {
+        fail("`sandbox` is built in: choose another name, or switch it off by [sandbox] enabled = false");
+    } else if name.value.contains('/') {
+        fail("must not contain `/`: callers write `provider/model`");
+    }
+}
+
+fn check_kind(section: &Section<'_>, kind: &Text) -> bool {
+    let mut kinds: Vec<&str> = vendors().iter().map(|row| row.kind.as_str()).collect();
+    kinds.extend(LATER_KINDS);
+    if kinds.contains(&kind.value.as_str()) {
+        return true;
+    }
+    kinds.sort_unstable();
+    let text = format!(
+        "there is no kind `{}`{}; there are: {}",
+        kind.value,
+        hint(&kind.value, kinds.iter().copied()),
+        kinds.join(", ")
+    );
+    section.reader.problem(kind.offset, &kind.path, text);
+    false
+}
+
+/// `api_key`, or the first of `api_keys`.
+fn credential(section: &Section<'_>) -> Option<Text> {
+    let one = section.get("api_key").and_then(|value| value.secret());
+    let many = section.get("api_keys");
+    let Some(many) = many else { return one };
+    let keys: Vec<Text> = many.items().unwrap_or_default().iter().filter_map(Value::secret).collect();
+    if one.is_some() {
+        many.fail("give either `api_key` or `api_keys`");
+    } else if keys.is_empty() {
+        many.fail("names no key");
+    }
+    for key in keys.iter().skip(1) {
+        section.reader.warning(key.offset, &key.path, format!("{NOT_YET}: only the first key is used"));
+        check_credential(section, key);
+    }
+    one.or_else(|| keys.into_iter().next())
+}
+
+fn check_credential(section: &Section<'_>, key: &Text) -> bool {
+    let fine = !key.value.is_empty() && key.value.bytes().all(|b| (0x21..=0x7e).contains(&b));
+    if !fine {
+        section.reader.problem(key.offset, &key.path, "must be visible ASCII characters, and not empty");
+    }
+    fine
+}
+
+/// What only the parts together can tell: whether the provider can be made at all.
+fn whole(section: &Section<'_>, kind: &Text, base_url: Option<&Text>, api_key: Option<&Text>) {
+    if api_key.is_some_and(|key| !check_credential(section, key)) {
+        return;
+    }
+    let base = base_url.map(|text| text.value.as_str());
+    // The address is checked also where the dialect is still to come.
+    let made = match Provider::new("", &kind.value, base, Credential::none()) {
+        Err(ProviderError::KindNotSupportedYet(_)) => {
+            let text =
+                format!("the kind `{}` {NOT_YET}: this provider and its targets are left out", kind.value);
+            section.reader.warning(kind.offset, &kind.path, text);
+            Provider::new("", "openai-compatible", base.or(Some("http://localhost")), Credential::none())
+        }
+        made => made,
+    };
+    match (made, base_url) {
+        (Ok(provider), None) if !provider.is_sandbox() => {
+            if let Some(own) = provider.row().base_url.as_deref() {
+                section.reader.note(section.path_of("base_url"), format!("{own:?}"), true);
+            }
+        }
+        (Err(ProviderError::BaseUrlInvalid { reason, .. }), Some(text)) => {
+            section.reader.problem(text.offset, &text.path, reason);
+        }
+        (Err(ProviderError::BaseUrlMissing { kind }), _) => {
+            let text = format!("`base_url` is missing: the kind `{kind}` has no address of its own");
+            section.reader.problem(section.offset, &section.path, text);
+        }
+        (Err(error), _) => section.reader.problem(section.offset, &section.path, error.to_string()),
+        (Ok(_), _) => {}
+    }
+}
+
+fn options(section: &Section<'_>) -> ProviderOptions {
+    let headers = section.section("headers").map(headers).unwrap_or_default();
+    let forward_headers = forward_headers(section);
+    let http2 = section.flag_or("http2", false);
+    let inline_media = section.flag_or("inline_media", false);
+    if inline_media && let Some(value) = section.get("inline_media") {
+        section.reader.warning(
+            value.offset(),
+            &value.path,
+            format!("{NOT_YET}: media URLs pass as they are"),
+        );
+    }
+    let drain = section.word("on_disconnect", &[("cancel", false), ("drain", true)]).unwrap_or(false);
+    if drain && let Some(value) = section.get("on_disconnect") {
+        let text = format!("`drain` {NOT_YET}: the upstream call is cancelled when the caller leaves");
+        section.reader.warning(value.offset(), &value.path, text);
+    }
+    let internal = section.flag_or("internal", false);
+    ProviderOptions { headers, forward_headers, http2, inline_media, drain_on_disconnect: drain, internal }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "a section is read once")]
+fn headers(section: Section<'_>) -> Vec<(String, String)> {
+    let mut list = Vec::new();
+    for (name, value) in section.entries() {
+        let lower = name.value.to_ascii_lowercase();
+        check_header_name(&section, &name, &lower);
+        if OWN_HEADERS.contains(&lower.as_str()) {
+            let instead = if lower == "authorization" { "; use `api_key`" } else { "" };
+            let text = format!("the gateway writes `{lower}` itself{instead}");
+            section.reader.problem(name.offset, &name.path, text);
+        }
+        let Some(value) = value.secret() else { continue };
+        let printable = |b: u8| b == b'\t' || (0x20..=0x7e).contains(&b) || b >= 0x80;
+        if !value.value.bytes().all(printable) || value.value.trim() != value.value {
+            let text = "must not have control characters, nor white space at its ends";
+            section.reader.problem(value.offset, &value.path, text);
+        }
+        if list.iter().any(|(other, _)| *other == lower) {
+            section.reader.problem(name.offset, &name.path, "this header is there twice");
+        }
+        list.push((lower, value.value));
+    }
+    list
+}
+
+fn forward_headers(section: &Section<'_>) -> Vec<String> {
+    let mut list = Vec::new();
+    for name in section.texts("forward_headers").unwrap_or_default() {
+        let lower = name.value.to_ascii_lowercase();
+        check_header_name(section, &name, &lower);
+        if OWN_HEADERS.contains(&lower.as_str()) || NEVER_FORWARDED.contains(&lower.as_str()) {
+            section.reader.problem(name.offset, &name.path, format!("`{lower}` is never passed on"));
+        }
+        list.push(lower);
+    }
+    list
+}
+
+fn check_header_name(section: &Section<'_>, name: &Text, lower: &str) {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if lower.is_empty() || !lower.bytes().all(token) {
+        section.reader.problem(
+            name.offset,
+            &name.path,
+            format!("`{}` is not the name of a header", name.value),
+        );
+    }
+}
+
+/// Settings that only some kinds have.
+fn kind_settings(section: &Section<'_>, kind: Option<&Text>) {
+    for (kinds, key, secret) in KIND_SETTINGS {
+        let Some(value) = section.get(key) else { continue };
+        let text = if *secret { value.secret() } else { value.text() };
+        match kind {
+            Some(kind) if !kinds.contains(&kind.value.as_str()) => {
+                value.fail(format!(
+                    "is a setting of the kind {}, not of `{}`",
+                    kinds.join(" or "),
+                    kind.value
+                ));
+            }
+            _ if text.is_some() => section.reader.warning(value.offset(), &value.path, NOT_YET),
+            _ => {}
+        }
+    }
+}

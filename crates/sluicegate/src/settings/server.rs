@@ -1,0 +1,219 @@
+//! `[server]` and the tables that stand alone: `[sandbox]`, `[database]`, `[redis]`, `[accounting]`, `[oidc]`,
+//! `[retention]`, `[otel]`.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use sluice_gateway::config::{AccessLogFormat, TlsFiles};
+use url::Url;
+
+use super::reader::{Section, Text, Value, quoted};
+
+const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+const DEFAULT_ADMIN_LISTEN: &str = "127.0.0.1:8081";
+const DEFAULT_DATA_DIR: &str = "./sluicegate-data";
+const DEFAULT_MAX_BODY_BYTES: u64 = 32 * 1024 * 1024;
+const MAX_MAX_BODY_BYTES: u64 = 1024 * 1024 * 1024;
+const MAX_GRACE_MS: u64 = 600_000;
+const MAX_WORKERS: u64 = 1024;
+const MAX_RETENTION_DAYS: u64 = 36_500;
+
+/// What is not built yet says so in these words.
+pub(super) const NOT_YET: &str = "does not act yet";
+
+/// The values of `[server]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub(crate) listen: SocketAddr,
+    pub(crate) admin_listen: SocketAddr,
+    pub(crate) data_dir: PathBuf,
+    pub(super) max_body_bytes: usize,
+    pub(super) access_log: AccessLogFormat,
+    pub(super) shutdown_grace_ms: u64,
+    pub(super) native_roots: bool,
+    pub(super) workers: Option<usize>,
+    pub(super) tls: Option<TlsFiles>,
+}
+
+impl Server {
+    /// Whether the API is served over TLS.
+    pub(crate) fn uses_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The settings that differ in `later` and are only looked at when the process starts.
+    pub(crate) fn fixed_at_start(&self, later: &Self) -> Vec<&'static str> {
+        let differs = [
+            ("listen", self.listen != later.listen),
+            ("admin_listen", self.admin_listen != later.admin_listen),
+            ("data_dir", self.data_dir != later.data_dir),
+            ("access_log", self.access_log != later.access_log),
+            ("shutdown_grace_ms", self.shutdown_grace_ms != later.shutdown_grace_ms),
+            ("native_roots", self.native_roots != later.native_roots),
+            ("workers", self.workers != later.workers),
+            ("tls", self.tls.is_some() != later.tls.is_some()),
+        ];
+        differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+}
+
+/// Reads `[server]`; `None` stands for a missing table.
+pub(super) fn server(root: &Section<'_>) -> Option<Server> {
+    let empty = toml::de::DeTable::new();
+    let section = root
+        .section("server")
+        .unwrap_or_else(|| Section::new(root.reader, "server".to_owned(), root.offset, &empty));
+    let listen = address(&section, "listen", DEFAULT_LISTEN);
+    let admin_listen = address(&section, "admin_listen", DEFAULT_ADMIN_LISTEN);
+    let data_dir = text_or(&section, "data_dir", DEFAULT_DATA_DIR);
+    if let Some(text) = data_dir.as_ref().filter(|text| text.value.is_empty()) {
+        section.reader.problem(text.offset, &text.path, "must not be empty");
+    }
+    let max_body_bytes =
+        section.integer_or("max_body_bytes", 1..MAX_MAX_BODY_BYTES + 1, DEFAULT_MAX_BODY_BYTES);
+    let access_log = access_log(&section);
+    let shutdown_grace_ms = section.integer_or("shutdown_grace_ms", 0..MAX_GRACE_MS + 1, 0);
+    let native_roots = section.flag_or("native_roots", false);
+    let workers =
+        section.integer("workers", 1..MAX_WORKERS + 1).and_then(|number| usize::try_from(number).ok());
+    let tls = section.section("tls").and_then(tls);
+    section.finish();
+    Some(Server {
+        listen: listen?,
+        admin_listen: admin_listen?,
+        data_dir: PathBuf::from(data_dir?.value),
+        max_body_bytes: usize::try_from(max_body_bytes).ok()?,
+        access_log,
+        shutdown_grace_ms,
+        native_roots,
+        workers,
+        tls,
+    })
+}
+
+/// A string with a default; `None` only after an error.
+fn text_or(section: &Section<'_>, key: &'static str, default: &str) -> Option<Text> {
+    match section.get(key) {
+        Some(value) => value.text(),
+        None => {
+            let path = section.path_of(key);
+            section.reader.note(path.clone(), quoted(default), true);
+            Some(Text { value: default.to_owned(), path, offset: section.offset })
+        }
+    }
+}
+
+fn address(section: &Section<'_>, key: &'static str, default: &str) -> Option<SocketAddr> {
+    let text = text_or(section, key, default)?;
+    let address = parse_address(&text.value);
+    if let Err(reason) = &address {
+        section.reader.problem(text.offset, &text.path, reason);
+    }
+    address.ok()
+}
+
+/// Reads where to listen.
+pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    numeric.parse().map_err(|_| {
+        format!("must be an IP address and a port such as `127.0.0.1:8080` or `[::]:8080`, not `{text}`")
+    })
+}
+
+/// Whether two listeners cannot both have their place.
+pub(super) fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+    let same_ip = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() != 0 && a.port() == b.port() && same_ip
+}
+
+fn access_log(section: &Section<'_>) -> AccessLogFormat {
+    const WORDS: &[(&str, AccessLogFormat)] =
+        &[("json", AccessLogFormat::Json), ("text", AccessLogFormat::Text), ("off", AccessLogFormat::Off)];
+    let set = section.word("access_log", WORDS);
+    if set.is_none() {
+        section.reader.note(section.path_of("access_log"), quoted("json"), true);
+    }
+    set.unwrap_or(AccessLogFormat::Json)
+}
+
+fn tls(section: Section<'_>) -> Option<TlsFiles> {
+    let cert = section.need("cert").and_then(|value| value.text());
+    let key = section.need("key").and_then(|value| value.text());
+    for text in [&cert, &key].into_iter().flatten().filter(|text| text.value.is_empty()) {
+        section.reader.problem(text.offset, &text.path, "must be the path of a PEM file");
+    }
+    section.finish();
+    Some(TlsFiles { cert: cert?.value.into(), key: key?.value.into() })
+}
+
+/// Reads `[sandbox]`: whether it is there.
+pub(super) fn sandbox(root: &Section<'_>) -> bool {
+    let Some(section) = root.section("sandbox") else {
+        root.reader.note("sandbox.enabled".to_owned(), "true".to_owned(), true);
+        return true;
+    };
+    let enabled = section.flag_or("enabled", true);
+    section.finish();
+    enabled
+}
+
+/// Reads the tables whose features are still to come: checked, and said not to act.
+pub(super) fn later(root: &Section<'_>) {
+    const POSTGRES: &[&str] = &["postgres", "postgresql"];
+    const REDIS: &[&str] = &["redis", "rediss"];
+    if let Some(section) = announced(root, "database", "SQLite in data_dir is used") {
+        section.need("url").and_then(|value| check_url(&value, POSTGRES));
+        section.finish();
+    }
+    if let Some(section) = announced(root, "redis", "there are no shared limits") {
+        section.need("url").and_then(|value| check_url(&value, REDIS));
+        section.finish();
+    }
+    if let Some(section) = announced(root, "accounting", "nothing is accounted") {
+        section.word("durability", &[("process", ()), ("power", ())]);
+        section.finish();
+    }
+    if let Some(section) = announced(root, "retention", "there are no request rows") {
+        section.integer("request_rows_days", 1..MAX_RETENTION_DAYS + 1);
+        section.finish();
+    }
+    if let Some(section) = announced(root, "otel", "nothing is exported") {
+        section.need("endpoint").and_then(|value| check_url(&value, HTTP));
+        section.finish();
+    }
+    if let Some(section) = announced(root, "oidc", "there is no console to sign in to") {
+        section.need("issuer").and_then(|value| check_url(&value, HTTP));
+        for value in [
+            section.need("client_id").and_then(|v| v.text()),
+            section.need("client_secret").and_then(|v| v.secret()),
+        ] {
+            if let Some(text) = value.filter(|text| text.value.is_empty()) {
+                section.reader.problem(text.offset, &text.path, "must not be empty");
+            }
+        }
+        section.finish();
+    }
+}
+
+const HTTP: &[&str] = &["http", "https"];
+
+fn announced<'a>(root: &Section<'a>, key: &'static str, meanwhile: &str) -> Option<Section<'a>> {
+    let section = root.section(key)?;
+    root.reader.warning(section.offset, key, format!("{NOT_YET}: {meanwhile}"));
+    Some(section)
+}
+
+/// A URL that may carry a password: it is not shown.
+fn check_url(value: &Value<'_>, schemes: &[&str]) -> Option<()> {
+    let text = value.secret()?;
+    let list = schemes.iter().map(|scheme| format!("{scheme}://")).collect::<Vec<_>>().join(" or ");
+    match Url::parse(&text.value) {
+        Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Some(()),
+        _ => {
+            value.fail(format!("must be a URL that begins with {list} and names a host"));
+            None
+        }
+    }
+}
