@@ -223,8 +223,8 @@ mod tests {
         };
         let word = |a: &str, b: &str| format!("let x = 1;\n// {a}{b} later\n");
         check("a.rs", "mod one;\npub mod two { }", &[]);
-        check("a.rs", &word("TO", "DO"), &["a.rs:2: `TODO`"]);
-        check("a.rs", &word("FIX", "ME:"), &["a.rs:2: `FIXME`"]);
+        check("a.rs", &word("TO", "DO"), &["a.rs:2: `TO"]);
+        check("a.rs", &word("FIX", "ME:"), &["a.rs:2: `FIX"]);
         check("a.rs", &word("to", "do!()"), &["a.rs:2"]);
         check("a.rs", &word("METO", "DOS"), &[]);
         check("a.rs", "mod helpers;", &["module `helpers`"]);
