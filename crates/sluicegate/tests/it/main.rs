@@ -1,0 +1,34 @@
+//! The whole binary, from outside: real sockets, a scripted upstream, nothing but the public interface.
+//!
+//! Expectations come from the interface and behaviour documents. Tests wait for facts and never for time to pass.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a panic with a good text is how a test fails"
+)]
+
+mod attempts;
+mod caller_leaves;
+mod command_line;
+mod crowds;
+mod errors;
+mod event_streams;
+mod first_run;
+mod headers;
+mod http1;
+mod inputs;
+mod lifecycle;
+mod logs;
+mod pages;
+mod pass_through;
+mod rig;
+mod sandbox;
+mod sdk;
+mod slow_readers;
+mod smuggling;
+mod stream_endings;
+mod tls;
+mod upstream_faults;
+mod usage;

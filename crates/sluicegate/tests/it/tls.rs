@@ -1,0 +1,130 @@
+//! TLS on both sides: the listener speaks HTTP/1.1 and HTTP/2 by ALPN, upstreams are checked.
+
+use sluice_testkit::{
+    answers,
+    client::{Client, Ending, post},
+    gate::Gate,
+    patience::within,
+    process::Gateway,
+    tls::Authority,
+    upstream::{Script, Upstream},
+};
+use tokio::process::Command;
+
+use crate::rig::{KEY, base_config, chat, chat_with_usage, config_for, launch, model, provider};
+
+async fn tls_gateway(upstream: &Upstream, authority: &Authority) -> Gateway {
+    let tls = "[server.tls]\ncert = \"{dir}/cert.pem\"\nkey = \"{dir}/key.pem\"\n";
+    let launch = launch();
+    authority.identity(&["localhost", "127.0.0.1"]).write_to(launch.dir());
+    std::fs::write(launch.dir().join("ca.pem"), authority.pem()).unwrap();
+    launch.config(&(config_for(upstream) + tls)).serve().await
+}
+
+/// Runs curl against the TLS listener; its output, the version it spoke and the status as the last line.
+async fn curl(gateway: &Gateway, version: &str, body: &str) -> String {
+    let port = gateway.data.port();
+    let output = Command::new("curl")
+        .args(["-sS", "-N", version, "--cacert"])
+        .arg(gateway.dir().join("ca.pem"))
+        .args(["-H", &format!("authorization: Bearer {KEY}"), "-H", "content-type: application/json"])
+        .args(["-d", body, "-w", "\n%{http_version} %{http_code}"])
+        .args(["--resolve", &format!("localhost:{port}:127.0.0.1")])
+        .arg(format!("https://localhost:{port}/v1/chat/completions"))
+        .output();
+    let output = within("curl", output).await.unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    format!("{}{errors}", String::from_utf8_lossy(&output.stdout))
+}
+
+#[tokio::test]
+async fn both_versions_of_http_under_tls() {
+    let (upstream, authority) = (Upstream::start().await, Authority::new());
+    let gateway = tls_gateway(&upstream, &authority).await;
+    for (version, shown) in [("--http1.1", "1.1 200"), ("--http2", "2 200")] {
+        let answer = curl(&gateway, version, &chat("m", false)).await;
+        assert!(answer.contains("one two three") && answer.ends_with(shown), "{answer}");
+        let answer = curl(&gateway, version, &chat_with_usage("m")).await;
+        let events = answers::events(&["one ", "two ", "three"], true).concat();
+        assert_eq!(answer, format!("{events}\n{shown}"));
+    }
+    let answer = curl(&gateway, "--http2", "not json").await;
+    assert!(answer.contains("invalid_json") && answer.ends_with("2 400"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_broken_stream_is_an_error_for_http2_callers() {
+    let (upstream, authority) = (Upstream::start().await, Authority::new());
+    let gateway = tls_gateway(&upstream, &authority).await;
+    let event = answers::text_event("delivered");
+    let script = Script::new().write(answers::STREAM_HEAD).write(answers::chunk(event.as_bytes())).fin();
+    upstream.respond(move |_| script.clone());
+    for (version, error) in [("--http2", "(92)"), ("--http1.1", "(18)")] {
+        let answer = curl(&gateway, version, &chat("m", true)).await;
+        assert!(answer.starts_with(&event), "{version}: {answer}");
+        assert!(answer.contains("upstream_truncated") && !answer.contains("[DONE]"), "{version}: {answer}");
+        assert!(answer.contains(error), "{version}: curl sees the abnormal end: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn events_pass_under_tls_one_by_one() {
+    let (upstream, authority) = (Upstream::start().await, Authority::new());
+    let gateway = tls_gateway(&upstream, &authority).await;
+    let gate = Gate::new();
+    let end = [answers::finish_event(), answers::DONE.to_owned()].concat();
+    upstream.script(
+        Script::new()
+            .write(answers::STREAM_HEAD)
+            .write(answers::chunk(answers::text_event("first").as_bytes()))
+            .wait(&gate)
+            .write(answers::chunk(end.as_bytes()))
+            .write(answers::LAST_CHUNK),
+    );
+    let mut client = Client::connect_tls(gateway.data, authority.client_config(&["http/1.1"])).await;
+    client.send(post(KEY, "", chat("m", true))).await;
+    let head = client.read_head().await;
+    client.read_until("first").await;
+    gate.open();
+    let body = client.read_body(&head).await;
+    assert_eq!(body.ending, Ending::Complete);
+}
+
+#[tokio::test]
+async fn plain_text_on_the_tls_port_gets_nothing() {
+    let (upstream, authority) = (Upstream::start().await, Authority::new());
+    let gateway = tls_gateway(&upstream, &authority).await;
+    let mut client = Client::connect(gateway.data).await;
+    client.send(post(KEY, "", chat("m", false))).await;
+    let (answer, _) = client.drain().await;
+    assert!(!answer.starts_with(b"HTTP/1.1 200"));
+    assert_eq!(upstream.requests_so_far(), 0);
+    assert!(curl(&gateway, "--http1.1", &chat("m", false)).await.ends_with("1.1 200"));
+}
+
+#[tokio::test]
+async fn an_upstream_under_tls() {
+    let authority = Authority::new();
+    let upstream = Upstream::start_tls(&authority.identity(&["localhost"])).await;
+    let wrong_name = Upstream::start_tls(&authority.identity(&["elsewhere.test"])).await;
+    let launch = launch();
+    let ca = launch.dir().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let config = base_config()
+        + &provider("up", &upstream.base_url())
+        + &provider("wrong", &wrong_name.base_url())
+        + &model("m", &[("up", "m")], "")
+        + &model("wrong", &[("wrong", "m")], "retry = { max_attempts = 1 }");
+    let gateway = launch.env("SSL_CERT_FILE", &ca.display().to_string()).config(&config).serve().await;
+    let mut client = Client::connect(gateway.data).await;
+    for stream in [false, true, false] {
+        let (head, body) = client.exchange(post(KEY, "", chat("m", stream))).await;
+        assert_eq!(head.status, 200, "{:?}", body.text());
+        let request = upstream.next_request().await;
+        assert_eq!(request.connection, 0, "connections under TLS are kept too");
+        assert_eq!(request.header("host"), Some(format!("localhost:{}", upstream.addr().port())));
+    }
+    let (head, body) = client.exchange(post(KEY, "", chat("wrong", false))).await;
+    assert_eq!((head.status, &body.json()["error"]["code"]), (502, &serde_json::json!("upstream_tls")));
+    assert_eq!(wrong_name.requests_so_far(), 0);
+}
