@@ -7,6 +7,7 @@
 //! Pure: no I/O, no clock, no randomness of its own.
 
 pub mod dialect;
+mod hash;
 pub mod openai;
 pub mod passage;
 pub mod provider;

@@ -55,7 +55,7 @@ impl ExactPassage {
         &self.progress
     }
 
-    pub(crate) fn push(&mut self, data: Bytes, out: &mut Vec<Bytes>) -> Result<(), Failure> {
+    pub(crate) fn push(&mut self, data: &Bytes, out: &mut Vec<Bytes>) -> Result<(), Failure> {
         if self.failed || self.progress.done.is_some() {
             return Ok(());
         }
@@ -76,11 +76,11 @@ impl ExactPassage {
     }
 
     /// Passes the whole events of `data` on in as few pieces as hidden ones allow.
-    fn pass_events(&mut self, data: Bytes, out: &mut Vec<Bytes>) -> Result<(), Failure> {
+    fn pass_events(&mut self, data: &Bytes, out: &mut Vec<Bytes>) -> Result<(), Failure> {
         // Everything before `passed` is in `out` or was left out on purpose; `at` is where the event begins.
         let mut passed = 0;
         let mut at = 0;
-        while let Some(end) = self.boundary.next_end(&data, at) {
+        while let Some(end) = self.boundary.next_end(data, at) {
             let carried = if self.carry.is_empty() {
                 None
             } else {
@@ -93,22 +93,22 @@ impl ExactPassage {
             match fate {
                 Ok(Fate::Pass) => out.extend(carried),
                 Ok(Fate::Hide) => {
-                    flush(&data, passed, at, out);
+                    flush(data, passed, at, out);
                     passed = end;
                 }
                 Ok(Fate::Done) => {
-                    flush(&data, passed, at, out);
+                    flush(data, passed, at, out);
                     self.progress.done = Some(carried.unwrap_or_else(|| data.slice(at..end)));
                     return Ok(());
                 }
                 Err(failure) => {
-                    flush(&data, passed, at, out);
+                    flush(data, passed, at, out);
                     return Err(failure);
                 }
             }
             at = end;
         }
-        flush(&data, passed, at, out);
+        flush(data, passed, at, out);
         if self.carry.len() + (data.len() - at) > self.max_event_bytes {
             return Err(failure::event_too_large());
         }
@@ -136,11 +136,11 @@ impl ExactPassage {
         }
         let facts = std::str::from_utf8(data).ok().and_then(peek::facts).ok_or_else(failure::bad_event)?;
         let usage_alone = facts.choices.is_empty() && !facts.usages.is_empty();
-        self.take(block, data, facts)?;
+        self.take(block, data, &facts)?;
         Ok(if usage_alone && self.hide_usage { Fate::Hide } else { Fate::Pass })
     }
 
-    fn take(&mut self, block: &[u8], data: &[u8], facts: Facts) -> Result<(), Failure> {
+    fn take(&mut self, block: &[u8], data: &[u8], facts: &Facts) -> Result<(), Failure> {
         if let Some(error) = &facts.error {
             return Err(failure::of_error_event(error));
         }

@@ -99,7 +99,7 @@ pub(crate) fn of_error_event(error: &Value) -> Failure {
 }
 
 /// A failure that a vendor states by a number of its own beside the completion, with status 200.
-pub(crate) fn of_stated(status: u16, code: String, message: &str) -> Failure {
+pub(crate) fn of_stated(status: u16, code: &str, message: &str) -> Failure {
     let error = serde_json::json!({ "error": { "message": message, "code": code } });
     of_value(status, &error)
 }
@@ -115,6 +115,23 @@ pub(crate) fn of_no_stream(bytes: &[u8]) -> Failure {
         None => empty_answer(),
         Some(b'<') => bad_response("the upstream answered with an HTML page"),
         Some(_) => bad_response("the upstream answered with something that is not a stream of events"),
+    }
+}
+
+/// A whole body with a success status that is not a completion.
+pub(crate) fn of_no_completion(body: &[u8]) -> Failure {
+    match readable(body) {
+        Some(value) if ApiError::from_upstream(&value).is_some() => match value.get("error") {
+            Some(error) if truthy(error) => of_error_event(error),
+            Some(_) => bad_response("the upstream's answer has no choices"),
+            None => of_value(stated_status(&value).unwrap_or(0), &value),
+        },
+        Some(_) => bad_response("the upstream's answer has no choices"),
+        None => match body.trim_ascii().first() {
+            None => empty_answer(),
+            Some(b'<') => bad_response("the upstream answered with an HTML page"),
+            Some(_) => bad_response("the upstream's answer is not JSON"),
+        },
     }
 }
 

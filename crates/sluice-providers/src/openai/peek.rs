@@ -1,4 +1,4 @@
-//! What one chunk does to a stream, read without building a tree where the chunk has the usual shape.
+//! What one chunk does to a stream, or a whole body to an answer, read without building a tree where the chunk has the usual shape.
 
 use std::borrow::Cow;
 
@@ -54,7 +54,8 @@ struct Chunk<'a> {
 struct Choice<'a> {
     #[serde(default)]
     index: Option<u32>,
-    #[serde(borrow, default)]
+    /// Of a whole answer: its message.
+    #[serde(borrow, default, alias = "message")]
     delta: Option<Delta<'a>>,
     #[serde(borrow, default)]
     finish_reason: Option<Cow<'a, str>>,
@@ -175,7 +176,7 @@ fn facts_of_value(chunk: &Value) -> Facts {
         let index = choice.get("index").and_then(Value::as_u64).and_then(|index| u32::try_from(index).ok());
         let reason = choice.get("finish_reason").and_then(Value::as_str);
         facts.choices.push((index.unwrap_or_default(), reason.is_some_and(|reason| !reason.is_empty())));
-        let delta = choice.get("delta").and_then(Value::as_object);
+        let delta = choice.get("delta").or_else(|| choice.get("message")).and_then(Value::as_object);
         for (key, value) in delta.into_iter().flatten().filter(|(key, _)| *key != "role") {
             facts.has_content |= truthy(value);
             if matches!(key.as_str(), "content" | "reasoning_content" | "reasoning" | "refusal") {

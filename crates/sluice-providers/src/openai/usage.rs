@@ -17,11 +17,6 @@ impl UsageTally {
         }
     }
 
-    /// What was gathered, as it stands on the wire.
-    pub(crate) fn raw(&self) -> Option<&Map<String, Value>> {
-        (!self.merged.is_empty()).then_some(&self.merged)
-    }
-
     /// The counts, and whether there were some that cannot be.
     pub(crate) fn read(&self) -> (Option<Usage>, bool) {
         if self.merged.is_empty() {
@@ -32,6 +27,18 @@ impl UsageTally {
         let absurd = usage.is_none()
             && ["prompt_tokens", "completion_tokens", "total_tokens"].into_iter().any(counted);
         (usage, absurd)
+    }
+
+    /// The counts in the form of the API, with whatever else the vendor counts after them; `None` when there are
+    /// none that can be.
+    pub(crate) fn canonical(&self) -> Option<Value> {
+        let mut wire = self.read().0?.to_wire();
+        if let Value::Object(wire) = &mut wire {
+            for (key, value) in self.merged.iter().filter(|(_, value)| !value.is_null()) {
+                wire.entry(key.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        Some(wire)
     }
 
     /// Counts reasoning into the completion where the vendor's total shows that it was left out.

@@ -27,7 +27,7 @@ impl Answer {
             Model::Text => prose(request.seed, choice),
         };
         let choices: Vec<Choice> =
-            (0..request.n).map(|choice| Choice::within(text(choice), request)).collect();
+            (0..request.n).map(|choice| Choice::within(&text(choice), request)).collect();
         let completion_tokens = choices.iter().map(|choice| count_tokens(&choice.text)).sum();
         let usage = Usage {
             prompt_tokens: request.prompt_tokens,
@@ -56,9 +56,9 @@ impl Answer {
 
 impl Choice {
     /// `text` as far as the output limit and the stop strings let it come.
-    fn within(text: String, request: &Request) -> Self {
+    fn within(text: &str, request: &Request) -> Self {
         let limit = request.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        let length: usize = tokens(&text).take(limit).map(str::len).sum();
+        let length: usize = tokens(text).take(limit).map(str::len).sum();
         let said = &text[..length];
         let stop = request.stop.iter().filter_map(|stop| said.find(stop.as_str())).min();
         let (length, finish) = match stop {

@@ -5,7 +5,8 @@ use sluice_chat::ApiError;
 
 use super::error::Refusal;
 use super::fault::Faults;
-use super::prose::{count_tokens, stable_hash};
+use super::prose::count_tokens;
+use crate::hash::stable_hash;
 
 /// The content parts of the API.
 const PART_TYPES: &[&str] = &["text", "image_url", "input_audio", "file", "video_url", "refusal"];
