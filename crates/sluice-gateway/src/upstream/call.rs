@@ -85,12 +85,20 @@ fn is_document(head: &AnswerHead) -> bool {
 async fn first_content(out: &Outbound, body: Body) -> Result<StreamAnswer, Failure> {
     let passage = Passage::new(out.upstream.provider().row(), out.hide_usage, bounds::EVENT_BYTES);
     let mut stream = StreamAnswer { body, passage, ready: Vec::new(), broken: None };
+    let mut ready_bytes = 0;
     loop {
+        let counted = stream.ready.len();
         let data = std::future::poll_fn(|cx| Pin::new(&mut stream.body).get_mut().poll_data(cx)).await;
         let pushed = match data {
             Some(Ok(data)) => stream.passage.push(data, &mut stream.ready),
             Some(Err(failure)) => Err(failure),
             None => stream.passage.end(&mut stream.ready),
+        };
+        // Comments and empty chunks wait here for the first content; without end they would fill the memory.
+        ready_bytes += stream.ready[counted..].iter().map(Bytes::len).sum::<usize>();
+        let pushed = match pushed {
+            Ok(()) if ready_bytes > bounds::EVENT_BYTES => Err(endless_prelude()),
+            pushed => pushed,
         };
         let progress = stream.passage.progress();
         let shown = progress.has_content || progress.finished;
@@ -105,6 +113,11 @@ async fn first_content(out: &Outbound, body: Body) -> Result<StreamAnswer, Failu
             Err(failure) => return Err(failure),
         }
     }
+}
+
+fn endless_prelude() -> Failure {
+    let text = "the provider sent much, but no content";
+    Failure::ours(FailureKind::BadResponse, "upstream_bad_response", text)
 }
 
 /// Reads what the upstream said instead of an answer.
