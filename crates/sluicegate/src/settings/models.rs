@@ -7,7 +7,7 @@ use sluice_store::{ModelCapabilities, ModelOptions, ModelRecord, TargetRecord};
 use super::{
     keys::{MAX_TOKENS, output_limit},
     problem::hint,
-    providers::SANDBOX,
+    providers::{SANDBOX, is_header_text},
     reader::{Section, Text, Value},
     server::NOT_YET,
     unique::Names,
@@ -128,6 +128,8 @@ fn check_model(section: &Section<'_>, model: &Text, from_sandbox: bool) {
     let fail = |text: String| section.reader.problem(model.offset, &model.path, text);
     if model.value.trim().is_empty() {
         fail("must not be empty".to_owned());
+    } else if !is_header_text(&model.value) {
+        fail("must be printable ASCII: it stands in response headers".to_owned());
     } else if from_sandbox && !sandbox::models().contains(&model.value.as_str()) {
         fail(format!(
             "the sandbox has no model `{}`; there are: {}",

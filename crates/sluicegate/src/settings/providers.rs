@@ -128,7 +128,14 @@ fn check_name(section: &Section<'_>, name: &Text) {
         fail("`sandbox` is built in: choose another name, or switch it off by [sandbox] enabled = false");
     } else if name.value.contains('/') {
         fail("must not contain `/`: callers write `provider/model`");
+    } else if !is_header_text(&name.value) {
+        fail("must be printable ASCII: it stands in response headers");
     }
+}
+
+/// Whether a text may be the value of a response header.
+pub(super) fn is_header_text(text: &str) -> bool {
+    text.bytes().all(|b| (0x20..=0x7e).contains(&b))
 }
 
 fn check_kind(section: &Section<'_>, kind: &Text) -> bool {
@@ -241,9 +248,9 @@ fn headers(section: Section<'_>) -> Vec<(String, String)> {
             section.reader.problem(name.offset, &name.path, text);
         }
         let Some(value) = value.secret() else { continue };
-        let printable = |b: u8| b == b'\t' || (0x20..=0x7e).contains(&b) || b >= 0x80;
+        let printable = |b: u8| b == b'\t' || (0x20..=0x7e).contains(&b);
         if !value.value.bytes().all(printable) || value.value.trim() != value.value {
-            let text = "must not have control characters, nor white space at its ends";
+            let text = "must be printable ASCII, without white space at its ends";
             section.reader.problem(value.offset, &value.path, text);
         }
         if list.iter().any(|(other, _)| *other == lower) {

@@ -100,6 +100,38 @@ fn overrides_go_before_the_file() {
     assert_eq!(settings.server.data_dir, PathBuf::from("/x"));
 }
 
+/// The file in the documents, which has every setting.
+const EXAMPLE: &str = include_str!("../../../../docs/example.toml");
+
+fn example_env(name: &str) -> Option<String> {
+    EXAMPLE.contains(&format!("${{{name}}}")).then(|| format!("sk-value-of-{name}"))
+}
+
+#[test]
+fn the_example_is_accepted() {
+    let settings = read(EXAMPLE, &Overrides::default(), &example_env).unwrap();
+    assert_eq!(settings.catalog.providers.len(), 2);
+    assert_eq!(settings.catalog.models[0].targets.len(), 2);
+    assert!(!settings.warnings.is_empty() && !show(&settings).contains("sk-value-of"));
+}
+
+/// Whatever is done to a file, it is read or refused, with places that lie within it.
+#[test]
+fn damaged_files_are_refused_in_good_order() {
+    let check = |damaged: &str| {
+        for problem in read(damaged, &Overrides::default(), &example_env).err().into_iter().flatten() {
+            assert!(problem.line <= damaged.lines().count() + 1, "{problem}\n{damaged}");
+            assert!(!problem.to_string().contains("sk-value-of"), "{problem}");
+        }
+    };
+    for (at, _) in EXAMPLE.char_indices().step_by(61) {
+        check(&EXAMPLE[..at]);
+        for with in ["", "\"", "'", "[", "]", "{", "}", "=", "\n", "${", "-", "é", "\u{0}"] {
+            check(&format!("{}{with}{}", &EXAMPLE[..at], &EXAMPLE[at + 1..]));
+        }
+    }
+}
+
 #[test]
 fn not_toml() {
     check("a = ", &["1:5: this is not TOML"]);
@@ -259,7 +291,7 @@ fn providers() {
     );
     with("headers = { host = 'x' }", &["the gateway writes `host` itself"]);
     with("headers = { Authorization = 'x' }", &["the gateway writes `authorization` itself; use `api_key`"]);
-    with("headers = { x = \"a\\nb\" }", &["4:17: providers[0].headers.x: must not have control characters"]);
+    with("headers = { x = \"a\\nb\" }", &["4:17: providers[0].headers.x: must be printable ASCII"]);
     with(
         "forward_headers = ['OpenAI-Organization', 'cookie']",
         &["4:43: providers[0].forward_headers[1]: `cookie` is never passed on"],
@@ -267,7 +299,8 @@ fn providers() {
     let named = |name: &str, expect: &[&str]| {
         check(&format!("[[providers]]\nname = '{name}'\nkind = 'openai'"), expect);
     };
-    named("azure eu, 北京", &[]);
+    named("azure eu (1)", &[]);
+    named("北京", &["2:8: providers[0].name: must be printable ASCII: it stands in response headers"]);
     named("", &["2:8: providers[0].name: must not be empty"]);
     named(" a", &["must not have control characters, nor white space at its ends"]);
     named("a/b", &["2:8: providers[0].name: must not contain `/`"]);
