@@ -30,7 +30,7 @@ pub enum ChunkUsage {
     Absent,
     /// `null`: usage will come with the last chunk.
     Null,
-    Known(WireUsage),
+    Known(Box<WireUsage>),
 }
 
 /// What one chunk adds to one choice.
@@ -87,7 +87,7 @@ impl Chunk {
 
 impl ChunkUsage {
     fn read(value: Value) -> Self {
-        WireUsage::from_value(value).map_or(Self::Null, Self::Known)
+        WireUsage::from_value(value).map_or(Self::Null, |usage| Self::Known(Box::new(usage)))
     }
 }
 
@@ -172,5 +172,53 @@ impl Serialize for Delta {
         entry_if_some(&mut map, "audio", self.audio.as_ref())?;
         entries(&mut map, &self.rest)?;
         map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `input` read and written again.
+    fn check(input: &str, expect: &str) {
+        let chunk: Chunk = serde_json::from_str(input).unwrap();
+        assert_eq!(serde_json::to_string(&chunk).unwrap(), expect, "{input}");
+    }
+
+    fn check_kept(chunk: &str) {
+        check(chunk, chunk);
+    }
+
+    fn with(rest: &str) -> String {
+        format!(r#"{{"id":"c","object":"chat.completion.chunk","created":1,"model":"m",{rest}}}"#)
+    }
+
+    #[test]
+    fn nothing_is_lost_and_the_order_is_openais() {
+        check_kept(&with(
+            r#""service_tier":"default","system_fingerprint":"fp","choices":[{"index":1,"delta":{"role":"assistant","content":"","reasoning_content":"r","refusal":null,"tool_calls":[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":""}}],"annotations":[],"audio":{"id":"x"},"vendor":1},"logprobs":null,"finish_reason":null,"native":2}],"usage":null,"obfuscation":"abc""#,
+        ));
+        check_kept(&with(
+            r#""choices":[{"index":0,"delta":{"content":null},"logprobs":{"content":[],"refusal":null},"finish_reason":"stop"}]"#,
+        ));
+        check_kept(&with(
+            r#""choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"prompt_tokens_details":{"cached_tokens":0,"cache_write_tokens":0,"text_tokens":0,"audio_tokens":0,"image_tokens":0},"completion_tokens_details":{"text_tokens":0,"audio_tokens":0,"reasoning_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0},"cost":0.5}"#,
+        ));
+    }
+
+    #[test]
+    fn lenient_reading() {
+        let empty = r#"{"id":"","object":"chat.completion.chunk","created":0,"model":"","choices":[]}"#;
+        check("{}", empty);
+        check(r#"{"choices":null}"#, empty);
+        check("null", empty);
+        let bare = with(r#""choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":null}]"#);
+        check(r#"{"id":"c","created":"1","model":"m","choices":[{}]}"#, &bare);
+        check(r#"{"id":"c","created":1,"model":"m","choices":[{"delta":null,"finish_reason":""}]}"#, &bare);
+        check(
+            r#"{"id":"c","created":1,"model":"m","choices":[{"delta":{"role":"","tool_calls":[]}}]}"#,
+            &bare,
+        );
+        check(r#"{"usage":{}}"#, &empty.replace("[]}", r#"[],"usage":null}"#));
     }
 }

@@ -210,3 +210,53 @@ impl Serialize for AssistantMessage {
         map.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `input` read and written again.
+    fn check(input: &str, expect: &str) {
+        let completion: Completion = serde_json::from_str(input).unwrap();
+        assert_eq!(serde_json::to_string(&completion).unwrap(), expect, "{input}");
+    }
+
+    const FULL: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1730000000,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hi","reasoning_content":"hm","refusal":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"},"extra_content":{}}],"function_call":{"name":"g","arguments":""},"annotations":[{"type":"url_citation","url_citation":{"start_index":0,"end_index":1,"url":"u","title":"t"}}],"audio":{"id":"a","expires_at":1,"data":"AA","transcript":"t"},"images":[]},"logprobs":{"content":[{"token":"hi","logprob":-0.5,"bytes":[104],"top_logprobs":[]}],"refusal":null},"finish_reason":"stop","native_finish_reason":"eos"}],"usage":{"prompt_tokens":5,"completion_tokens":3,"total_tokens":8,"prompt_tokens_details":{"cached_tokens":1,"cache_write_tokens":0,"text_tokens":0,"audio_tokens":0,"image_tokens":0,"vendor":1},"completion_tokens_details":{"text_tokens":0,"audio_tokens":0,"reasoning_tokens":2,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0,"vendor":2},"cost":0.01},"service_tier":"default","system_fingerprint":"fp","x_groq":{"id":"r"}}"#;
+
+    #[test]
+    fn nothing_is_lost_and_the_order_is_openais() {
+        check(FULL, FULL);
+    }
+
+    #[test]
+    fn lenient_reading_and_the_types_of_the_pages() {
+        let empty = r#"{"id":"","object":"chat.completion","created":0,"model":"","choices":[]}"#;
+        check("{}", empty);
+        check("[]", empty);
+        check(r#"{"choices":null,"usage":null,"service_tier":"","system_fingerprint":null}"#, empty);
+        let choice = |message: &str, reason: &str| {
+            format!(
+                r#"{{"id":"7","object":"chat.completion","created":5,"model":"m","choices":[{{"index":0,"message":{{"role":"assistant",{message}}},"logprobs":null,"finish_reason":{reason}}}]}}"#
+            )
+        };
+        let from =
+            |choice: &str| format!(r#"{{"id":7,"created":5.9,"model":"m","choices":[null,{choice}]}}"#);
+        let nothing = choice(r#""content":null,"refusal":null"#, "null");
+        check(&from("{}"), &nothing);
+        check(&from(r#"{"message":null,"finish_reason":""}"#), &nothing);
+        check(&from(r#"{"message":{"role":"model","content":null,"tool_calls":[]}}"#), &nothing);
+        check(
+            &from(
+                r#"{"message":{"content":[{"type":"text","text":"a"},{"type":"x"},{"text":"b"}]},"finish_reason":"stop"}"#,
+            ),
+            &choice(r#""content":"ab","refusal":null"#, r#""stop""#),
+        );
+        check(
+            &from(r#"{"message":{"tool_calls":[{"id":"c","function":{"name":"f","arguments":{"a":1}}}]}}"#),
+            &choice(
+                r#""content":null,"refusal":null,"tool_calls":[{"id":"c","function":{"name":"f","arguments":"{\"a\":1}"},"type":"function"}]"#,
+                "null",
+            ),
+        );
+    }
+}

@@ -127,9 +127,8 @@ pub fn sse_reader(input: &[u8]) {
     let small = usize::from(offset % 64) + 1;
     assert_eq!(read(&[stream], small), read(&pieces, small), "the cut shows where events are too large");
     if !stream.starts_with(BYTE_ORDER_MARK) {
-        let bounded: Vec<Vec<u8>> = whole.data.clone();
-        assert_eq!(bounded, bounded_data(&[stream]), "boundary finder and reader differ");
-        assert_eq!(bounded, bounded_data(&pieces), "the cut shows in the boundaries");
+        assert_eq!(whole.data, bounded_data(&[stream]), "boundary finder and reader differ");
+        assert_eq!(whole.data, bounded_data(&pieces), "the cut shows in the boundaries");
     }
 }
 

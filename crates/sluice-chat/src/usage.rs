@@ -208,3 +208,102 @@ fn whole_number(value: &Value) -> Option<u64> {
 
 /// Up to here every whole number is a float: 2^53.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(wire: &str, expect: Option<Usage>) {
+        assert_eq!(Usage::from_wire(&serde_json::from_str(wire).unwrap()), expect, "{wire}");
+    }
+
+    fn of(prompt_tokens: u64, completion_tokens: u64) -> Usage {
+        Usage { prompt_tokens, completion_tokens, ..Usage::default() }
+    }
+
+    fn cached(tokens: u64) -> Option<Usage> {
+        Some(Usage {
+            prompt: PromptDetails { cached_tokens: tokens, ..PromptDetails::default() },
+            ..of(9, 2)
+        })
+    }
+
+    #[test]
+    fn zero_and_nothing_are_two_facts() {
+        check("null", None);
+        check("{}", None);
+        check("[1]", None);
+        check("7", None);
+        check(r#"{"total_tokens":5}"#, None);
+        check(r#"{"prompt_tokens":null,"completion_tokens":null}"#, None);
+        check(r#"{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}"#, Some(of(0, 0)));
+    }
+
+    #[test]
+    fn counts_of_every_shape() {
+        check(r#"{"prompt_tokens":5,"completion_tokens":3,"total_tokens":8}"#, Some(of(5, 3)));
+        check(r#"{"prompt_tokens":5.0,"completion_tokens":3}"#, Some(of(5, 3)));
+        check(r#"{"prompt_tokens":5}"#, Some(of(5, 0)));
+        check(r#"{"prompt_tokens":5,"total_tokens":8}"#, Some(of(5, 3)));
+        check(r#"{"completion_tokens":3,"total_tokens":8}"#, Some(of(5, 3)));
+        check(r#"{"input_tokens":5,"output_tokens":3}"#, Some(of(5, 3)));
+        check(r#"{"prompt_tokens":5,"completion_tokens":3,"prompt_tokens_details":null}"#, Some(of(5, 3)));
+        check(r#"{"prompt_tokens":18446744073709551615,"completion_tokens":1}"#, Some(of(u64::MAX, 1)));
+        assert_eq!(of(u64::MAX, 1).total_tokens(), u64::MAX);
+    }
+
+    #[test]
+    fn absurd_counts_say_nothing() {
+        check(r#"{"prompt_tokens":-1,"completion_tokens":3}"#, None);
+        check(r#"{"prompt_tokens":5,"completion_tokens":2.5}"#, None);
+        check(r#"{"prompt_tokens":5,"completion_tokens":"3"}"#, None);
+        check(r#"{"prompt_tokens":1e30,"completion_tokens":3}"#, None);
+        check(r#"{"prompt_tokens":5,"completion_tokens":3,"total_tokens":-8}"#, None);
+        check(
+            r#"{"prompt_tokens":5,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":-1}}"#,
+            None,
+        );
+    }
+
+    #[test]
+    fn cached_tokens_wherever_they_stand() {
+        check(
+            r#"{"prompt_tokens":9,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":4}}"#,
+            cached(4),
+        );
+        check(r#"{"prompt_tokens":9,"completion_tokens":2,"cached_tokens":4}"#, cached(4));
+        check(r#"{"prompt_tokens":9,"completion_tokens":2,"prompt_cache_hit_tokens":4}"#, cached(4));
+        check(
+            r#"{"prompt_tokens":9,"completion_tokens":2,"prompt_cache_hit_tokens":4,"prompt_tokens_details":{"cached_tokens":0}}"#,
+            cached(0),
+        );
+    }
+
+    #[test]
+    fn the_object_has_all_details_and_reads_back() {
+        let usage = Usage {
+            prompt: PromptDetails {
+                cached_tokens: 1,
+                cache_write_tokens: 2,
+                text_tokens: 3,
+                audio_tokens: 4,
+                image_tokens: 5,
+                video_tokens: 6,
+                file_tokens: 7,
+            },
+            completion: CompletionDetails {
+                text_tokens: 8,
+                audio_tokens: 9,
+                reasoning_tokens: 10,
+                accepted_prediction_tokens: 11,
+                rejected_prediction_tokens: 12,
+            },
+            ..of(40, 50)
+        };
+        assert_eq!(Usage::from_wire(&usage.to_wire()), Some(usage));
+        assert_eq!(
+            of(5, 3).to_wire().to_string(),
+            r#"{"prompt_tokens":5,"completion_tokens":3,"total_tokens":8,"prompt_tokens_details":{"cached_tokens":0,"cache_write_tokens":0,"text_tokens":0,"audio_tokens":0,"image_tokens":0},"completion_tokens_details":{"text_tokens":0,"audio_tokens":0,"reasoning_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}"#
+        );
+    }
+}

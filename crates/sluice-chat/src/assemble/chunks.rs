@@ -51,7 +51,7 @@ impl ChunkWriter {
     }
 
     fn usage_chunk(&self, usage: Usage) -> Chunk {
-        Chunk { usage: ChunkUsage::Known(usage.into()), ..self.head.clone() }
+        Chunk { usage: ChunkUsage::Known(Box::new(usage.into())), ..self.head.clone() }
     }
 
     fn choice(&mut self, index: u32, event: &ChatEvent) -> ChunkChoice {

@@ -322,20 +322,25 @@ fn special_mask(word: u64) -> u64 {
 }
 
 /// The length of the escape at the beginning of `bytes`, raw and unescaped.
+#[inline]
 fn escape_len(bytes: &[u8]) -> Result<(usize, usize), Refused> {
     match bytes.get(1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok((2, 1)),
-        Some(b'u') => match hex(bytes, 2)? {
-            0xD800..=0xDBFF => {
-                let low = bytes.get(6..8) == Some(b"\\u") && matches!(hex(bytes, 8)?, 0xDC00..=0xDFFF);
-                if low { Ok((12, 4)) } else { Err(Refused) }
-            }
-            0xDC00..=0xDFFF => Err(Refused),
-            0..=0x7F => Ok((6, 1)),
-            0x80..=0x7FF => Ok((6, 2)),
-            _ => Ok((6, 3)),
-        },
+        Some(b'u') => unicode_escape_len(bytes),
         _ => Err(Refused),
+    }
+}
+
+fn unicode_escape_len(bytes: &[u8]) -> Result<(usize, usize), Refused> {
+    match hex(bytes, 2)? {
+        0xD800..=0xDBFF => {
+            let low = bytes.get(6..8) == Some(b"\\u") && matches!(hex(bytes, 8)?, 0xDC00..=0xDFFF);
+            if low { Ok((12, 4)) } else { Err(Refused) }
+        }
+        0xDC00..=0xDFFF => Err(Refused),
+        0..=0x7F => Ok((6, 1)),
+        0x80..=0x7FF => Ok((6, 2)),
+        _ => Ok((6, 3)),
     }
 }
 
