@@ -20,7 +20,8 @@ pub(crate) struct DataDir {
 }
 
 impl DataDir {
-    /// Makes the directory if it is missing, and takes it.
+    /// Makes the directory if it is missing, and takes it. One that was there keeps its mode: it may be a mounted
+    /// volume, or hold more than ours.
     ///
     /// # Errors
     /// When another process has it, or it cannot be made or written.
@@ -29,7 +30,6 @@ impl DataDir {
         if !path.is_dir() {
             DirBuilder::new().recursive(true).mode(DIR_MODE).create(path).map_err(|error| failed(&error))?;
         }
-        narrow(path, DIR_MODE).map_err(|error| failed(&error))?;
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -75,7 +75,12 @@ impl DataDir {
             }
             Err(error) => return Err(failed(&error).into()),
         };
-        narrow(&path, FILE_MODE).map_err(|error| failed(&error))?;
+        if let Err(error) = narrow(&path, FILE_MODE) {
+            tracing::warn!(
+                "others may be able to read {}: its mode cannot be changed: {error}",
+                path.display()
+            );
+        }
         let text = text.trim();
         if text.is_empty() {
             return Err(format!("{} is empty: put back what was in it, or delete it", path.display()).into());
@@ -141,11 +146,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wide_is_narrowed_and_what_is_empty_refused() {
+    fn wide_files_are_narrowed_and_empty_ones_refused() {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let data = DataDir::open(dir.path()).unwrap();
-        assert_eq!(mode(dir.path()), 0o700);
+        assert_eq!(mode(dir.path()), 0o755, "a directory that was there is left as it is");
         let token = dir.path().join("admin.token");
         fs::write(&token, "mine\n").unwrap();
         fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();

@@ -24,6 +24,7 @@ use crate::{
     settings::{self, Overrides, Settings},
 };
 
+const MASTER_KEY_VARIABLE: &str = "SLUICEGATE_MASTER_KEY";
 /// How long the start looks for an Ollama on this machine.
 const OLLAMA_PROBE_MS: u64 = 200;
 /// Name and project of the key that the first run makes.
@@ -139,7 +140,10 @@ impl Process {
     ) -> Result<Self, Failure> {
         let data_dir = DataDir::open(&settings.server.data_dir)?;
         let admin_token = data_dir.admin_token()?;
-        data_dir.master_key()?;
+        // Several nodes share one master key: then it comes from outside.
+        if environment::variable(MASTER_KEY_VARIABLE).is_none_or(|key| key.is_empty()) {
+            data_dir.master_key()?;
+        }
         let store = SqliteStore::open(&data_dir.database()).await.map_err(|error| error.to_string())?;
         store.apply_file(&settings.catalog).await.map_err(|error| error.to_string())?;
         let first_key = first_key(&store).await?;
@@ -179,7 +183,9 @@ impl Process {
     /// Everything the gateway is to know: what is stored, and what was detected.
     async fn catalog(&self, settings: &Settings) -> Result<Catalog, Failure> {
         let mut catalog = self.store.load_catalog().await.map_err(|error| error.to_string())?;
-        let ollama = self.ollama.then(|| settings::detected_record(settings::OLLAMA));
+        // Wanted by a model it is there whether it answers now or only later.
+        let wanted = catalog.models.iter().flat_map(|m| &m.targets).any(|t| t.provider == settings::OLLAMA);
+        let ollama = (self.ollama || wanted).then(|| settings::detected_record(settings::OLLAMA));
         let detected = settings.detected.iter().map(|one| one.record.clone()).chain(ollama);
         for record in detected.filter(|_| !settings.names_provider) {
             if catalog.providers.iter().all(|stored| stored.name != record.name) {
