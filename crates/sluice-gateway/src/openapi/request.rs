@@ -74,7 +74,10 @@ fn sampling() -> Value {
             "type": ["object", "null"],
             "required": ["type", "content"],
             "description": "What most of the answer is expected to be.",
-            "properties": { "type": only("content"), "content": text_or_parts("The expected text.") }
+            "properties": { "type": only("content"), "content": {
+                "description": "The expected text, whole or in text parts.",
+                "oneOf": [{ "type": "string" }, { "type": "array", "items": text_part() }]
+            } }
         }
     })
 }
@@ -181,6 +184,10 @@ fn text_or_parts(description: &str) -> Value {
     })
 }
 
+fn text_part() -> Value {
+    object(&["type", "text"], json!({ "type": only("text"), "text": { "type": "string" } }))
+}
+
 fn message() -> Value {
     json!({ "oneOf": [
         with(instruction("system"), json!({ "title": "System" })),
@@ -242,7 +249,6 @@ fn assistant() -> Value {
             "reasoning_content": optional("string", "What the model thought before it answered."),
             "audio": {
                 "type": ["object", "null"],
-                "required": ["id"],
                 "properties": { "id": { "type": "string" } },
                 "description": "An earlier spoken answer."
             },
@@ -250,8 +256,8 @@ fn assistant() -> Value {
             "function_call": {
                 "type": ["object", "null"],
                 "deprecated": true,
-                "required": ["name", "arguments"],
-                "properties": { "name": { "type": "string" }, "arguments": { "type": "string" } }
+                "required": ["name"],
+                "properties": { "name": { "type": "string" }, "arguments": { "type": ["string", "null"] } }
             }
         }),
     )
@@ -266,8 +272,8 @@ fn content_part() -> Value {
     let mut image = url("An https URL or a data URL. It is not fetched here.");
     image["properties"]["detail"] = optional("string", "`auto`, `low`, `high` or `original`.");
     let audio = object(
-        &["data", "format"],
-        json!({ "data": plain("string", "Base64."), "format": plain("string", "`wav`, `mp3`, or what the provider takes.") }),
+        &["data"],
+        json!({ "data": plain("string", "Base64."), "format": optional("string", "`wav`, `mp3`, or what the provider takes.") }),
     );
     let file = object(
         &[],
@@ -287,7 +293,7 @@ fn content_part() -> Value {
         part("image_url", json!({ "oneOf": [image, { "type": "string" }] }), "Image"),
         part("input_audio", audio, "Audio"),
         part("file", file, "File"),
-        part("video_url", url("Where the video is."), "Video"),
+        part("video_url", json!({ "oneOf": [url("Where the video is."), { "type": "string" }] }), "Video"),
         part("refusal", json!({ "type": "string" }), "Refusal, of the assistant"),
         other
     ]})
@@ -319,7 +325,7 @@ fn tool() -> Value {
         }),
     );
     json!({ "anyOf": [
-        with(object(&["type", "function"], json!({ "type": only("function"), "function": schema("Function") })), json!({ "title": "Function" })),
+        with(object(&["function"], json!({ "type": only("function"), "function": schema("Function") })), json!({ "title": "Function" })),
         with(object(&["type", "custom"], json!({ "type": only("custom"), "custom": custom })), json!({ "title": "Custom" })),
         { "title": "Another type", "type": "object" }
     ]})
@@ -347,12 +353,14 @@ fn tool_call() -> Value {
         "required": ["id"],
         "properties": {
             "id": { "type": "string" },
-            "type": { "type": "string", "examples": ["function", "custom"] },
-            "function": object(&["name", "arguments"], json!({
+            "type": { "type": "string", "default": "function", "examples": ["function", "custom"] },
+            "function": object(&["name"], json!({
                 "name": { "type": "string" },
-                "arguments": plain("string", "A JSON text, as the model wrote it: it need not be valid.")
+                "arguments": optional("string", "A JSON text, as the model wrote it: it need not be valid.")
             })),
-            "custom": object(&["name", "input"], json!({ "name": { "type": "string" }, "input": { "type": "string" } }))
+            "custom": object(&["name"], json!({
+                "name": { "type": "string" }, "input": { "type": ["string", "null"] }
+            }))
         }
     })
 }
