@@ -170,11 +170,13 @@ async fn models_are_listed_for_the_key_that_asks() {
     }
     let (_, body) = rig.exchange(list(crate::rig::NARROW_KEY)).await;
     assert_eq!(ids(&body.json()), ["other"]);
-    for (id, status) in [("m", 200), ("sandbox/echo", 200), ("sandbox%2fecho", 404), ("nope", 404)] {
+    for (id, status) in [("m", 200), ("sandbox/echo", 200), ("sandbox%2fecho", 200), ("nope", 404)] {
         let (head, body) =
             rig.exchange(get(&format!("/v1/models/{id}"), &format!("authorization: Bearer {KEY}\r\n"))).await;
         assert_eq!(head.status, status, "{id}: {}", body.text());
         if status == 200 {
+            // SDKs escape the slash of an id.
+            let id = id.replace("%2f", "/");
             assert_eq!((&body.json()["id"], &body.json()["object"]), (&json!(id), &json!("model")));
         }
     }

@@ -9,7 +9,7 @@ use crate::rig::{KEY, Rig, chat, chat_with_usage};
 async fn requests_pass_byte_for_byte() {
     let rig = Rig::start().await;
     let odd = "{ \"messages\" : [ {\"role\":\"user\",\"content\":\"\\u00e9\\ud83d\\ude00 \u{1F600} caf\u{e9}\\/\",\
-               \"x_unknown\":{\"deep\":[1,2.50,-0,1e400,12345678901234567890123]}} ],\n\t\"x_vendor\" : \
+               \"x_unknown\":{\"deep\":[1,2.50,-0,1e300,12345678901234567890123]}} ],\n\t\"x_vendor\" : \
                {\"top_k\":40, \"nothing\": null},\"temperature\":0.70 , \"model\" : \"m\" , \"seed\":0,\
                \"stop\":null,\"logprobs\":false,\"user\":\"\" }\r\n ";
     for body in [odd.to_owned(), chat("m", false), chat_with_usage("m")] {

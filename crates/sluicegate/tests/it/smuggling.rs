@@ -1,7 +1,7 @@
 //! Requests whose framing is in doubt: refused, the connection closed, nothing sent upstream.
 //! The rule behind all cases: one request in means at most one upstream request, with the same body.
 
-use sluice_testkit::client::{Client, Ending};
+use sluice_testkit::client::Client;
 
 use crate::rig::{KEY, Rig, chat};
 
@@ -12,20 +12,30 @@ fn head(lines: &str) -> String {
     )
 }
 
-/// Sends `bytes`, takes what comes, and makes sure that nothing went through and the connection is over.
-async fn assert_refused(rig: &Rig, name: &str, bytes: &[u8]) {
+/// Sends `bytes` and takes what comes until the connection is over; what is wrong with it, if anything.
+async fn refusal_fault(rig: &Rig, bytes: &[u8]) -> Option<String> {
+    let before = rig.upstream.requests_so_far();
     let mut client = Client::connect(rig.gateway.data).await;
+    // Our side stays open: an end of ours would look like a caller who left, which hides what went on.
     let _ = client.try_send(bytes).await;
-    client.finish_sending().await;
-    let (answer, ending) = client.drain().await;
-    let text = String::from_utf8_lossy(&answer).into_owned();
-    assert!(
-        text.is_empty() || text.starts_with("HTTP/1.1 4") || text.starts_with("HTTP/1.1 5"),
-        "{name}: {text:?}"
-    );
-    assert!(text.matches("HTTP/1.1 ").count() <= 1, "{name}: one answer at most: {text:?}");
-    assert!(ending != Ending::Complete, "{name}");
-    assert_eq!(rig.upstream.requests_so_far(), 0, "{name}: nothing goes through");
+    let mut text = Vec::new();
+    // An answer with keep-alive would leave the connection open: read one, and then what else is there.
+    if let Ok(head) = client.try_read_head().await {
+        text.extend_from_slice(head.raw.as_bytes());
+        if head.status < 400 {
+            return Some(format!("status {}", head.status));
+        }
+        if head.header("connection") != Some("close") {
+            return Some(format!("status {}, but the connection goes on", head.status));
+        }
+    }
+    let (rest, _) = client.drain().await;
+    text.extend_from_slice(&rest);
+    let text = String::from_utf8_lossy(&text).into_owned();
+    if text.matches("HTTP/1.1 ").count() > 1 {
+        return Some(format!("more than one answer: {text:?}"));
+    }
+    (rig.upstream.requests_so_far() > before).then(|| "it went to the upstream".to_owned())
 }
 
 #[tokio::test]
@@ -68,15 +78,18 @@ async fn doubtful_framing_is_refused() {
         ("no HTTP at all", "hello gateway\r\n\r\n".to_owned()),
         ("HTTP/3.7", head(&format!("content-length: {n}\r\n")).replace("HTTP/1.1", "HTTP/3.7") + &body),
         ("TLS to a plain port", "\x16\x03\x01\x02\x00\x01\x00\x01\u{fc}".to_owned()),
-        ("CONNECT", "CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n".to_owned()),
         (
             "a body hidden behind a GET",
             format!("GET /v1/nowhere HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n{te}\r\n{inner}"),
         ),
     ];
+    let mut faults = Vec::new();
     for (name, bytes) in &cases {
-        assert_refused(&rig, name, bytes.as_bytes()).await;
+        if let Some(fault) = refusal_fault(&rig, bytes.as_bytes()).await {
+            faults.push(format!("{name}: {fault}"));
+        }
     }
+    assert!(faults.is_empty(), "{faults:#?}");
     assert_eq!(rig.ask(&body).await.0.status, 200, "and the process is up");
 }
 
@@ -112,4 +125,8 @@ async fn upgrades_are_not_taken() {
         let head = client.read_head().await;
         assert_ne!(head.status, 101, "{upgrade}");
     }
+    let mut client = Client::connect(rig.gateway.data).await;
+    client.send("CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n").await;
+    let head = client.read_head().await;
+    assert!((400..500).contains(&head.status), "{}", head.raw);
 }

@@ -110,7 +110,7 @@ async fn an_upstream_under_tls() {
     let launch = launch();
     let ca = launch.dir().join("ca.pem");
     std::fs::write(&ca, authority.pem()).unwrap();
-    let config = base_config()
+    let config = base_config().replacen("[server]\n", "[server]\nnative_roots = true\n", 1)
         + &provider("up", &upstream.base_url())
         + &provider("wrong", &wrong_name.base_url())
         + &model("m", &[("up", "m")], "")
