@@ -54,7 +54,7 @@ impl Passage {
     /// The failure that ends the stream: a bad or too large event, an error event.
     pub fn push(&mut self, data: Bytes, out: &mut Vec<Bytes>) -> Result<(), Failure> {
         match self {
-            Self::Exact(passage) => passage.push(&data, out),
+            Self::Exact(passage) => passage.push(data, out),
             Self::Normalised(passage) => passage.push(&data, out),
         }
     }

@@ -28,6 +28,9 @@ pub struct ExactPassage {
     failed: bool,
 }
 
+/// A stream may begin with one; it belongs to no line.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// What becomes of one event.
 enum Fate {
     Pass,
@@ -55,8 +58,8 @@ impl ExactPassage {
         &self.progress
     }
 
-    pub(crate) fn push(&mut self, data: &Bytes, out: &mut Vec<Bytes>) -> Result<(), Failure> {
-        if self.failed || self.progress.done.is_some() {
+    pub(crate) fn push(&mut self, data: Bytes, out: &mut Vec<Bytes>) -> Result<(), Failure> {
+        if self.failed || self.progress.done.is_some() || data.is_empty() {
             return Ok(());
         }
         let result = self.pass_events(data, out);
@@ -76,11 +79,11 @@ impl ExactPassage {
     }
 
     /// Passes the whole events of `data` on in as few pieces as hidden ones allow.
-    fn pass_events(&mut self, data: &Bytes, out: &mut Vec<Bytes>) -> Result<(), Failure> {
+    fn pass_events(&mut self, data: Bytes, out: &mut Vec<Bytes>) -> Result<(), Failure> {
         // Everything before `passed` is in `out` or was left out on purpose; `at` is where the event begins.
         let mut passed = 0;
         let mut at = 0;
-        while let Some(end) = self.boundary.next_end(data, at) {
+        while let Some(end) = self.boundary.next_end(&data, at) {
             let carried = if self.carry.is_empty() {
                 None
             } else {
@@ -93,26 +96,31 @@ impl ExactPassage {
             match fate {
                 Ok(Fate::Pass) => out.extend(carried),
                 Ok(Fate::Hide) => {
-                    flush(data, passed, at, out);
+                    flush(&data, passed, at, out);
                     passed = end;
                 }
                 Ok(Fate::Done) => {
-                    flush(data, passed, at, out);
+                    flush(&data, passed, at, out);
                     self.progress.done = Some(carried.unwrap_or_else(|| data.slice(at..end)));
                     return Ok(());
                 }
                 Err(failure) => {
-                    flush(data, passed, at, out);
+                    flush(&data, passed, at, out);
                     return Err(failure);
                 }
             }
             at = end;
         }
-        flush(data, passed, at, out);
-        if self.carry.len() + (data.len() - at) > self.max_event_bytes {
+        let rest = data.slice(at..);
+        if passed == 0 && rest.is_empty() {
+            out.push(data);
+        } else {
+            flush(&data, passed, at, out);
+        }
+        if self.carry.len() + rest.len() > self.max_event_bytes {
             return Err(failure::event_too_large());
         }
-        self.carry.extend_from_slice(&data[at..]);
+        self.carry.extend_from_slice(&rest);
         Ok(())
     }
 
@@ -120,12 +128,13 @@ impl ExactPassage {
         if block.len() > self.max_event_bytes {
             return Err(failure::event_too_large());
         }
-        if let Some(content_bytes) = self.templates.recognise(block) {
+        if let Some((content, content_bytes)) = self.templates.recognise(block) {
             self.progress.content_bytes += content_bytes;
-            self.progress.content_events += u64::from(content_bytes > 0);
+            self.progress.content_events += u64::from(content);
             return Ok(Fate::Pass);
         }
-        let data = data_of(block);
+        let mark = if self.started { None } else { block.strip_prefix(BYTE_ORDER_MARK) };
+        let data = data_of(mark.unwrap_or(block));
         let data: &[u8] = data.as_ref();
         if data.is_empty() {
             return self.event_without_data(block);
@@ -136,18 +145,16 @@ impl ExactPassage {
         }
         let facts = std::str::from_utf8(data).ok().and_then(peek::facts).ok_or_else(failure::bad_event)?;
         let usage_alone = facts.choices.is_empty() && !facts.usages.is_empty();
-        self.take(block, data, &facts)?;
+        self.take(block, data, facts)?;
         Ok(if usage_alone && self.hide_usage { Fate::Hide } else { Fate::Pass })
     }
 
-    fn take(&mut self, block: &[u8], data: &[u8], facts: &Facts) -> Result<(), Failure> {
+    fn take(&mut self, block: &[u8], data: &[u8], facts: Facts) -> Result<(), Failure> {
         if let Some(error) = &facts.error {
             return Err(failure::of_error_event(error));
         }
-        for usage in &facts.usages {
-            self.tally.observe(usage);
-        }
         if !facts.usages.is_empty() {
+            facts.usages.into_iter().for_each(|usage| self.tally.observe(usage));
             (self.progress.usage, self.progress.usage_absurd) = self.tally.read();
         }
         for (index, finishes) in &facts.choices {
@@ -161,7 +168,7 @@ impl ExactPassage {
         let offset = (data.as_ptr() as usize).wrapping_sub(block.as_ptr() as usize);
         if offset < block.len() {
             let shifted = |hole: &Hole| Hole { start: hole.start + offset, end: hole.end + offset, ..*hole };
-            self.templates.learn(block, facts.holes.iter().map(shifted).collect());
+            self.templates.learn(block, facts.holes.iter().map(shifted).collect(), facts.always_content);
         }
         Ok(())
     }
@@ -184,9 +191,7 @@ impl ExactPassage {
 }
 
 fn flush(data: &Bytes, from: usize, to: usize, out: &mut Vec<Bytes>) {
-    if from == 0 && to == data.len() && to > 0 {
-        out.push(data.clone());
-    } else if from < to {
+    if from < to {
         out.push(data.slice(from..to));
     }
 }

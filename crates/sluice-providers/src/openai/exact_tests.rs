@@ -12,7 +12,7 @@ fn run(body: &str, hide_usage: bool, piece_bytes: usize) -> (String, String) {
     let mut result = Ok(());
     for start in (0..bytes.len()).step_by(piece_bytes) {
         let piece = bytes.slice(start..bytes.len().min(start + piece_bytes));
-        result = result.and_then(|()| passage.push(&piece, &mut out));
+        result = result.and_then(|()| passage.push(piece, &mut out));
     }
     let result = result.and_then(|()| passage.end());
     let out: Vec<u8> = out.iter().flat_map(|piece| piece.to_vec()).collect();
@@ -166,6 +166,12 @@ fn odd_chunks_are_relayed() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_the_first_event() {
+    let body = ["\u{feff}", &text("a"), FINISH].concat();
+    check(&[&body, DONE].concat(), false, &body, "finished=true done=true content=true/1/1");
+}
+
+#[test]
 fn calls_audio_and_reasoning_are_content() {
     let check = |delta: &str, expect: &str| {
         let body = format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{delta}}}]}}\n\n");
@@ -186,7 +192,7 @@ fn whole_events_are_forwarded_without_a_copy() {
     let body = Bytes::from([ROLE, &text("a"), &text("b"), FINISH].concat());
     let mut passage = ExactPassage::new(true, MAX_EVENT_BYTES);
     let mut out = Vec::new();
-    passage.push(&body, &mut out).unwrap();
+    passage.push(body.clone(), &mut out).unwrap();
     assert_eq!(out.len(), 1);
     assert_eq!(out[0].as_ptr(), body.as_ptr());
     assert_eq!(out[0], body);

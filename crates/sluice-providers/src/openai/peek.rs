@@ -20,6 +20,8 @@ pub(crate) struct Facts {
     /// The choices that it mentions, and whether it finishes them.
     pub(crate) choices: SmallVec<[(u32, bool); 2]>,
     pub(crate) has_content: bool,
+    /// It has content that is not text: a call, audio.
+    pub(crate) always_content: bool,
     /// UTF-8 bytes of text, unescaped.
     pub(crate) content_bytes: u64,
     /// The strings that the next chunk may have different; empty when this chunk does more than carry content.
@@ -133,7 +135,6 @@ impl Chunk<'_> {
             facts.error = groq.get("error").filter(|error| truthy(error)).cloned();
         }
         let mut strings = Strings { text, content_bytes: 0, holes: Holes::new(), odd: false };
-        let mut opaque_content = false;
         for choice in self.choices.iter().flatten() {
             let finishes = choice.finish_reason.as_deref().is_some_and(|reason| !reason.is_empty());
             facts.choices.push((choice.index.unwrap_or_default(), finishes));
@@ -145,13 +146,13 @@ impl Chunk<'_> {
                 strings.take(call.arguments, true);
             }
             strings.take(delta.function_call.as_ref().and_then(|call| call.arguments), true);
-            opaque_content |= delta.audio.is_some()
+            facts.always_content |= delta.audio.is_some()
                 || delta.function_call.is_some()
                 || delta.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty());
         }
         strings.take(self.obfuscation, false);
         facts.content_bytes = strings.content_bytes;
-        facts.has_content = strings.content_bytes > 0 || strings.odd || opaque_content;
+        facts.has_content = strings.content_bytes > 0 || strings.odd || facts.always_content;
         let only_content = facts.has_content
             && !strings.odd
             && facts.error.is_none()

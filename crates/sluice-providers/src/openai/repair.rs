@@ -161,9 +161,8 @@ impl Repairer {
             found.extend(groq.get("usage").cloned());
         }
         found.extend(chunk.get("usage").cloned());
-        for usage in &found {
-            self.tally.observe(usage);
-        }
+        let had_a_place = !found.is_empty();
+        found.into_iter().for_each(|usage| self.tally.observe(usage));
         if self.repairs.has(ResponseQuirk::ReasoningOutsideCompletion) {
             self.tally.fold_reasoning_in();
         }
@@ -173,7 +172,7 @@ impl Repairer {
                 groq.shift_remove("usage");
             }
         }
-        !found.is_empty()
+        had_a_place
     }
 
     fn envelope(&mut self, chunk: &mut Map<String, Value>, has_choices: bool) {

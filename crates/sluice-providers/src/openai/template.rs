@@ -29,6 +29,8 @@ pub(crate) type Holes = SmallVec<[Hole; 4]>;
 struct Template {
     block: Vec<u8>,
     holes: Holes,
+    /// It is content even when its strings are empty: a call, audio.
+    always_content: bool,
 }
 
 /// The templates of one stream.
@@ -39,24 +41,28 @@ pub(crate) struct Templates {
 }
 
 impl Templates {
-    /// If `block` is an event like one before: the UTF-8 bytes of content in it, unescaped.
-    pub(crate) fn recognise(&self, block: &[u8]) -> Option<u64> {
-        self.kept.iter().find_map(|template| template.content_bytes(block))
+    /// If `block` is an event like one before: whether it is content, and its UTF-8 bytes of text, unescaped.
+    pub(crate) fn recognise(&self, block: &[u8]) -> Option<(bool, u64)> {
+        self.kept.iter().find_map(|template| {
+            let content_bytes = template.content_bytes(block)?;
+            Some((template.always_content || content_bytes > 0, content_bytes))
+        })
     }
 
     /// Keeps an event that carries nothing but content. `holes` are in order.
-    pub(crate) fn learn(&mut self, block: &[u8], holes: Holes) {
+    pub(crate) fn learn(&mut self, block: &[u8], holes: Holes, always_content: bool) {
         if holes.is_empty() || block.len() > TEMPLATE_BYTES_MAX {
             return;
         }
         if self.kept.len() < TEMPLATES_MAX {
-            self.kept.push(Template { block: block.to_vec(), holes });
+            self.kept.push(Template { block: block.to_vec(), holes, always_content });
             return;
         }
         let template = &mut self.kept[self.oldest];
         template.block.clear();
         template.block.extend_from_slice(block);
         template.holes = holes;
+        template.always_content = always_content;
         self.oldest = (self.oldest + 1) % TEMPLATES_MAX;
     }
 }
@@ -162,8 +168,9 @@ mod tests {
             Hole { start, end: start + needle.len(), content }
         };
         let mut templates = Templates::default();
-        templates.learn(block, Holes::from_slice(&[hole("one", true), hole("xyz", false)]));
+        templates.learn(block, Holes::from_slice(&[hole("one", true), hole("xyz", false)]), false);
         let check = |text: &str, expect: Option<u64>| {
+            let expect = expect.map(|bytes| (bytes > 0, bytes));
             assert_eq!(templates.recognise(text.as_bytes()), expect, "{text}");
         };
         check(r#"data: {"i":0,"c":"one","p":"xyz"}"#, Some(3));
@@ -182,10 +189,14 @@ mod tests {
         let mut templates = Templates::default();
         for i in 0..=TEMPLATES_MAX {
             let block = format!("{i}\"x\"");
-            templates.learn(block.as_bytes(), Holes::from_slice(&[Hole { start: 2, end: 3, content: true }]));
+            templates.learn(
+                block.as_bytes(),
+                Holes::from_slice(&[Hole { start: 2, end: 3, content: true }]),
+                true,
+            );
         }
         assert_eq!(templates.recognise(b"0\"y\""), None);
-        assert_eq!(templates.recognise(b"1\"y\""), Some(1));
-        assert_eq!(templates.recognise(b"4\"yy\""), Some(2));
+        assert_eq!(templates.recognise(b"1\"y\""), Some((true, 1)));
+        assert_eq!(templates.recognise(b"4\"yy\""), Some((true, 2)));
     }
 }

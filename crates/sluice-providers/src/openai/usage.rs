@@ -6,24 +6,24 @@ use sluice_chat::Usage;
 /// Gathers usage objects: of each number the last that was given and not null holds, nothing is ever added up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UsageTally {
-    merged: Map<String, Value>,
+    /// Null, or an object.
+    merged: Value,
 }
 
 impl UsageTally {
     /// Takes one more usage object; anything else is no information.
-    pub(crate) fn observe(&mut self, usage: &Value) {
-        if let Value::Object(given) = usage {
-            overlay(&mut self.merged, given);
+    pub(crate) fn observe(&mut self, usage: Value) {
+        match (&mut self.merged, usage) {
+            (Value::Object(merged), Value::Object(given)) => overlay(merged, given),
+            (merged, usage @ Value::Object(_)) => *merged = usage,
+            _ => {}
         }
     }
 
     /// The counts, and whether there were some that cannot be.
     pub(crate) fn read(&self) -> (Option<Usage>, bool) {
-        if self.merged.is_empty() {
-            return (None, false);
-        }
-        let usage = Usage::from_wire(&Value::Object(self.merged.clone()));
-        let counted = |key: &str| self.merged.contains_key(key);
+        let usage = Usage::from_wire(&self.merged);
+        let counted = |key: &str| self.merged.get(key).is_some_and(|count| !count.is_null());
         let absurd = usage.is_none()
             && ["prompt_tokens", "completion_tokens", "total_tokens"].into_iter().any(counted);
         (usage, absurd)
@@ -34,7 +34,8 @@ impl UsageTally {
     pub(crate) fn canonical(&self) -> Option<Value> {
         let mut wire = self.read().0?.to_wire();
         if let Value::Object(wire) = &mut wire {
-            for (key, value) in self.merged.iter().filter(|(_, value)| !value.is_null()) {
+            let counted = self.merged.as_object().into_iter().flatten();
+            for (key, value) in counted.filter(|(_, value)| !value.is_null()) {
                 wire.entry(key.clone()).or_insert_with(|| value.clone());
             }
         }
@@ -54,19 +55,19 @@ impl UsageTally {
         {
             let with_reasoning = completion.saturating_add(reasoning);
             if reasoning > 0 && prompt.saturating_add(with_reasoning) == total {
-                self.merged.insert("completion_tokens".to_owned(), with_reasoning.into());
+                self.merged["completion_tokens"] = with_reasoning.into();
             }
         }
     }
 }
 
-fn overlay(onto: &mut Map<String, Value>, given: &Map<String, Value>) {
+fn overlay(onto: &mut Map<String, Value>, given: Map<String, Value>) {
     for (key, value) in given {
-        match (onto.get_mut(key), value) {
+        match (onto.get_mut(&key), value) {
             (_, Value::Null) => {}
             (Some(Value::Object(onto)), Value::Object(given)) => overlay(onto, given),
-            _ => {
-                onto.insert(key.clone(), value.clone());
+            (_, value) => {
+                onto.insert(key, value);
             }
         }
     }
@@ -79,7 +80,7 @@ mod tests {
 
     fn check(given: &[Value], expect: (Option<(u64, u64)>, bool)) {
         let mut tally = UsageTally::default();
-        given.iter().for_each(|usage| tally.observe(usage));
+        given.iter().for_each(|usage| tally.observe(usage.clone()));
         let (usage, absurd) = tally.read();
         assert_eq!((usage.map(|u| (u.prompt_tokens, u.completion_tokens)), absurd), expect, "{given:?}");
     }
@@ -110,7 +111,7 @@ mod tests {
     fn reasoning_is_folded_in_only_where_the_total_shows_it() {
         let check = |usage: Value, expect: u64| {
             let mut tally = UsageTally::default();
-            tally.observe(&usage);
+            tally.observe(usage.clone());
             tally.fold_reasoning_in();
             assert_eq!(tally.read().0.map(|u| u.completion_tokens), Some(expect), "{usage}");
         };

@@ -23,7 +23,7 @@ pub(crate) fn exact(body: Bytes) -> Result<WholeAnswer, Failure> {
         return Err(failure::of_no_completion(&body));
     }
     let mut tally = UsageTally::default();
-    facts.usages.iter().for_each(|usage| tally.observe(usage));
+    facts.usages.into_iter().for_each(|usage| tally.observe(usage));
     let (usage, usage_absurd) = tally.read();
     Ok(WholeAnswer { body, usage, usage_absurd, content_bytes: facts.content_bytes })
 }
