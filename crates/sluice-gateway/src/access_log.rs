@@ -246,7 +246,14 @@ fn text_line(batch: &mut Batch, record: &Record) {
     if record.ending != Ending::Complete {
         let _ = write!(out, " ending={}", record.ending.as_str());
     }
-    let _ = writeln!(out, " ms={} id={}", record.total.as_millis(), record.ids.request_text());
+    let ids = &record.ids;
+    let _ = writeln!(
+        out,
+        " ms={} id={} trace={}",
+        record.total.as_millis(),
+        ids.request_text(),
+        ids.trace_text()
+    );
 }
 
 /// A caller's text without what would break the line.

@@ -114,7 +114,8 @@ async fn answered(
                 exchange.note(|record| record.status = 200);
                 let connection = Rc::clone(context.connection);
                 let usage_wanted = admitted.scan().include_usage;
-                let terms = RelayTerms { connection, clocks: model.clocks, deadline, usage_wanted };
+                let upstream = out.upstream.clone();
+                let terms = RelayTerms { connection, upstream, clocks: model.clocks, deadline, usage_wanted };
                 return reply::stream(context.ids, &about, Relay::new(*answer, exchange, terms));
             }
             Err(failure) if out.hide_usage && target.upstream.learns_to_ask_less(&failure) => {

@@ -135,6 +135,8 @@ fn status_of(failure: &Failure) -> u16 {
     }
 }
 
+const AUTH_REFUSED: &str = "The provider refused the credentials that the gateway has for it.";
+
 /// The error of a failure before anything was sent: the upstream's own words where the request is at fault, our type
 /// and code where the upstream is.
 fn api_error(failure: Failure) -> ApiError {
@@ -148,7 +150,10 @@ fn api_error(failure: Failure) -> ApiError {
         FailureKind::BadRequest | FailureKind::ContentPolicy | FailureKind::ContextLength => failure.error,
         FailureKind::RateLimited => ours(kind::RATE_LIMIT, "rate_limit_exceeded"),
         FailureKind::Overloaded => ours(kind::SERVICE_UNAVAILABLE, "server_is_overloaded"),
-        FailureKind::AuthRefused => ours(kind::UPSTREAM, "upstream_auth"),
+        // What a provider says about a credential is not for the caller, who has no part in it.
+        FailureKind::AuthRefused => {
+            ApiError { message: AUTH_REFUSED.to_owned(), ..ours(kind::UPSTREAM, "upstream_auth") }
+        }
         FailureKind::ModelMissing => ours(kind::UPSTREAM, "upstream_model_not_found"),
         FailureKind::BalanceGone => ours(kind::UPSTREAM, "upstream_balance"),
         FailureKind::Unreachable | FailureKind::Reset => ours(kind::UPSTREAM, "upstream_unreachable"),

@@ -6,6 +6,7 @@ use std::{
     future::Future,
     pin::Pin,
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -21,7 +22,7 @@ use crate::{
     refusal,
     server::ConnectionState,
     snapshot::Clocks,
-    upstream::{Body, StreamAnswer},
+    upstream::{Body, StreamAnswer, Upstream},
     usage_event::usage_event,
 };
 
@@ -39,6 +40,7 @@ pub(crate) struct Relay {
     broken: Option<Failure>,
     exchange: Exchange,
     connection: Rc<ConnectionState>,
+    upstream: Arc<Upstream>,
     clock: StreamClock,
     /// The first event, where the caller asked for usage: ours, if it comes to that, has to look like it.
     usage_like: Option<Bytes>,
@@ -63,6 +65,7 @@ pub(crate) struct BrokenOff;
 /// What a relay needs to know of the call beside its answer.
 pub(crate) struct RelayTerms {
     pub(crate) connection: Rc<ConnectionState>,
+    pub(crate) upstream: Arc<Upstream>,
     pub(crate) clocks: Clocks,
     pub(crate) deadline: Instant,
     pub(crate) usage_wanted: bool,
@@ -81,6 +84,7 @@ impl Relay {
             broken,
             exchange,
             connection: terms.connection,
+            upstream: terms.upstream,
             clock: StreamClock::new(terms.clocks.idle, terms.deadline, clock::now()),
             usage_like,
         };
@@ -169,7 +173,7 @@ impl Relay {
     fn source_ended(&mut self) {
         match self.passage.end(&mut self.out) {
             Ok(()) => self.complete(),
-            Err(failure) => self.fail(refusal::stream_error(failure)),
+            Err(failure) => self.fail_with(failure),
         }
     }
 
@@ -178,8 +182,13 @@ impl Relay {
         if self.passage.progress().finished {
             self.source_ended();
         } else {
-            self.fail(refusal::stream_error(failure));
+            self.fail_with(failure);
         }
+    }
+
+    fn fail_with(&mut self, failure: Failure) {
+        let failure = self.upstream.masked(failure);
+        self.fail(refusal::stream_error(failure));
     }
 
     /// Settles, and only then lets the end of the stream go out.

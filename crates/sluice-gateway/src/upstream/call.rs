@@ -45,7 +45,7 @@ pub(crate) async fn call(
     let first_token = started + clocks.first_token;
     let until = if out.stream { first_token.min(deadline) } else { deadline };
     match tokio::time::timeout_at(until.into(), answer(connections, out, clocks.connect)).await {
-        Ok(answer) => answer,
+        Ok(answer) => answer.map_err(|failure| out.upstream.masked(failure)),
         Err(_) if until == deadline => Err(Failure::ours(
             FailureKind::TotalTimeout,
             "upstream_timeout",

@@ -13,6 +13,7 @@ mod pool;
 mod slices;
 
 use std::{
+    borrow::Cow,
     rc::Rc,
     sync::{
         Arc,
@@ -58,6 +59,9 @@ const NOT_STATIC: [&str; 9] = [
     "expect",
     "accept-encoding",
 ];
+
+/// Shorter credentials are not looked for in error texts: they would be found in ordinary words.
+const MASKED_FROM_BYTES: usize = 8;
 
 impl Upstream {
     /// Joins a provider, already made with its credential, with its settings.
@@ -108,6 +112,30 @@ impl Upstream {
 
     pub(crate) fn provider(&self) -> &Provider {
         &self.provider
+    }
+
+    /// A failure without our credential in it, should the provider have repeated it.
+    pub(crate) fn masked(&self, mut failure: Failure) -> Failure {
+        for (_, value) in self.provider.auth_headers() {
+            let secret = value.rsplit(' ').next().unwrap_or_default();
+            let error = &mut failure.error;
+            if secret.len() < MASKED_FROM_BYTES {
+                continue;
+            }
+            if error.message.contains(secret) {
+                error.message = error.message.replace(secret, "[credential]");
+            }
+            for text in
+                [error.param.as_mut(), error.code.as_mut().map(Cow::to_mut), Some(error.kind.to_mut())]
+            {
+                if let Some(text) = text
+                    && text.contains(secret)
+                {
+                    *text = text.replace(secret, "[credential]");
+                }
+            }
+        }
+        failure
     }
 
     /// Whether usage may be asked for in a stream.

@@ -40,7 +40,8 @@ pub struct Decoded {
     /// The decoded bytes now lie at `start..end` of the buffer.
     pub start: usize,
     pub end: usize,
-    /// Bytes of the buffer that were used up. Less than its length only when the body ended within it.
+    /// Bytes of the buffer that were used up. Less than its length only when the body ended within it, or stands in
+    /// front of a fault.
     pub consumed: usize,
 }
 
@@ -58,7 +59,8 @@ impl ChunkDecoder {
     /// Takes the framing out of `buf`: the bodies of all chunks in it are moved together.
     ///
     /// # Errors
-    /// When the bytes are not a chunked body.
+    /// When the bytes are not a chunked body. What came properly before the fault is given first: then the call
+    /// stops in front of it, and the next one fails.
     pub fn decode_in_place(&mut self, buf: &mut [u8]) -> Result<Decoded, ChunkError> {
         let (mut read, mut start, mut end) = (0, 0, 0);
         while read < buf.len() && self.state != State::Done {
@@ -75,7 +77,11 @@ impl ChunkDecoder {
                 let left = left - n as u64;
                 self.state = if left == 0 { State::DataCr } else { State::Data { left } };
             } else {
-                self.state = self.state.after(buf[read])?;
+                match self.state.after(buf[read]) {
+                    Ok(state) => self.state = state,
+                    Err(_) if end > start => break,
+                    Err(error) => return Err(error),
+                }
                 read += 1;
             }
         }
@@ -147,10 +153,19 @@ mod tests {
         check("g\r\n", Err(ChunkError));
         check("-1\r\n", Err(ChunkError));
         check("0x3\r\nabc", Err(ChunkError));
-        check("3\r\nabcd\r\n", Err(ChunkError));
-        check("3\r\nabc\n0\r\n\r\n", Err(ChunkError));
+        check("3\r\nabcd\r\n", Ok(("abc", false)));
+        check("3\r\nabc\n0\r\n\r\n", Ok(("abc", false)));
         check("11111111111111111\r\n", Err(ChunkError));
         check("0\r\nX: y\n\r\n", Err(ChunkError));
+    }
+
+    #[test]
+    fn what_came_before_a_fault_is_given_first() {
+        let mut decoder = ChunkDecoder::default();
+        let mut buf = b"3\r\nabc\r\nzz\r\n".to_vec();
+        let decoded = decoder.decode_in_place(&mut buf).unwrap();
+        assert_eq!(&buf[decoded.start..decoded.end], b"abc");
+        assert_eq!(decoder.decode_in_place(&mut buf[decoded.consumed..]), Err(ChunkError));
     }
 
     #[test]
