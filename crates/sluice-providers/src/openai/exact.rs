@@ -143,7 +143,7 @@ impl ExactPassage {
         if data.starts_with(b"[DONE]") {
             return self.done();
         }
-        let facts = std::str::from_utf8(data).ok().and_then(peek::facts).ok_or_else(failure::bad_event)?;
+        let facts = peek::facts_of_bytes(data).ok_or_else(failure::bad_event)?;
         let usage_alone = facts.choices.is_empty() && !facts.usages.is_empty();
         self.take(block, data, facts)?;
         Ok(if usage_alone && self.hide_usage { Fate::Hide } else { Fate::Pass })

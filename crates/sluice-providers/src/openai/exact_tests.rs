@@ -188,6 +188,18 @@ fn calls_audio_and_reasoning_are_content() {
 }
 
 #[test]
+fn bytes_that_are_not_utf_8_go_on_as_they_came() {
+    let bad = text("a?b").into_bytes().into_iter().map(|byte| if byte == b'?' { 0xff } else { byte });
+    let body: Bytes = text("abc").into_bytes().into_iter().chain(bad).chain(FINISH.bytes()).collect();
+    let mut passage = ExactPassage::new(true, MAX_EVENT_BYTES);
+    let mut out = Vec::new();
+    passage.push(body.clone(), &mut out).unwrap();
+    passage.end().unwrap();
+    assert_eq!(out, [body]);
+    assert_eq!(passage.progress().content_events, 2);
+}
+
+#[test]
 fn whole_events_are_forwarded_without_a_copy() {
     let body = Bytes::from([ROLE, &text("a"), &text("b"), FINISH].concat());
     let mut passage = ExactPassage::new(true, MAX_EVENT_BYTES);

@@ -10,6 +10,8 @@ use sluice_chat::{ApiError, Failure, FailureKind};
 
 use crate::dialect::FailedAnswer;
 
+const HTML_PAGE: &str = "the upstream answered with an HTML page";
+
 /// Bytes of a plain-text body that are shown as the message.
 const PLAIN_TEXT_BYTES_MAX: usize = 500;
 
@@ -80,8 +82,13 @@ const RATE: &[&str] = &["rate_limit", "ratelimit", "throttling", "too_many_reque
 const CREDENTIALS: &[&str] =
     &["invalid_api_key", "authentication_error", "authenticationerror", "incorrect api key"];
 
-/// What an answer with an error status means.
+/// What an answer that is not a success means. With a status of success it is one that is no completion.
 pub(crate) fn of_answer(answer: &FailedAnswer<'_>) -> Failure {
+    if (200..300).contains(&answer.status) {
+        let html = answer.content_type.is_some_and(|kind| kind.contains("html"));
+        let failure = if html { bad_response(HTML_PAGE) } else { of_no_completion(answer.body) };
+        return Failure { retry_after_ms: answer.retry_after_ms, ..failure };
+    }
     let mut failure = match readable(answer.body) {
         Some(value) => of_value(answer.status, &value),
         None => of_text(answer),
@@ -106,14 +113,12 @@ pub(crate) fn of_stated(status: u16, code: &str, message: &str) -> Failure {
 
 /// Bytes came instead of a stream, and not one event among them.
 pub(crate) fn of_no_stream(bytes: &[u8]) -> Failure {
-    if let Some(value) = readable(bytes)
-        && let Some(error) = value.get("error").filter(|error| truthy(error))
-    {
-        return of_error_event(error);
+    if readable(bytes).is_some_and(|value| ApiError::from_upstream(&value).is_some()) {
+        return of_no_completion(bytes);
     }
     match bytes.trim_ascii().first() {
         None => empty_answer(),
-        Some(b'<') => bad_response("the upstream answered with an HTML page"),
+        Some(b'<') => bad_response(HTML_PAGE),
         Some(_) => bad_response("the upstream answered with something that is not a stream of events"),
     }
 }
@@ -129,7 +134,7 @@ pub(crate) fn of_no_completion(body: &[u8]) -> Failure {
         Some(_) => bad_response("the upstream's answer has no choices"),
         None => match body.trim_ascii().first() {
             None => empty_answer(),
-            Some(b'<') => bad_response("the upstream answered with an HTML page"),
+            Some(b'<') => bad_response(HTML_PAGE),
             Some(_) => bad_response("the upstream's answer is not JSON"),
         },
     }
@@ -235,7 +240,13 @@ fn of_value(status: u16, value: &Value) -> Failure {
         error.code = None;
     }
     let mut failure = finished(kind, error);
-    failure.status = (status > 0).then_some(status);
+    // What is about the request is a 400 where nothing else was said.
+    let about_the_request = matches!(
+        failure.kind,
+        FailureKind::BadRequest | FailureKind::ContextLength | FailureKind::ContentPolicy
+    );
+    let unstated = about_the_request.then_some(400);
+    failure.status = if status > 0 { Some(status) } else { unstated };
     failure
 }
 

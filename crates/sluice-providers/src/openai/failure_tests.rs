@@ -106,6 +106,10 @@ fn other_vendors() {
         r#"{"error":{"type":"invalid_request_error","message":"Your request exceeded model token limit: 8 (requested: 9)"}}"#,
         "ContextLength invalid_request_error messages context_length_exceeded: Your request exceeded model token limit: 8 (requested: 9)",
     );
+}
+
+#[test]
+fn vendors_with_shapes_of_their_own() {
     check(
         400,
         r#"{"error":{"code":"1301","message":"m"}}"#,
@@ -173,9 +177,41 @@ fn answers_that_are_not_json() {
     check(500, "", "ServerError upstream_error - -: the upstream answered 500");
     check(404, "page not found", "ModelMissing upstream_error - -: page not found");
     check(301, "", "BadResponse upstream_error - -: the upstream answered with a redirect (301)");
-    check(202, "{}", "BadResponse upstream_error - -: the upstream answered 202");
     check(400, "{}", "BadRequest invalid_request_error - -: the upstream answered 400");
     check(500, "[]", "ServerError upstream_error - -: []");
+}
+
+#[test]
+fn answers_with_a_status_of_success() {
+    let check = |content_type: &str, body: &str, expect: &str| {
+        let body = body.as_bytes();
+        let answer =
+            FailedAnswer { status: 200, content_type: Some(content_type), retry_after_ms: None, body };
+        let failure = of_answer(&answer);
+        assert_eq!(format!("{:?} {}", failure.status, shown(&failure)), expect, "{answer:?}");
+    };
+    let json = "application/json";
+    check(json, r#"{"error":{"message":"m","code":429}}"#, "Some(429) RateLimited upstream_error - -: m");
+    check(
+        json,
+        r#"{"error":{"message":"m","type":"invalid_request_error"}}"#,
+        "Some(400) BadRequest invalid_request_error - -: m",
+    );
+    check(
+        json,
+        "{}",
+        "None BadResponse upstream_error - upstream_bad_response: the upstream's answer has no choices",
+    );
+    check(
+        "text/html",
+        "x",
+        "None BadResponse upstream_error - upstream_bad_response: the upstream answered with an HTML page",
+    );
+    check(
+        "text/plain",
+        "",
+        "None BadResponse upstream_error - upstream_bad_response: the upstream's answer is empty",
+    );
 }
 
 #[test]
@@ -195,11 +231,11 @@ fn errors_in_place_of_a_chunk() {
     check(r#"{"message":"m","type":"insufficient_quota"}"#, "None BalanceGone insufficient_quota - -: m");
     check(
         r#"{"message":"m","type":"invalid_request_error"}"#,
-        "None BadRequest invalid_request_error - -: m",
+        "Some(400) BadRequest invalid_request_error - -: m",
     );
     check(
         r#"{"message":"m","code":"DataInspectionFailed"}"#,
-        "None ContentPolicy invalid_request_error - content_policy_violation: m",
+        "Some(400) ContentPolicy invalid_request_error - content_policy_violation: m",
     );
     check(r#""boom""#, "None ServerError upstream_error - -: boom");
 }

@@ -28,8 +28,21 @@ pub(crate) struct Facts {
     pub(crate) holes: Holes,
 }
 
+/// Reads a chunk that goes on byte by byte, `None` when it is not JSON. Bytes that are not UTF-8 in its strings are
+/// not ours to judge.
+pub(crate) fn facts_of_bytes(data: &[u8]) -> Option<Facts> {
+    match std::str::from_utf8(data) {
+        Ok(text) => facts(text),
+        Err(_) => {
+            let mut facts = facts(&String::from_utf8_lossy(data))?;
+            facts.holes.clear();
+            Some(facts)
+        }
+    }
+}
+
 /// Reads a chunk, `None` when it is not JSON. Offsets of holes are those in `text`.
-pub(crate) fn facts(text: &str) -> Option<Facts> {
+fn facts(text: &str) -> Option<Facts> {
     match serde_json::from_str::<Chunk<'_>>(text) {
         Ok(chunk) => Some(chunk.facts(text)),
         Err(error) if error.is_syntax() || error.is_eof() => None,

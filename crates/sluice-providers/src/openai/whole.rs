@@ -14,8 +14,7 @@ use crate::vendor::VendorRow;
 
 /// The answer as it came.
 pub(crate) fn exact(body: Bytes) -> Result<WholeAnswer, Failure> {
-    let text = std::str::from_utf8(&body).ok();
-    let facts = text.and_then(peek::facts).ok_or_else(|| failure::of_no_completion(&body))?;
+    let facts = peek::facts_of_bytes(&body).ok_or_else(|| failure::of_no_completion(&body))?;
     if let Some(error) = &facts.error {
         return Err(failure::of_error_event(error));
     }
