@@ -62,7 +62,7 @@ pub(crate) async fn call(
 async fn answer(connections: &Connections, out: &Outbound, connect: Duration) -> Result<Answer, Failure> {
     let (head, mut body) = fetch::fetch(connections, out, connect).await?;
     if head.status != 200 || head.encoded || is_document(&head) {
-        return Err(refusal(out, &head, &mut body).await);
+        return Err(Box::pin(refusal(out, &head, &mut body)).await);
     }
     let is_stream = head.content_type.as_deref() == Some("text/event-stream");
     if !out.stream {
@@ -71,7 +71,7 @@ async fn answer(connections: &Connections, out: &Outbound, connect: Duration) ->
     }
     // A plain JSON object where events were asked for is an error in disguise, unless it only lacks its type.
     if !is_stream && head.content_type.is_some() {
-        return Err(refusal(out, &head, &mut body).await);
+        return Err(Box::pin(refusal(out, &head, &mut body)).await);
     }
     first_content(out, body).await.map(|stream| Answer::Stream(Box::new(stream)))
 }

@@ -27,23 +27,22 @@ pub(super) async fn fetch(
     connect_within: Duration,
 ) -> Result<(AnswerHead, Body), Failure> {
     if out.upstream.provider().is_sandbox() {
-        return play(out).await;
+        return Box::pin(play(out)).await;
     }
     if out.upstream.options.http2 {
-        return fetch_h2(connections, out, connect_within).await;
+        return Box::pin(fetch_h2(connections, out, connect_within)).await;
     }
     let head = request_head(out);
     let place = &out.upstream.place;
     let mut connection = match connections.pool.take(place) {
         Some(connection) => connection,
-        None => connect(out.upstream.provider().endpoint(), &connections.tls, false, connect_within).await?,
+        None => fresh(connections, out, connect_within).await?,
     };
     let answer = match exchange(&mut connection, &head, out).await {
         // The upstream closed an idle connection as we took it. Nothing was answered, so nothing is lost by
         // saying it again on a fresh one, once.
         Err(Broken { before_first_byte: true, .. }) if connection.reused => {
-            let endpoint = out.upstream.provider().endpoint();
-            connection = connect(endpoint, &connections.tls, false, connect_within).await?;
+            connection = fresh(connections, out, connect_within).await?;
             exchange(&mut connection, &head, out).await
         }
         answer => answer,
@@ -51,6 +50,12 @@ pub(super) async fn fetch(
     let head = answer.map_err(|broken| broken.failure)?;
     let body = H1Body::new(connection, &head, &connections.pool, place);
     Ok((head, Body::H1(Box::new(body))))
+}
+
+/// A new connection. Boxed, as everything here that is rare and large: a future is as large as its largest part, and
+/// is moved when a request begins.
+async fn fresh(connections: &Connections, out: &Outbound, within: Duration) -> Result<Connection, Failure> {
+    Box::pin(connect(out.upstream.provider().endpoint(), &connections.tls, false, within)).await
 }
 
 /// An exchange that broke before its head was there.
