@@ -13,7 +13,7 @@ use crate::tool::ToolCall;
 /// The scan against serde_json and the typed pass.
 pub fn request_scan(body: &[u8]) {
     let json = serde_json::from_slice::<Value>(body);
-    assert_eq!(cursor::is_json(body), json.is_ok(), "the scan's JSON is not serde_json's: {json:?}");
+    assert_eq!(cursor::json(body).is_ok(), json.is_ok(), "the scan's JSON is not serde_json's: {json:?}");
     let scanned = scan(body);
     let parsed = ChatRequest::parse(body);
     assert_eq!(scanned.is_ok(), parsed.is_ok(), "the scan said {scanned:?}, the typed pass {parsed:?}");

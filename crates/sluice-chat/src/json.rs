@@ -1,8 +1,8 @@
-//! JSON below the types: a cursor over raw bytes, and a tree that keeps what maps lose. Both accept exactly what
-//! serde_json accepts.
+//! JSON below the types: a cursor over raw bytes that accepts exactly what serde_json accepts, and the values at which
+//! it stands.
 
 pub(crate) mod cursor;
-pub(crate) mod tree;
+pub(crate) mod node;
 
 /// A JSON number, as serde_json tells numbers apart: what has a fraction or an exponent, is `-0`, or does not fit
 /// 64 bits, is a float.

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::ApiError;
-use crate::json::tree::Tree;
+use crate::json::cursor;
+use crate::json::node::Anything;
 use crate::message::{Message, TextPart};
 use crate::response_format::ResponseFormat;
 use crate::scan::MAX_BODY_BYTES;
@@ -206,10 +207,12 @@ impl ChatRequest {
         if body.len() > MAX_BODY_BYTES {
             return Err(ApiError::invalid("request_too_large", "The request body is too large."));
         }
-        let tree: Tree = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
-        check::request(&tree)?;
-        // What the check lets through fits the types; a property test holds the two together.
-        serde_json::from_value(tree.into_value()).map_err(|error| {
+        let text = cursor::json(body).map_err(|_| not_json(body))?;
+        check::request(text)?;
+        // What the check lets through fits the types; a property test holds the two together. The detour by way of
+        // a value is for repeated keys, of which the last one counts.
+        let value = serde_json::from_str::<Value>(text);
+        value.and_then(serde_json::from_value).map_err(|error| {
             ApiError::invalid(
                 "invalid_type",
                 format!("The request does not have the expected form: {error}."),
@@ -223,7 +226,10 @@ impl ChatRequest {
     }
 }
 
-fn not_json(error: &serde_json::Error) -> ApiError {
-    let message = format!("We could not parse the JSON body of your request: {error}.");
-    ApiError::invalid("invalid_json", message)
+fn not_json(body: &[u8]) -> ApiError {
+    let reason = match serde_json::from_slice::<Anything>(body) {
+        Err(error) => format!(": {error}"),
+        Ok(Anything) => String::new(),
+    };
+    ApiError::invalid("invalid_json", format!("We could not parse the JSON body of your request{reason}."))
 }

@@ -1,5 +1,5 @@
 //! The rules of a request, once for both passes: tables that the scan reads over raw bytes and the typed pass over
-//! a tree. What a rule means is said here; how it is met is their business.
+//! one value after the other. What a rule means is said here; how it is met is their business.
 //!
 //! Common to all: `null` is absent for an optional field and missing for a required one; an element of a list or a
 //! map may not be null; every occurrence of a repeated key is checked, and the last one decides what is present.
@@ -92,6 +92,10 @@ impl Shape {
         self.fields.iter().position(|field| field.name.as_bytes() == name)
     }
 }
+
+/// A shape has at most so many fields: the scan keeps one bit of a word for each.
+pub(crate) const MAX_FIELDS: usize = 64;
+const _: () = assert!(REQUEST.fields.len() <= MAX_FIELDS, "the top level is the largest shape");
 
 /// Longest name of a function or a schema.
 pub(crate) const MAX_NAME_CHARS: usize = 64;

@@ -349,9 +349,11 @@ fn hex(bytes: &[u8], at: usize) -> Result<u32, Refused> {
     digits.iter().try_fold(0, |value, &b| Some(value * 16 + char::from(b).to_digit(16)?)).ok_or(Refused)
 }
 
-/// Whether `bytes` are one JSON text.
-pub(crate) fn is_json(bytes: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+/// `bytes` as a text, if they are one JSON text.
+pub(crate) fn json(bytes: &[u8]) -> Result<&str, Refused> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Refused)?;
     let mut cursor = Cursor::new(text);
-    cursor.skip().and_then(|()| cursor.end()).is_ok()
+    cursor.skip()?;
+    cursor.end()?;
+    Ok(text)
 }

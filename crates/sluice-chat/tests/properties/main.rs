@@ -1,6 +1,8 @@
 //! What must hold for every input, tried on generated and on mutated ones.
 
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod requests;
 #[cfg(test)]
 mod smoke;

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 use crate::ApiError;
 use crate::json::Number;
-use crate::json::tree::Tree;
+use crate::json::node::Node;
 use crate::rules::Rule;
 
 /// One refusal: where, which code, what to say.
@@ -86,11 +86,11 @@ impl Refusal {
         )
     }
 
-    pub(super) fn wrong_type(path: &Path<'_>, rule: &Rule, tree: &Tree) -> Self {
+    pub(super) fn wrong_type(path: &Path<'_>, rule: &Rule, node: &Node<'_>) -> Self {
         let message = format!(
             "Invalid type for '{path}': expected {}, but got {} instead.",
             expected(rule),
-            kind_of(tree)
+            kind_of(node)
         );
         Self::new(path, "invalid_type", message)
     }
@@ -198,14 +198,14 @@ fn expected(rule: &Rule) -> &'static str {
 }
 
 /// What a value is, with its article.
-pub(super) fn kind_of(tree: &Tree) -> &'static str {
-    match tree {
-        Tree::Null => "null",
-        Tree::Bool(_) => "a boolean",
-        Tree::Number(Number::Float(_)) => "a decimal number",
-        Tree::Number(_) => "an integer",
-        Tree::Text(_) => "a string",
-        Tree::List(_) => "an array",
-        Tree::Object(_) => "an object",
+pub(super) fn kind_of(node: &Node<'_>) -> &'static str {
+    match node {
+        Node::Null => "null",
+        Node::Bool => "a boolean",
+        Node::Number(Number::Float(_)) => "a decimal number",
+        Node::Number(_) => "an integer",
+        Node::Text(_) => "a string",
+        Node::List(_) => "an array",
+        Node::Object(_) => "an object",
     }
 }
