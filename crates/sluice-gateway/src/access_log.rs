@@ -190,7 +190,7 @@ impl JsonLine<'_> {
     /// A value that somebody else chose.
     fn text(&mut self, name: &'static str, value: &str) {
         self.out.push_str(name);
-        if value.bytes().any(|b| b == b'"' || b == b'\\' || b < 0x20 || b >= 0x7f) {
+        if value.bytes().any(|b| b == b'"' || b == b'\\' || !(0x20..0x7f).contains(&b)) {
             self.escaped(value);
         } else {
             self.out.push_str(value);

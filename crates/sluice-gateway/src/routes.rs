@@ -112,7 +112,9 @@ impl Service for Routes {
             }
         };
         let unread = has_body && !connection.is_body_read();
-        if head.version < http::Version::HTTP_2 && (unread || head.headers.contains_key(TRANSFER_ENCODING)) {
+        if head.version < http::Version::HTTP_2
+            && (unread || connection.is_doubtful() || head.headers.contains_key(TRANSFER_ENCODING))
+        {
             // Behind a body whose length was also given in another way, the next bytes may not be a request.
             reply::close_after(&mut response);
         }
@@ -140,6 +142,9 @@ impl Routes {
             return pipeline::refused(ids, exchange, &Refusal::unknown_url(head.method.as_str(), path), 0);
         };
         exchange.note(|record| record.route = route.name());
+        if context.connection.is_doubtful() {
+            return pipeline::refused(ids, exchange, &Refusal::malformed_head(), 0);
+        }
         if too_large(head) {
             return pipeline::refused(ids, exchange, &Refusal::headers_too_large(), 0);
         }

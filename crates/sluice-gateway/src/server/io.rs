@@ -20,7 +20,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::{
     bounds, clock,
-    server::{ConnectionState, unparsed},
+    server::{ConnectionState, framing::HeadWatch, unparsed},
     worker::Worker,
 };
 
@@ -64,6 +64,7 @@ pub(super) struct ClientIo {
     worker: Rc<Worker>,
     /// Our answer in place of one that hyper made up on its own, as far as it is not yet written.
     instead: Option<Bytes>,
+    heads: HeadWatch,
     read_timer: Timer,
     write_timer: Timer,
     /// Since when the caller takes nothing.
@@ -81,9 +82,19 @@ impl ClientIo {
             state: Rc::clone(state),
             worker: Rc::clone(worker),
             instead: None,
+            heads: HeadWatch::default(),
             read_timer: Timer::default(),
             write_timer: Timer::default(),
             stalled: None,
+        }
+    }
+
+    fn came(&mut self, bytes: &[u8]) {
+        self.state.bytes_came();
+        if self.state.expects_head() {
+            self.state.set_framing(self.heads.see(bytes));
+        } else {
+            self.heads.forget();
         }
     }
 
@@ -132,7 +143,7 @@ impl AsyncRead for ClientIo {
         let read = Pin::new(&mut *this.stream.borrow_mut()).poll_read(cx, buf);
         if read.is_ready() {
             if buf.filled().len() > before {
-                this.state.bytes_came();
+                this.came(&buf.filled()[before..]);
             }
             return read;
         }

@@ -2,6 +2,7 @@
 
 mod accept;
 mod connection;
+mod framing;
 mod io;
 mod listen;
 mod state;
@@ -10,6 +11,7 @@ mod unparsed;
 
 pub(crate) use accept::{CurrentTls, accept_until_stopped};
 pub(crate) use connection::Service;
+pub(crate) use framing::Framing;
 pub(crate) use listen::bind;
 pub(crate) use state::{ConnectionState, Live, Serving};
 pub use tls::TlsError;

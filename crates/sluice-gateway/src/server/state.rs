@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::{bounds, clock};
+use crate::{bounds, clock, server::Framing};
 
 /// What a connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub(crate) struct ConnectionState {
     head_clock: Cell<bool>,
     /// Whether the body of the request being answered was read to its end.
     body_read: Cell<bool>,
+    /// What is known of the last head on HTTP/1.1.
+    framing: Cell<Framing>,
 }
 
 impl ConnectionState {
@@ -52,6 +54,7 @@ impl ConnectionState {
             must_stop: Cell::new(false),
             head_clock: Cell::new(true),
             body_read: Cell::new(false),
+            framing: Cell::new(Framing::Clear),
         })
     }
 
@@ -92,6 +95,20 @@ impl ConnectionState {
             Waiting::Head => bounds::REQUEST_HEAD,
         };
         Some(self.since.get() + bound)
+    }
+
+    /// Whether the bytes between requests are heads to be looked at.
+    pub(crate) fn expects_head(&self) -> bool {
+        self.is_idle() && self.head_clock.get()
+    }
+
+    pub(crate) fn set_framing(&self, framing: Framing) {
+        self.framing.set(framing);
+    }
+
+    /// Whether somebody else could have understood the head of this request differently.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.head_clock.get() && self.framing.get() != Framing::Clear
     }
 
     /// Whether no request is being answered.
