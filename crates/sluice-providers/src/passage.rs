@@ -59,10 +59,12 @@ impl Passage {
         }
     }
 
-    /// The upstream's body is over, or is waited for no longer. A half event is dropped.
+    /// The upstream's body is over, or is waited for no longer. A half event is dropped. An answer whose choices have
+    /// all finished is complete, whatever became of the stream afterwards.
     ///
     /// # Errors
-    /// [`sluice_chat::FailureKind::Truncated`] unless every choice has finished.
+    /// [`sluice_chat::FailureKind::Truncated`] unless every choice has finished, or what the body was if it was no
+    /// stream.
     pub fn end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Failure> {
         match self {
             Self::Exact(passage) => passage.end(),

@@ -77,10 +77,12 @@ impl Decoder for StreamDecoder {
     }
 
     fn end(&mut self, out: &mut Vec<ChatEvent>) -> Result<(), Failure> {
-        if self.done || self.failed {
+        if self.failed {
+            return Err(failure::truncated());
+        }
+        if std::mem::replace(&mut self.done, true) {
             return Ok(());
         }
-        self.done = true;
         if self.repairer.finished() {
             return finish(&mut self.repairer, &mut self.events, out);
         }

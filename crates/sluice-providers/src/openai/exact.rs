@@ -8,7 +8,7 @@ use super::failure;
 use super::peek::{self, Facts};
 use super::stream::Choices;
 use super::template::{Hole, Templates};
-use super::usage::UsageTally;
+use super::usage::RawTally;
 use crate::passage::Progress;
 
 /// The passage of an exact row.
@@ -19,7 +19,7 @@ pub struct ExactPassage {
     carry: BytesMut,
     templates: Templates,
     choices: Choices,
-    tally: UsageTally,
+    tally: RawTally,
     progress: Progress,
     hide_usage: bool,
     max_event_bytes: usize,
@@ -45,7 +45,7 @@ impl ExactPassage {
             carry: BytesMut::new(),
             templates: Templates::default(),
             choices: Choices::default(),
-            tally: UsageTally::default(),
+            tally: RawTally::default(),
             progress: Progress::default(),
             hide_usage,
             max_event_bytes,
@@ -68,7 +68,7 @@ impl ExactPassage {
     }
 
     pub(crate) fn end(&mut self) -> Result<(), Failure> {
-        if self.failed || self.progress.done.is_some() || self.progress.finished {
+        if self.progress.done.is_some() || self.progress.finished {
             return Ok(());
         }
         self.failed = true;

@@ -133,6 +133,21 @@ fn bad_events_end_it_after_the_good_ones() {
 }
 
 #[test]
+fn what_broke_stays_broken_unless_it_was_complete() {
+    let check = |body: &str, complete: bool| {
+        for kind in ["openai", "vllm"] {
+            let row = crate::vendor(kind).unwrap();
+            let mut passage = crate::Passage::new(row, false, MAX_EVENT_BYTES);
+            let body = Bytes::from([body, "data: {\"error\":{\"message\":\"m\"}}\n\n"].concat());
+            assert!(passage.push(body, &mut Vec::new()).is_err());
+            assert_eq!(passage.end(&mut Vec::new()).is_ok(), complete, "{kind}");
+        }
+    };
+    check(ROLE, false);
+    check(&[ROLE, FINISH].concat(), true);
+}
+
+#[test]
 fn documents_in_place_of_a_stream() {
     check(
         "<html>\n\n<body>busy</body></html>",

@@ -80,7 +80,7 @@ impl NormalisedPassage {
     }
 
     pub(crate) fn end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Failure> {
-        if self.failed || self.state.progress.done.is_some() {
+        if self.state.progress.done.is_some() {
             return Ok(());
         }
         if self.state.repairer.finished() {
@@ -146,7 +146,7 @@ impl State {
 
     /// The one chunk with usage, for a caller who asked.
     fn usage(&mut self) {
-        if !self.usage_at_end || self.hide_usage {
+        if !std::mem::take(&mut self.usage_at_end) || self.hide_usage {
             return;
         }
         if let Some(usage) = self.repairer.tally.canonical() {

@@ -15,8 +15,8 @@ use super::template::{Hole, Holes, string_end};
 pub(crate) struct Facts {
     /// The declared failure, when there is one.
     pub(crate) error: Option<Value>,
-    /// Usage objects, from every known place.
-    pub(crate) usages: SmallVec<[Value; 1]>,
+    /// The texts of usage objects, from every known place.
+    pub(crate) usages: SmallVec<[String; 1]>,
     /// The choices that it mentions, and whether it finishes them.
     pub(crate) choices: SmallVec<[(u32, bool); 2]>,
     pub(crate) has_content: bool,
@@ -139,11 +139,12 @@ impl Chunk<'_> {
         let value = |raw: &RawValue| serde_json::from_str::<Value>(raw.get()).unwrap_or_default();
         let mut facts = Facts { error: self.error.map(value).filter(truthy), ..Facts::default() };
         let groq = self.x_groq.map(value).unwrap_or_default();
-        let usages = self.choices.iter().flatten().filter_map(|choice| choice.usage).map(value);
-        facts.usages.extend(usages);
-        facts.usages.extend(groq.get("usage").cloned());
-        facts.usages.extend(self.usage.map(value));
-        facts.usages.retain(|usage| usage.is_object());
+        let object = |raw: &RawValue| Some(raw.get().to_owned()).filter(|text| text.starts_with('{'));
+        facts
+            .usages
+            .extend(self.choices.iter().flatten().filter_map(|choice| choice.usage).filter_map(object));
+        facts.usages.extend(groq.get("usage").filter(|usage| usage.is_object()).map(Value::to_string));
+        facts.usages.extend(self.usage.and_then(object));
         if facts.error.is_none() {
             facts.error = groq.get("error").filter(|error| truthy(error)).cloned();
         }
@@ -185,7 +186,7 @@ fn facts_of_value(chunk: &Value) -> Facts {
     let choices = chunk.get("choices").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let usages = choices.iter().map(|choice| choice.get("usage"));
     let usages = usages.chain([chunk.pointer("/x_groq/usage"), chunk.get("usage")]);
-    facts.usages.extend(usages.flatten().filter(|usage| usage.is_object()).cloned());
+    facts.usages.extend(usages.flatten().filter(|usage| usage.is_object()).map(Value::to_string));
     for choice in choices.iter().filter(|choice| choice.is_object()) {
         let index = choice.get("index").and_then(Value::as_u64).and_then(|index| u32::try_from(index).ok());
         let reason = choice.get("finish_reason").and_then(Value::as_str);
@@ -208,13 +209,12 @@ mod tests {
     fn check(chunk: &str, expect: &str) {
         let got = facts(chunk).map(|f| {
             let holes: Vec<&str> = f.holes.iter().map(|hole| &chunk[hole.start..hole.end]).collect();
-            let usages: Vec<String> = f.usages.iter().map(ToString::to_string).collect();
             format!(
                 "{:?} content={} {} usage={} error={} holes={}",
                 f.choices,
                 f.has_content,
                 f.content_bytes,
-                usages.join("+"),
+                f.usages.join("+"),
                 f.error.is_some(),
                 holes.join("|")
             )

@@ -1,7 +1,100 @@
 //! The counts of one answer, gathered from wherever a vendor puts them.
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use sluice_chat::Usage;
+use sluice_chat::usage::{CompletionDetails, PromptDetails};
+
+/// The counts of an answer that goes on byte by byte. The usual case, one usage object of the usual shape, is read
+/// without building a tree.
+#[derive(Debug, Default)]
+pub(crate) struct RawTally {
+    /// The one object so far, and its text.
+    plain: Option<(Usage, String)>,
+    tally: UsageTally,
+}
+
+impl RawTally {
+    /// Takes the text of one more usage object.
+    pub(crate) fn observe(&mut self, usage: String) {
+        if self.plain.is_none()
+            && self.tally.merged.is_null()
+            && let Some(plain) = plain(&usage)
+        {
+            self.plain = Some((plain, usage));
+            return;
+        }
+        let texts = self.plain.take().map(|(_, text)| text).into_iter().chain([usage]);
+        texts.for_each(|text| self.tally.observe(serde_json::from_str(&text).unwrap_or_default()));
+    }
+
+    /// The counts, and whether there were some that cannot be.
+    pub(crate) fn read(&self) -> (Option<Usage>, bool) {
+        match &self.plain {
+            Some((usage, _)) => (Some(*usage), false),
+            None => self.tally.read(),
+        }
+    }
+}
+
+/// OpenAI's own object. Anything else in it is left to [`Usage::from_wire`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlainUsage {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    #[serde(rename = "total_tokens")]
+    _total_tokens: u64,
+    #[serde(default)]
+    prompt_tokens_details: PlainPrompt,
+    #[serde(default)]
+    completion_tokens_details: PlainCompletion,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PlainPrompt {
+    cached_tokens: u64,
+    cache_write_tokens: u64,
+    text_tokens: u64,
+    audio_tokens: u64,
+    image_tokens: u64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PlainCompletion {
+    text_tokens: u64,
+    audio_tokens: u64,
+    reasoning_tokens: u64,
+    accepted_prediction_tokens: u64,
+    rejected_prediction_tokens: u64,
+}
+
+fn plain(text: &str) -> Option<Usage> {
+    let wire: PlainUsage = serde_json::from_str(text).ok()?;
+    let prompt = wire.prompt_tokens_details;
+    let completion = wire.completion_tokens_details;
+    Some(Usage {
+        prompt_tokens: wire.prompt_tokens,
+        completion_tokens: wire.completion_tokens,
+        prompt: PromptDetails {
+            cached_tokens: prompt.cached_tokens,
+            cache_write_tokens: prompt.cache_write_tokens,
+            text_tokens: prompt.text_tokens,
+            audio_tokens: prompt.audio_tokens,
+            image_tokens: prompt.image_tokens,
+            ..PromptDetails::default()
+        },
+        completion: CompletionDetails {
+            text_tokens: completion.text_tokens,
+            audio_tokens: completion.audio_tokens,
+            reasoning_tokens: completion.reasoning_tokens,
+            accepted_prediction_tokens: completion.accepted_prediction_tokens,
+            rejected_prediction_tokens: completion.rejected_prediction_tokens,
+        },
+    })
+}
 
 /// Gathers usage objects: of each number the last that was given and not null holds, nothing is ever added up.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +118,9 @@ impl UsageTally {
         let usage = Usage::from_wire(&self.merged);
         let counted = |key: &str| self.merged.get(key).is_some_and(|count| !count.is_null());
         let absurd = usage.is_none()
-            && ["prompt_tokens", "completion_tokens", "total_tokens"].into_iter().any(counted);
+            && ["prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens"]
+                .into_iter()
+                .any(counted);
         (usage, absurd)
     }
 
@@ -99,6 +194,39 @@ mod tests {
             ],
             (Some((9, 3)), false),
         );
+    }
+
+    #[test]
+    fn the_usual_object_is_read_as_any_other() {
+        for text in [
+            r#"{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}"#,
+            r#"{"prompt_tokens":1,"completion_tokens":2,"total_tokens":9,"prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":5,"text_tokens":6,"audio_tokens":7,"image_tokens":8},"completion_tokens_details":{"text_tokens":1,"audio_tokens":2,"reasoning_tokens":3,"accepted_prediction_tokens":4,"rejected_prediction_tokens":5}}"#,
+            r#"{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"prompt_tokens_details":{},"completion_tokens_details":{}}"#,
+        ] {
+            let expect = Usage::from_wire(&serde_json::from_str(text).unwrap());
+            assert!(expect.is_some());
+            assert_eq!(plain(text), expect, "{text}");
+        }
+        for text in [
+            r#"{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"cached_tokens":1}"#,
+            r#"{"prompt_tokens":1,"completion_tokens":2}"#,
+            r#"{"prompt_tokens":-1,"completion_tokens":2,"total_tokens":1}"#,
+            r#"{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"prompt_tokens_details":null}"#,
+            "{}",
+        ] {
+            assert_eq!(plain(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_second_object_is_laid_over_the_usual_first() {
+        let mut tally = RawTally::default();
+        tally.observe(r#"{"prompt_tokens":9,"completion_tokens":1,"total_tokens":10}"#.to_owned());
+        tally.observe(r#"{"prompt_tokens":null,"completion_tokens":3}"#.to_owned());
+        let (usage, absurd) = tally.read();
+        assert_eq!((usage.map(|u| (u.prompt_tokens, u.completion_tokens)), absurd), (Some((9, 3)), false));
+        tally.observe(r#"{"completion_tokens":-3}"#.to_owned());
+        assert_eq!(tally.read(), (None, true));
     }
 
     #[test]

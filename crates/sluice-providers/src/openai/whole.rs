@@ -8,7 +8,7 @@ use super::failure;
 use super::normal::content_bytes;
 use super::peek;
 use super::repair::{Repairer, Repairs};
-use super::usage::UsageTally;
+use super::usage::RawTally;
 use crate::passage::WholeAnswer;
 use crate::vendor::VendorRow;
 
@@ -21,7 +21,7 @@ pub(crate) fn exact(body: Bytes) -> Result<WholeAnswer, Failure> {
     if facts.choices.is_empty() {
         return Err(failure::of_no_completion(&body));
     }
-    let mut tally = UsageTally::default();
+    let mut tally = RawTally::default();
     facts.usages.into_iter().for_each(|usage| tally.observe(usage));
     let (usage, usage_absurd) = tally.read();
     Ok(WholeAnswer { body, usage, usage_absurd, content_bytes: facts.content_bytes })
