@@ -49,7 +49,8 @@ pub struct Call<'a> {
     pub row: &'a VendorRow,
     /// Output limit in tokens that we set because the caller named none.
     pub injected_output_limit: Option<u64>,
-    /// Whether the upstream is to be asked for usage in a stream, wanted by the caller or not.
+    /// Whether the upstream is to be asked for usage in a stream, wanted by the caller or not. False for an upstream
+    /// that answered that it does not know `stream_options`: then the caller's are left out too.
     pub ask_usage: bool,
 }
 

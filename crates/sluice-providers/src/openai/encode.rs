@@ -119,13 +119,14 @@ impl Edits<'_> {
 
     /// Returns whether we ask for usage that the caller did not ask for.
     fn stream_options(&mut self) -> bool {
-        let never = self.wants(RequestQuirk::NoStreamOptions);
+        // An upstream that is not to be asked is one that turned out not to know the field.
+        let never = self.wants(RequestQuirk::NoStreamOptions) || !self.call.ask_usage;
         let only_in_streams = self.wants(RequestQuirk::StreamOptionsOnlyInStreams);
         if never || (only_in_streams && !self.scan.stream) {
             self.remove("stream_options");
             return false;
         }
-        if !self.scan.stream || !self.call.ask_usage || self.scan.include_usage {
+        if !self.scan.stream || self.scan.include_usage {
             return false;
         }
         match self.scan.stream_options {

@@ -84,6 +84,11 @@ fn usage_is_asked_of_every_stream() {
     check(asked, asked, false);
     let (got, _, hides) = encoded(&Case { ask_usage: false, ..PLAIN }, &with(r#""stream":true"#));
     assert_eq!((got, hides), (with(r#""stream":true"#), false));
+    let (got, _, hides) = encoded(
+        &Case { ask_usage: false, ..PLAIN },
+        &with(r#""stream":true,"stream_options":{"include_usage":true}"#),
+    );
+    assert_eq!((got, hides), (with(r#""stream":true"#), false));
     let mistral = Case { kind: "mistral", ..PLAIN };
     let (got, _, hides) =
         encoded(&mistral, &with(r#""stream":true,"stream_options":{"include_usage":true}"#));
