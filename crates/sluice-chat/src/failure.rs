@@ -18,6 +18,8 @@ pub enum FailureKind {
     ContentPolicy,
     /// Any other 4xx about the request: the caller gets it as it is.
     BadRequest,
+    /// The target can not honour a field of the request, and the model is `strict`. Nothing was sent.
+    Unsupported,
     /// 401 or 403: our credentials were refused.
     AuthRefused,
     /// The upstream does not have this model.

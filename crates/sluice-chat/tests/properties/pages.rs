@@ -49,7 +49,7 @@ fn page_002_the_wide_schema() {
             "tools":[{"type":"function","function":{"description":"d","name":"string","parameters":{"additionalProperties":"string"},"strict":false}}],
             "tool_choice":"auto","parallel_tool_calls":true,"function_call":"auto",
             "functions":[{"description":"d","name":"string","parameters":{"additionalProperties":"string"}}]}"#,
-        30,
+        31,
     );
 }
 
