@@ -97,8 +97,9 @@ async fn answered(
         });
         let out: Outbound = match translate(admitted, target, &head.headers, attempts.made()) {
             Ok(out) => out,
-            Err(error) => {
-                return refused(context.ids, exchange, &Refusal::bad_request(error), attempts.made());
+            Err(failure) => {
+                attempts.failed(failure);
+                continue;
             }
         };
         let about = About { target, attempts: attempts.made(), dropped: &out.dropped };

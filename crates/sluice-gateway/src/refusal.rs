@@ -114,9 +114,10 @@ fn status_of(failure: &Failure) -> u16 {
     match failure.kind {
         FailureKind::RateLimited => 429,
         FailureKind::Overloaded => 503,
-        FailureKind::BadRequest | FailureKind::ContentPolicy | FailureKind::ContextLength => {
-            failure.status.filter(|s| (400..500).contains(s)).unwrap_or(400)
-        }
+        FailureKind::BadRequest
+        | FailureKind::ContentPolicy
+        | FailureKind::ContextLength
+        | FailureKind::Unsupported => failure.status.filter(|s| (400..500).contains(s)).unwrap_or(400),
         FailureKind::ConnectTimeout
         | FailureKind::FirstTokenTimeout
         | FailureKind::Stalled
@@ -147,7 +148,10 @@ fn api_error(failure: Failure) -> ApiError {
         code: Some(Cow::Borrowed(code)),
     };
     match failure.kind {
-        FailureKind::BadRequest | FailureKind::ContentPolicy | FailureKind::ContextLength => failure.error,
+        FailureKind::BadRequest
+        | FailureKind::ContentPolicy
+        | FailureKind::ContextLength
+        | FailureKind::Unsupported => failure.error,
         FailureKind::RateLimited => ours(kind::RATE_LIMIT, "rate_limit_exceeded"),
         FailureKind::Overloaded => ours(kind::SERVICE_UNAVAILABLE, "server_is_overloaded"),
         // What a provider says about a credential is not for the caller, who has no part in it.

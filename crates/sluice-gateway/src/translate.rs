@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sluice_chat::{ApiError, splice::Slices};
+use sluice_chat::{ApiError, Failure, FailureKind, splice::Slices};
 use sluice_providers::{Call, dialect};
 
 use crate::{admit::Admitted, snapshot::Target, upstream::Upstream};
@@ -33,13 +33,13 @@ pub(crate) struct Outbound {
 /// Writes the request for `target`.
 ///
 /// # Errors
-/// What the target's dialect can not say.
+/// What the target's dialect can not say, and in a strict model also what it would drop.
 pub(crate) fn translate(
     admitted: &Admitted,
     target: &Target,
     headers: &HeaderMap,
     attempt: u32,
-) -> Result<Outbound, ApiError> {
+) -> Result<Outbound, Failure> {
     let upstream = &target.upstream;
     let row = upstream.provider().row();
     let scan = admitted.scan();
@@ -51,7 +51,11 @@ pub(crate) fn translate(
         injected_output_limit: admitted.output_limit(),
         ask_usage: upstream.may_ask_usage(),
     };
-    let encoded = dialect(row.dialect).encode(&call)?;
+    let encoded = dialect(row.dialect).encode(&call).map_err(unsupported)?;
+    if let Some(field) = encoded.dropped.first().filter(|_| admitted.model().options.strict == Some(true)) {
+        let text = format!("Unsupported parameter: '{field}' is not supported by any target of this model.");
+        return Err(unsupported(ApiError::invalid("unsupported_parameter", text).with_param(field)));
+    }
     let named =
         |name: &String| Some((HeaderName::from_bytes(name.as_bytes()).ok()?, headers.get(name)?.clone()));
     let fault = headers.get(X_SANDBOX_FAULT).filter(|_| upstream.provider().is_sandbox());
@@ -67,4 +71,8 @@ pub(crate) fn translate(
         sandbox_fault: fault.and_then(|v| v.to_str().ok()).map(str::to_owned),
         attempt,
     })
+}
+
+fn unsupported(error: ApiError) -> Failure {
+    Failure { kind: FailureKind::Unsupported, status: None, error, retry_after_ms: None }
 }

@@ -77,7 +77,7 @@ fn says_more(earlier: Failure, later: Failure) -> Failure {
             let soonest = [earlier.retry_after_ms, later.retry_after_ms].into_iter().flatten().min();
             Failure { retry_after_ms: soonest, ..later }
         }
-        (_, FailureKind::RateLimited) | (FailureKind::ContextLength, _) => earlier,
+        (_, FailureKind::RateLimited | FailureKind::Unsupported) | (FailureKind::ContextLength, _) => earlier,
         _ => later,
     }
 }
@@ -143,6 +143,14 @@ mod tests {
         );
         check(4, &[(RateLimited, Some(9)), (Tls, None), (RateLimited, Some(1))], &[2, 0, 1], Tls, None);
         check(4, &[(ContextLength, None), (Reset, None), (Reset, None)], &[2, 0, 1], ContextLength, None);
+        check(4, &[(Unsupported, None), (Reset, None), (Unsupported, None)], &[2, 0, 1], Reset, None);
+        check(
+            4,
+            &[(Unsupported, None), (Unsupported, None), (Unsupported, None)],
+            &[2, 0, 1],
+            Unsupported,
+            None,
+        );
         check(0, &[], &[], Unreachable, None);
     }
 }

@@ -198,8 +198,12 @@ fn options(section: &Section<'_>) -> ModelOptions {
         options.total_ms = wait("total_ms");
         timeouts.finish();
     }
-    if let Some(retry) = announced(section, "retry", "each target is tried once") {
+    if let Some(retry) = section.section("retry") {
         options.max_attempts = retry.integer("max_attempts", 1..MAX_ATTEMPTS + 1).and_then(narrow);
+        if let Some(value) = retry.get("retry_after_wait_ms") {
+            let text = format!("{NOT_YET}: each target is tried once");
+            retry.reader.warning(value.offset(), &value.path, text);
+        }
         options.retry_after_wait_ms = retry.integer("retry_after_wait_ms", 0..MAX_RETRY_AFTER_WAIT_MS + 1);
         retry.finish();
     }
@@ -215,12 +219,6 @@ fn options(section: &Section<'_>) -> ModelOptions {
     }
     options.stream_repair = section.word("stream_repair", &[("splice", true), ("off", false)]);
     options.strict = section.get("strict").and_then(|value| value.flag());
-    if options.strict == Some(true)
-        && let Some(value) = section.get("strict")
-    {
-        let text = format!("{NOT_YET}: what a target cannot honour is named in x-sluicegate-dropped");
-        section.reader.warning(value.offset(), &value.path, text);
-    }
     options.default_max_output_tokens = output_limit(section, "default_max_output_tokens");
     options
 }
