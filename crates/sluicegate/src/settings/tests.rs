@@ -295,9 +295,15 @@ fn what_does_not_act_yet() {
     check_warnings(
         &format!(
             "{PROVIDER}[[models]]\nname = 'm'\ntargets = [{{ provider = 'p', model = 'x', weight = 2, priority = 1 }}]\n\
-                  stream_repair = 'splice'\nretry = {{ }}\nhedge = {{ }}\nprice = {{ input = 1, output = 1 }}\ntimeouts = {{ }}"
+                  stream_repair = 'splice'\nretry = {{ retry_after_wait_ms = 1 }}\nhedge = {{ }}\nprice = {{ input = 1, output = 1 }}\ntimeouts = {{ }}"
         ),
-        &["6:52: ..weight", "7:17: ..stream_repair", "8:9: ..retry", "9:9: ..hedge", "10:9: ..price"],
+        &[
+            "6:52: ..weight",
+            "7:17: ..stream_repair",
+            "8:33: ..retry_after_wait_ms",
+            "9:9: ..hedge",
+            "10:9: ..price",
+        ],
     );
     // A vendor whose dialect is not built yet: it and what depends on it is left out.
     let settings = ok("[[providers]]\nname = 'claude'\nkind = 'anthropic'\napi_key = 'x'\n\
