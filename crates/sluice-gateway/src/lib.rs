@@ -26,6 +26,7 @@ mod server;
 mod settle;
 mod snapshot;
 mod tasks;
+mod timer;
 mod translate;
 #[doc(hidden)]
 pub mod upstream;

@@ -3,8 +3,6 @@
 //! is said.
 
 use std::{
-    future::Future,
-    pin::Pin,
     rc::Rc,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -14,7 +12,6 @@ use std::{
 use bytes::Bytes;
 use sluice_chat::{ApiError, Failure, FailureKind, sse};
 use sluice_providers::Passage;
-use tokio::time::Sleep;
 
 use crate::{
     bounds, clock,
@@ -22,6 +19,7 @@ use crate::{
     refusal,
     server::ConnectionState,
     snapshot::Clocks,
+    timer::Timer,
     upstream::{Body, StreamAnswer, Upstream},
     usage_event::usage_event,
 };
@@ -239,7 +237,7 @@ fn read_to_end(mut source: Body) {
     });
 }
 
-/// The clocks of a running stream on one timer that is set anew only when it fires.
+/// The clocks of a running stream on one timer.
 #[derive(Debug)]
 struct StreamClock {
     idle: Duration,
@@ -247,8 +245,7 @@ struct StreamClock {
     /// When something last came.
     moved: Instant,
     finish_by: Option<Instant>,
-    /// The timer and the time it is set to; made when first needed.
-    timer: Option<(Pin<Box<Sleep>>, Instant)>,
+    timer: Timer,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -260,7 +257,7 @@ enum Expired {
 
 impl StreamClock {
     fn new(idle: Duration, deadline: Instant, now: Instant) -> Self {
-        Self { idle, deadline, moved: now, finish_by: None, timer: None }
+        Self { idle, deadline, moved: now, finish_by: None, timer: Timer::default() }
     }
 
     fn moved(&mut self, now: Instant) {
@@ -286,21 +283,8 @@ impl StreamClock {
     }
 
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<Expired> {
-        loop {
-            let (at, what) = self.next();
-            let (timer, set_to) =
-                self.timer.get_or_insert_with(|| (Box::pin(tokio::time::sleep_until(at.into())), at));
-            if at < *set_to {
-                timer.as_mut().reset(at.into());
-                *set_to = at;
-            }
-            ready!(timer.as_mut().poll(cx));
-            if *set_to >= at {
-                return Poll::Ready(what);
-            }
-            timer.as_mut().reset(at.into());
-            *set_to = at;
-        }
+        let (at, what) = self.next();
+        if self.timer.poll_passed(at, cx) { Poll::Ready(what) } else { Poll::Pending }
     }
 }
 

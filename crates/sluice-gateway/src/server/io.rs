@@ -2,7 +2,6 @@
 
 use std::{
     cell::RefCell,
-    future::Future,
     io,
     pin::Pin,
     rc::Rc,
@@ -14,13 +13,13 @@ use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::TcpStream,
-    time::Sleep,
 };
 use tokio_rustls::server::TlsStream;
 
 use crate::{
     bounds, clock,
     server::{ConnectionState, framing::HeadWatch, unparsed},
+    timer::Timer,
     worker::Worker,
 };
 
@@ -29,30 +28,6 @@ use crate::{
 pub(super) enum ClientStream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
-}
-
-/// A timer that is set once and looked at; it is set anew only when it has fired.
-#[derive(Debug, Default)]
-struct Timer {
-    sleep: Option<Pin<Box<Sleep>>>,
-}
-
-impl Timer {
-    /// Whether `at` has passed. If not, the task is woken no later than then.
-    fn poll_passed(&mut self, at: Instant, cx: &mut Context<'_>) -> bool {
-        match &mut self.sleep {
-            // Set already, for this time or an earlier one, by this very task.
-            Some(sleep) if !sleep.is_elapsed() && sleep.deadline() <= at.into() => return false,
-            Some(sleep) => {
-                if clock::now() >= at {
-                    return true;
-                }
-                sleep.as_mut().reset(at.into());
-            }
-            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at.into()))),
-        }
-        self.sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready())
-    }
 }
 
 /// What hyper reads from and writes to. The stream itself is shared with the driver of the connection, which gives it
