@@ -106,7 +106,7 @@ impl Connection {
     pub(crate) async fn start(&mut self, call: &Call) -> io::Result<()> {
         self.stream.write_all(&call.request).await?;
         self.read().await?;
-        if self.buffer.starts_with(HEAD_CHECKED) { Ok(()) } else { Err(bad("a status other than 200")) }
+        if self.buffer.starts_with(HEAD_CHECKED) { Ok(()) } else { Err(self.refused()) }
     }
 
     async fn read(&mut self) -> io::Result<()> {
@@ -116,12 +116,16 @@ impl Connection {
         }
     }
 
+    fn refused(&self) -> io::Error {
+        bad(&format!("refused: {}", String::from_utf8_lossy(&self.buffer[..self.buffer.len().min(1_000)])))
+    }
+
     fn is_complete(&self, streamed: bool) -> io::Result<bool> {
         if self.buffer.len() < HEAD_CHECKED.len() {
             return Ok(false);
         }
         if !self.buffer.starts_with(HEAD_CHECKED) {
-            return Err(bad("a status other than 200"));
+            return Err(self.refused());
         }
         if streamed {
             return Ok(self.buffer.ends_with(b"\r\n0\r\n\r\n"));
