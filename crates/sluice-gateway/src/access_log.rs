@@ -154,7 +154,7 @@ fn json_line(batch: &mut Batch, record: &Record) {
     }
     if let Some(target) = record.target() {
         line.text(",\"provider\":\"", target.upstream.provider().name());
-        line.text("\",\"upstream_model\":\"", &target.model);
+        line.text("\",\"upstream_model\":\"", target.model.name());
         line.number("\",\"attempts\":", u64::from(record.attempts));
     }
     if let Some(charge) = &record.charge {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sluice_chat::{ApiError, ChatRequest, scan::RequestScan};
 use sluice_ledger::{Limits, Reservation};
+use smallvec::SmallVec;
 
 use crate::{
     authenticate::Caller,
@@ -21,7 +22,7 @@ pub(crate) struct Admitted {
     scan: RequestScan,
     model: Arc<Model>,
     /// Indexes of the model's targets that can take the request, in order.
-    eligible: Vec<usize>,
+    eligible: SmallVec<[usize; 4]>,
     /// Output tokens to ask for where the caller named no limit.
     output_limit: Option<u64>,
 }
@@ -90,7 +91,7 @@ pub(crate) fn admit(
         Some(_) => None,
         None => default.map(|tokens| cap.map_or(tokens, |cap| tokens.min(cap))).or(cap),
     };
-    let eligible: Vec<usize> =
+    let eligible: SmallVec<[usize; 4]> =
         (0..model.targets.len()).filter(|i| can_take(&model.targets[*i], &scan)).collect();
     if eligible.is_empty() {
         return Err(Refusal::bad_request(no_target_takes(&scan)));

@@ -2,32 +2,43 @@
 
 use std::cell::RefCell;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
+use smallvec::SmallVec;
 
 use crate::bounds;
 
 /// The header with our id of a request, on every answer.
-pub(crate) const X_REQUEST_ID: http::HeaderName = http::HeaderName::from_static("x-request-id");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header with the caller's id of a request, taken over or made by us.
-pub(crate) const X_TRACE_ID: http::HeaderName = http::HeaderName::from_static("x-trace-id");
+const X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
-/// Ids of one request, ready to be sent.
+/// Ids of one request. They stand here in place: nothing is allocated for them until they are sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Ids {
-    pub(crate) request: HeaderValue,
-    pub(crate) trace: HeaderValue,
+    request: [u8; REQUEST_ID_BYTES],
+    trace: SmallVec<[u8; TRACE_ID_INLINE_BYTES]>,
 }
+
+/// `req_` and 32 hexadecimal digits.
+const REQUEST_ID_BYTES: usize = 36;
+/// Our own trace ids have 32 hexadecimal digits, and so have most others'.
+const TRACE_ID_INLINE_BYTES: usize = 36;
 
 impl Ids {
     /// Our id as text.
     pub(crate) fn request_text(&self) -> &str {
-        self.request.to_str().unwrap_or_default()
+        std::str::from_utf8(&self.request).unwrap_or_default()
     }
 
     /// The trace id as text.
     pub(crate) fn trace_text(&self) -> &str {
-        self.trace.to_str().unwrap_or_default()
+        std::str::from_utf8(&self.trace).unwrap_or_default()
+    }
+
+    /// Both as headers.
+    pub(crate) fn headers(&self) -> [(HeaderName, HeaderValue); 2] {
+        [(X_REQUEST_ID, header(&self.request)), (X_TRACE_ID, header(&self.trace))]
     }
 }
 
@@ -52,11 +63,11 @@ impl IdMaker {
         let mut for_uuid = [0u8; 10];
         for_uuid.copy_from_slice(&random[..10]);
         let uuid = uuid::Builder::from_unix_timestamp_millis(unix_ms, &for_uuid).into_uuid();
-        let mut text = [0u8; 36];
+        let mut text = [0u8; REQUEST_ID_BYTES];
         text[..4].copy_from_slice(b"req_");
         uuid.simple().encode_lower(&mut text[4..]);
-        let trace = headers.get(X_TRACE_ID).filter(|v| usable(v)).cloned();
-        Ids { request: header(&text), trace: trace.unwrap_or_else(|| hex_trace(&random[10..])) }
+        let trace = headers.get(X_TRACE_ID).filter(|v| usable(v)).map(|v| SmallVec::from_slice(v.as_bytes()));
+        Ids { request: text, trace: trace.unwrap_or_else(|| hex_trace(&random[10..])) }
     }
 }
 
@@ -69,14 +80,14 @@ fn usable(value: &HeaderValue) -> bool {
     !bytes.is_empty() && bytes.len() <= bounds::TRACE_ID_BYTES && bytes.iter().all(u8::is_ascii_graphic)
 }
 
-fn hex_trace(random: &[u8]) -> HeaderValue {
+fn hex_trace(random: &[u8]) -> SmallVec<[u8; TRACE_ID_INLINE_BYTES]> {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut text = [0u8; 32];
     for (pair, byte) in text.chunks_exact_mut(2).zip(random) {
         pair[0] = HEX[usize::from(byte >> 4)];
         pair[1] = HEX[usize::from(byte & 15)];
     }
-    header(&text)
+    SmallVec::from_slice(&text)
 }
 
 fn header(text: &[u8]) -> HeaderValue {
@@ -96,7 +107,7 @@ mod tests {
                 headers.insert(X_TRACE_ID, HeaderValue::from_bytes(given).unwrap());
             }
             let ids = maker.make(&headers, 1_700_000_000_000);
-            assert_eq!(Some(ids.trace.as_bytes()) == given, kept, "{given:?}");
+            assert_eq!(Some(&ids.trace[..]) == given, kept, "{given:?}");
             if !kept {
                 assert_eq!(ids.trace_text().len(), 32);
             }

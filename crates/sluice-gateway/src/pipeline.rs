@@ -95,7 +95,7 @@ async fn answered(
             record.called = Some((model.clone(), index));
             record.attempts = attempts.made();
         });
-        let out: Outbound = match translate(admitted, target, &head.headers, attempts.made()) {
+        let out: Outbound<'_> = match translate(admitted, target, &head.headers, attempts.made()) {
             Ok(out) => out,
             Err(failure) => {
                 attempts.failed(failure);
@@ -115,7 +115,7 @@ async fn answered(
                 exchange.note(|record| record.status = 200);
                 let connection = Rc::clone(context.connection);
                 let usage_wanted = admitted.scan().include_usage;
-                let upstream = out.upstream.clone();
+                let upstream = std::sync::Arc::clone(out.upstream);
                 let terms = RelayTerms { connection, upstream, clocks: model.clocks, deadline, usage_wanted };
                 return reply::stream(context.ids, &about, Relay::new(*answer, exchange, terms));
             }

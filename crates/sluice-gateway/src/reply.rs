@@ -13,7 +13,7 @@ use http::{
 use http_body::{Frame, SizeHint};
 
 use crate::{
-    ids::{Ids, X_REQUEST_ID, X_TRACE_ID},
+    ids::Ids,
     refusal::Refusal,
     relay::{BrokenOff, Relay},
     server::Serving,
@@ -100,8 +100,9 @@ fn response(status: u16, ids: &Ids, content_type: HeaderValue, body: ReplyBody) 
     let headers = response.headers_mut();
     headers.reserve(12);
     headers.insert(CONTENT_TYPE, content_type);
-    headers.insert(X_REQUEST_ID, ids.request.clone());
-    headers.insert(X_TRACE_ID, ids.trace.clone());
+    for (name, value) in ids.headers() {
+        headers.insert(name, value);
+    }
     response
 }
 
@@ -137,11 +138,22 @@ fn describe(response: &mut Response<ReplyBody>, about: &About<'_>) {
     let headers = response.headers_mut();
     headers.insert(X_PROVIDER, about.target.provider_header.clone());
     headers.insert(X_MODEL, about.target.model_header.clone());
-    headers.insert(X_ATTEMPTS, HeaderValue::from(about.attempts));
+    headers.insert(X_ATTEMPTS, number(about.attempts));
     if !about.dropped.is_empty()
         && let Ok(value) = HeaderValue::from_str(&about.dropped.join(", "))
     {
         headers.insert(X_DROPPED, value);
+    }
+}
+
+/// A number of attempts; the usual ones cost nothing.
+fn number(attempts: u32) -> HeaderValue {
+    match attempts {
+        1 => HeaderValue::from_static("1"),
+        2 => HeaderValue::from_static("2"),
+        3 => HeaderValue::from_static("3"),
+        4 => HeaderValue::from_static("4"),
+        more => HeaderValue::from(more),
     }
 }
 
@@ -150,7 +162,7 @@ pub(crate) fn refuse(ids: &Ids, refusal: &Refusal, attempts: u32) -> Response<Re
     let mut response = response(refusal.status, ids, JSON, ReplyBody::whole(refusal.error.to_json()));
     let headers = response.headers_mut();
     if attempts > 0 {
-        headers.insert(X_ATTEMPTS, HeaderValue::from(attempts));
+        headers.insert(X_ATTEMPTS, number(attempts));
     }
     if let Some(ms) = refusal.retry_after_ms {
         headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));

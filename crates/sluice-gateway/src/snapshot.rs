@@ -10,7 +10,7 @@ use std::{
 
 use http::HeaderValue;
 use sluice_ledger::{Key, KeyHash, Origin};
-use sluice_providers::{Credential, Provider, sandbox};
+use sluice_providers::{Credential, Provider, UpstreamModel, sandbox};
 use sluice_store::{Catalog, ModelRecord, ProviderRecord, catalog::ModelOptions};
 
 use crate::{bounds, config::Config, metrics::Metrics, metrics::TargetMetrics, upstream::Upstream};
@@ -71,8 +71,7 @@ pub(crate) struct Model {
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) upstream: Arc<Upstream>,
-    /// The name that the provider knows.
-    pub(crate) model: String,
+    pub(crate) model: UpstreamModel,
     pub(crate) provider_header: HeaderValue,
     pub(crate) model_header: HeaderValue,
     pub(crate) metrics: TargetMetrics,
@@ -205,7 +204,7 @@ fn target(upstream: &Arc<Upstream>, model: &str, metrics: TargetMetrics) -> Opti
         provider_header: HeaderValue::from_str(upstream.provider().name()).ok()?,
         model_header: HeaderValue::from_str(model).ok()?,
         upstream: Arc::clone(upstream),
-        model: model.to_owned(),
+        model: UpstreamModel::new(model),
         metrics,
     })
 }

@@ -13,9 +13,9 @@ const X_SANDBOX_FAULT: HeaderName = HeaderName::from_static("x-sandbox-fault");
 
 /// A request ready for one target. There is no other way to one.
 #[derive(Debug)]
-pub(crate) struct Outbound {
-    pub(crate) upstream: Arc<Upstream>,
-    pub(crate) upstream_model: String,
+pub(crate) struct Outbound<'a> {
+    pub(crate) upstream: &'a Arc<Upstream>,
+    pub(crate) upstream_model: &'a str,
     pub(crate) path: &'static str,
     pub(crate) body: Slices,
     pub(crate) stream: bool,
@@ -34,12 +34,12 @@ pub(crate) struct Outbound {
 ///
 /// # Errors
 /// What the target's dialect can not say, and in a strict model also what it would drop.
-pub(crate) fn translate(
+pub(crate) fn translate<'a>(
     admitted: &Admitted,
-    target: &Target,
+    target: &'a Target,
     headers: &HeaderMap,
     attempt: u32,
-) -> Result<Outbound, Failure> {
+) -> Result<Outbound<'a>, Failure> {
     let upstream = &target.upstream;
     let row = upstream.provider().row();
     let scan = admitted.scan();
@@ -60,8 +60,8 @@ pub(crate) fn translate(
         |name: &String| Some((HeaderName::from_bytes(name.as_bytes()).ok()?, headers.get(name)?.clone()));
     let fault = headers.get(X_SANDBOX_FAULT).filter(|_| upstream.provider().is_sandbox());
     Ok(Outbound {
-        upstream: Arc::clone(upstream),
-        upstream_model: target.model.clone(),
+        upstream,
+        upstream_model: target.model.name(),
         path: encoded.path,
         body: encoded.body,
         stream: scan.stream,

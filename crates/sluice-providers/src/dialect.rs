@@ -38,6 +38,29 @@ pub trait Decoder: Send {
     fn end(&mut self, out: &mut Vec<ChatEvent>) -> Result<(), Failure>;
 }
 
+/// The name of a model at an upstream, with what requests need of it made once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamModel {
+    name: String,
+    json: Bytes,
+}
+
+impl UpstreamModel {
+    /// A name as the provider knows it.
+    pub fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), json: serde_json::Value::from(name).to_string().into() }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name as a JSON string, quotes and all.
+    pub fn json(&self) -> &Bytes {
+        &self.json
+    }
+}
+
 /// One request on its way to one target.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
@@ -45,7 +68,7 @@ pub struct Call<'a> {
     pub body: &'a Bytes,
     pub scan: &'a RequestScan,
     /// The name of the model at the upstream.
-    pub upstream_model: &'a str,
+    pub upstream_model: &'a UpstreamModel,
     pub row: &'a VendorRow,
     /// Output limit in tokens that we set because the caller named none.
     pub injected_output_limit: Option<u64>,

@@ -15,7 +15,7 @@ pub mod quirk;
 pub mod sandbox;
 pub mod vendor;
 
-pub use dialect::{Call, Decoder, Dialect, Encoded, FailedAnswer, dialect};
+pub use dialect::{Call, Decoder, Dialect, Encoded, FailedAnswer, UpstreamModel, dialect};
 pub use passage::{Passage, Progress, WholeAnswer, whole_answer};
 pub use provider::{Credential, Endpoint, Provider, ProviderError};
 pub use quirk::{RequestQuirk, ResponseQuirk};

@@ -132,7 +132,7 @@ impl Case {
         let call = Call {
             body: &body,
             scan: &scan,
-            upstream_model: &facts.upstream_model,
+            upstream_model: &sluice_providers::UpstreamModel::new(&facts.upstream_model),
             row,
             injected_output_limit: None,
             ask_usage: true,

@@ -4,6 +4,7 @@
 //! the request; every other one moves on to the next target while `max_attempts` lasts.
 
 use sluice_chat::{Failure, FailureKind};
+use smallvec::SmallVec;
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub enum Step {
 #[derive(Debug)]
 pub struct Attempts {
     /// Indexes of eligible targets not tried yet, the next one last.
-    waiting: Vec<usize>,
+    waiting: SmallVec<[usize; 4]>,
     made: u32,
     max_attempts: u32,
     /// The failure that the caller hears of if nothing else works.

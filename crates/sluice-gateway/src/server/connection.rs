@@ -62,7 +62,7 @@ pub(super) async fn serve<S: Service>(
         state.without_head_clock();
         drive_http2(io, service, &state).await;
     } else {
-        drive_http1(io, service, &state).await;
+        drive_http1(io, service, &state, &stream).await;
     }
     if let Some(stream) = Rc::into_inner(stream) {
         linger(stream.into_inner()).await;
@@ -71,22 +71,32 @@ pub(super) async fn serve<S: Service>(
     worker.live.remove(id);
 }
 
-async fn drive_http1<S: Service>(io: TokioIo<ClientIo>, service: S, state: &Rc<ConnectionState>) {
+async fn drive_http1<S: Service>(
+    io: TokioIo<ClientIo>,
+    service: S,
+    state: &Rc<ConnectionState>,
+    stream: &RefCell<ClientStream>,
+) {
     let answer = answer_with(service, state);
     let connection = http1::Builder::new()
-        .half_close(false)
+        .half_close(stream.borrow().is_plain())
         .max_buf_size(bounds::CLIENT_BUFFER_BYTES)
         .serve_connection(io, answer);
     let mut connection = pin!(connection);
     let mut told = false;
-    // An error here is a broken-off stream, a silent or a vanished caller: each has been noted where it happened.
-    let _ = std::future::poll_fn(|cx| {
+    std::future::poll_fn(|cx| {
         state.driven_by(cx);
         if state.is_draining() && !told {
             told = true;
             connection.as_mut().graceful_shutdown();
         }
-        connection.as_mut().poll(cx)
+        // An error is a broken-off stream, a silent or a vanished caller: each was noted where it happened.
+        let over = connection.as_mut().poll(cx).is_ready();
+        if over || (!state.is_idle() && stream.borrow().poll_left(cx)) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
 }

@@ -171,6 +171,26 @@ impl AsyncWrite for ClientIo {
     }
 }
 
+impl ClientStream {
+    /// Whether hyper watches for a caller who leaves, which costs a read buffer for every request. On plain TCP
+    /// [`ClientStream::poll_left`] does it without.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
+
+    /// Whether the caller closed the connection, or its sending side. Only plain TCP can be looked into; bytes that
+    /// are waiting to be read hide what comes behind them.
+    pub(super) fn poll_left(&self, cx: &mut Context<'_>) -> bool {
+        let Self::Plain(tcp) = self else { return false };
+        let mut byte = [0u8; 1];
+        match tcp.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
+            Poll::Ready(Ok(bytes)) => bytes == 0,
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        }
+    }
+}
+
 impl AsyncRead for ClientStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {

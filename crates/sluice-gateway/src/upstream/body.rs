@@ -28,7 +28,7 @@ use crate::{
 /// Body of an answer.
 #[derive(Debug)]
 pub(crate) enum Body {
-    H1(Box<H1Body>),
+    H1(H1Body),
     H2(Box<H2Body>),
     Script(Box<ScriptBody>),
 }

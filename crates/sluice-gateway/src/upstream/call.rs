@@ -13,7 +13,10 @@ use crate::{
     bounds,
     snapshot::Clocks,
     translate::Outbound,
-    upstream::{Body, Connections, fetch, h1::AnswerHead},
+    upstream::{
+        Body, Connections, fetch,
+        h1::{AnswerHead, MediaType},
+    },
 };
 
 /// What a target answered.
@@ -37,7 +40,7 @@ pub(crate) struct StreamAnswer {
 /// Calls the target. `deadline` is that of the whole request over all attempts.
 pub(crate) async fn call(
     connections: &Connections,
-    out: &Outbound,
+    out: &Outbound<'_>,
     clocks: &Clocks,
     deadline: Instant,
 ) -> Result<Answer, Failure> {
@@ -59,18 +62,17 @@ pub(crate) async fn call(
     }
 }
 
-async fn answer(connections: &Connections, out: &Outbound, connect: Duration) -> Result<Answer, Failure> {
+async fn answer(connections: &Connections, out: &Outbound<'_>, connect: Duration) -> Result<Answer, Failure> {
     let (head, mut body) = fetch::fetch(connections, out, connect).await?;
     if head.status != 200 || head.encoded || is_document(&head) {
         return Err(Box::pin(refusal(out, &head, &mut body)).await);
     }
-    let is_stream = head.content_type.as_deref() == Some("text/event-stream");
     if !out.stream {
         let bytes = fetch::collect(&mut body, bounds::WHOLE_ANSWER_BYTES).await?;
         return Ok(Answer::Whole(whole_answer(out.upstream.provider().row(), bytes)?));
     }
     // A plain JSON object where events were asked for is an error in disguise, unless it only lacks its type.
-    if !is_stream && head.content_type.is_some() {
+    if !matches!(head.media_type, MediaType::EventStream | MediaType::Unknown) {
         return Err(Box::pin(refusal(out, &head, &mut body)).await);
     }
     first_content(out, body).await.map(|stream| Answer::Stream(Box::new(stream)))
@@ -78,11 +80,11 @@ async fn answer(connections: &Connections, out: &Outbound, connect: Duration) ->
 
 /// A page instead of an answer, as proxies and sign-in portals send them with status 200.
 fn is_document(head: &AnswerHead) -> bool {
-    head.content_type.as_deref().is_some_and(|t| t.starts_with("text/html") || t.starts_with("text/xml"))
+    matches!(&head.media_type, MediaType::Other(t) if t.starts_with("text/html") || t.starts_with("text/xml"))
 }
 
 /// Reads the stream up to its first content, or to its end where it has none.
-async fn first_content(out: &Outbound, body: Body) -> Result<StreamAnswer, Failure> {
+async fn first_content(out: &Outbound<'_>, body: Body) -> Result<StreamAnswer, Failure> {
     let passage = Passage::new(out.upstream.provider().row(), out.hide_usage, bounds::EVENT_BYTES);
     let mut stream = StreamAnswer { body, passage, ready: Vec::new(), broken: None };
     let mut ready_bytes = 0;
@@ -121,7 +123,7 @@ fn endless_prelude() -> Failure {
 }
 
 /// Reads what the upstream said instead of an answer.
-async fn refusal(out: &Outbound, head: &AnswerHead, body: &mut Body) -> Failure {
+async fn refusal(out: &Outbound<'_>, head: &AnswerHead, body: &mut Body) -> Failure {
     if head.encoded {
         let text = "the provider sent a compressed answer although it was asked not to";
         return Failure::ours(FailureKind::BadResponse, "upstream_bad_response", text);
@@ -129,7 +131,7 @@ async fn refusal(out: &Outbound, head: &AnswerHead, body: &mut Body) -> Failure 
     let bytes = fetch::collect(body, bounds::ERROR_ANSWER_BYTES).await.unwrap_or_default();
     let answer = FailedAnswer {
         status: head.status,
-        content_type: head.content_type.as_deref(),
+        content_type: head.media_type.as_str(),
         retry_after_ms: head.retry_after_ms,
         body: &bytes,
     };

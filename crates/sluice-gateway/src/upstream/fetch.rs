@@ -1,6 +1,6 @@
 //! One request to a provider up to the head of its answer.
 
-use std::{io, pin::Pin, task::Poll, time::Duration};
+use std::{io, io::Write as _, pin::Pin, task::Poll, time::Duration};
 
 use sluice_chat::{Failure, FailureKind};
 use sluice_providers::sandbox::{self, Step};
@@ -9,10 +9,10 @@ use crate::{
     bounds,
     translate::Outbound,
     upstream::{
-        Body, Connections,
+        Body, Connections, accept,
         body::{H1Body, ScriptBody},
         connect::{connect, plain},
-        h1::{AnswerHead, Framing, HeadError, parse_head},
+        h1::{AnswerHead, Framing, HeadError, MediaType, parse_head},
         h2::{H2Body, Place},
         io::Connection,
         push_header,
@@ -23,7 +23,7 @@ use crate::{
 /// Sends `out` and waits for the head of the answer. Only the connect clock is kept here; the caller keeps the others.
 pub(super) async fn fetch(
     connections: &Connections,
-    out: &Outbound,
+    out: &Outbound<'_>,
     connect_within: Duration,
 ) -> Result<(AnswerHead, Body), Failure> {
     if out.upstream.provider().is_sandbox() {
@@ -32,29 +32,32 @@ pub(super) async fn fetch(
     if out.upstream.options.http2 {
         return Box::pin(fetch_h2(connections, out, connect_within)).await;
     }
-    let head = request_head(out);
     let place = &out.upstream.place;
     let mut connection = match connections.pool.take(place) {
         Some(connection) => connection,
         None => fresh(connections, out, connect_within).await?,
     };
-    let answer = match exchange(&mut connection, &head, out).await {
+    let answer = match exchange(&mut connection, out).await {
         // The upstream closed an idle connection as we took it. Nothing was answered, so nothing is lost by
         // saying it again on a fresh one, once.
         Err(Broken { before_first_byte: true, .. }) if connection.reused => {
             connection = fresh(connections, out, connect_within).await?;
-            exchange(&mut connection, &head, out).await
+            exchange(&mut connection, out).await
         }
         answer => answer,
     };
     let head = answer.map_err(|broken| broken.failure)?;
     let body = H1Body::new(connection, &head, &connections.pool, place);
-    Ok((head, Body::H1(Box::new(body))))
+    Ok((head, Body::H1(body)))
 }
 
 /// A new connection. Boxed, as everything here that is rare and large: a future is as large as its largest part, and
 /// is moved when a request begins.
-async fn fresh(connections: &Connections, out: &Outbound, within: Duration) -> Result<Connection, Failure> {
+async fn fresh(
+    connections: &Connections,
+    out: &Outbound<'_>,
+    within: Duration,
+) -> Result<Connection, Failure> {
     Box::pin(connect(out.upstream.provider().endpoint(), &connections.tls, false, within)).await
 }
 
@@ -74,10 +77,11 @@ impl Broken {
     }
 }
 
-async fn exchange(connection: &mut Connection, head: &[u8], out: &Outbound) -> Result<AnswerHead, Broken> {
+async fn exchange(connection: &mut Connection, out: &Outbound<'_>) -> Result<AnswerHead, Broken> {
     // An upstream may refuse a request that it has not read to its end, and close: its answer, if there is one,
     // says more than the failed write.
-    let sent = connection.send(head, &out.body).await;
+    write_head(&mut connection.head, out);
+    let sent = connection.send(&out.body).await;
     let mut interim = 0;
     loop {
         match parse_head(&connection.buf) {
@@ -113,36 +117,28 @@ fn bad_head(text: &str) -> Broken {
     Broken { before_first_byte: false, failure }
 }
 
-fn accept(out: &Outbound) -> &'static str {
-    if out.stream { "text/event-stream" } else { "application/json" }
-}
-
-fn request_head(out: &Outbound) -> Vec<u8> {
-    let lines = &out.upstream.head_lines;
-    let mut head = Vec::with_capacity(lines.len() + 160);
-    head.extend_from_slice(b"POST ");
-    head.extend_from_slice(out.upstream.provider().path(out.path).as_bytes());
-    head.extend_from_slice(b" HTTP/1.1\r\n");
-    head.extend_from_slice(lines);
-    push_header(&mut head, "accept", accept(out).as_bytes());
+/// Writes the head of the request; all of it that never changes was put together when the provider was made.
+fn write_head(head: &mut Vec<u8>, out: &Outbound<'_>) {
+    head.clear();
+    head.extend_from_slice(out.upstream.head_of(out.path, out.stream));
     for (name, value) in &out.forwarded {
-        push_header(&mut head, name.as_str(), value.as_bytes());
+        push_header(head, name.as_str(), value.as_bytes());
     }
+    head.extend_from_slice(b"content-length: ");
     let length: usize = out.body.iter().map(|slice| slice.len()).sum();
-    push_header(&mut head, "content-length", length.to_string().as_bytes());
-    head.extend_from_slice(b"\r\n");
-    head
+    // Writing to a vector does not fail.
+    let _ = write!(head, "{length}\r\n\r\n");
 }
 
 async fn fetch_h2(
     connections: &Connections,
-    out: &Outbound,
+    out: &Outbound<'_>,
     connect_within: Duration,
 ) -> Result<(AnswerHead, Body), Failure> {
     let endpoint = out.upstream.provider().endpoint();
     let scheme = if endpoint.tls { "https" } else { "http" };
     let uri = format!("{scheme}://{}{}", endpoint.authority, out.upstream.provider().path(out.path));
-    let mut request = http::Request::post(uri).header(http::header::ACCEPT, accept(out));
+    let mut request = http::Request::post(uri).header(http::header::ACCEPT, accept(out.stream));
     for (name, value) in out.upstream.headers.iter().chain(&out.forwarded) {
         request = request.header(name, value);
     }
@@ -164,22 +160,17 @@ fn head_of_h2(parts: &http::response::Parts) -> AnswerHead {
         status: parts.status.as_u16(),
         framing: Framing::UntilClose,
         keep_alive: true,
-        content_type: text("content-type").map(media_type),
+        media_type: text("content-type").map(|t| MediaType::of(t.as_bytes())).unwrap_or_default(),
         encoded: text("content-encoding")
             .is_some_and(|v| !v.is_empty() && !v.eq_ignore_ascii_case("identity")),
         retry_after_ms: number("retry-after-ms").or(seconds),
     }
 }
 
-/// A content type in lower case, without parameters.
-fn media_type(content_type: &str) -> String {
-    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
 /// Plays the sandbox's script up to its head.
-async fn play(out: &Outbound) -> Result<(AnswerHead, Body), Failure> {
+async fn play(out: &Outbound<'_>) -> Result<(AnswerHead, Body), Failure> {
     let request: Vec<u8> = out.body.concat();
-    let steps = sandbox::play(&request, &out.upstream_model, out.sandbox_fault.as_deref(), out.attempt);
+    let steps = sandbox::play(&request, out.upstream_model, out.sandbox_fault.as_deref(), out.attempt);
     let mut steps = steps.into_iter();
     loop {
         match steps.next() {
@@ -189,7 +180,7 @@ async fn play(out: &Outbound) -> Result<(AnswerHead, Body), Failure> {
                     status,
                     framing: Framing::UntilClose,
                     keep_alive: true,
-                    content_type: Some(media_type(content_type)),
+                    media_type: MediaType::of(content_type.as_bytes()),
                     encoded: false,
                     retry_after_ms: retry_after_s.map(|s| s * 1000),
                 };

@@ -88,11 +88,19 @@ pub(crate) struct Connection {
     /// Whether it already carried a request: then a failure before the first byte of an answer may only mean that
     /// the upstream had closed it meanwhile.
     pub(crate) reused: bool,
+    /// The head of the request, kept for the next one.
+    pub(crate) head: Vec<u8>,
 }
 
 impl Connection {
     pub(crate) fn new(transport: Transport) -> Self {
-        Self { transport, buf: BytesMut::new(), read_bytes: bounds::READ_BYTES_MIN, reused: false }
+        Self {
+            transport,
+            buf: BytesMut::new(),
+            read_bytes: bounds::READ_BYTES_MIN,
+            reused: false,
+            head: Vec::new(),
+        }
     }
 
     /// Hands the transport to a protocol that does its own reading (HTTP/2).
@@ -101,9 +109,9 @@ impl Connection {
     }
 
     /// Writes a request: its head and the slices of its body, with as few system calls as the kernel allows.
-    pub(crate) async fn send(&mut self, head: &[u8], body: &[Bytes]) -> io::Result<()> {
+    pub(crate) async fn send(&mut self, body: &[Bytes]) -> io::Result<()> {
         let mut slices: smallvec::SmallVec<[io::IoSlice<'_>; 9]> = smallvec::SmallVec::new();
-        slices.push(io::IoSlice::new(head));
+        slices.push(io::IoSlice::new(&self.head));
         slices.extend(body.iter().filter(|b| !b.is_empty()).map(|b| io::IoSlice::new(b)));
         let mut rest = &mut slices[..];
         while !rest.is_empty() {

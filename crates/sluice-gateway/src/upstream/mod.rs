@@ -22,7 +22,6 @@ use std::{
     time::Instant,
 };
 
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use sluice_chat::{Failure, FailureKind};
 use sluice_providers::Provider;
@@ -41,8 +40,8 @@ pub(crate) struct Upstream {
     place: Arc<str>,
     /// `host`, authentication and the rest of the headers that never change, for HTTP/2.
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// The same as bytes of an HTTP/1.1 head.
-    head_lines: Bytes,
+    /// Heads of HTTP/1.1 requests for [`CALL_PATH`], but for what changes: for a whole answer, and for a stream.
+    heads: [Vec<u8>; 2],
     /// It answered once that it does not know `stream_options`: it is not asked for usage again.
     refuses_usage: AtomicBool,
 }
@@ -93,21 +92,17 @@ impl Upstream {
             headers.retain(|(n, _)| *n != name);
             headers.push((name, value));
         }
+        let heads = [false, true].map(|stream| head(&provider, &headers, stream));
         let endpoint = provider.endpoint();
         let scheme = if endpoint.tls { "https" } else { "http" };
-        let mut lines = format!("host: {}\r\n", endpoint.authority).into_bytes();
-        for (name, value) in &headers {
-            push_header(&mut lines, name.as_str(), value.as_bytes());
-        }
         let place = format!("{scheme}://{}:{}", endpoint.host, endpoint.port).into();
-        Ok(Self {
-            place,
-            options,
-            headers,
-            head_lines: lines.into(),
-            refuses_usage: AtomicBool::new(false),
-            provider,
-        })
+        Ok(Self { place, options, headers, heads, refuses_usage: AtomicBool::new(false), provider })
+    }
+
+    /// The beginning of an HTTP/1.1 request.
+    fn head_of(&self, path: &str, stream: bool) -> &[u8] {
+        debug_assert_eq!(path, CALL_PATH);
+        &self.heads[usize::from(stream)]
     }
 
     pub(crate) fn provider(&self) -> &Provider {
@@ -157,6 +152,24 @@ impl Upstream {
     pub(crate) fn forward_headers(&self) -> &[String] {
         &self.options.forward_headers
     }
+}
+
+/// The one path that is called below a provider's prefix.
+const CALL_PATH: &str = "/chat/completions";
+
+fn head(provider: &Provider, headers: &[(HeaderName, HeaderValue)], stream: bool) -> Vec<u8> {
+    let endpoint = provider.endpoint();
+    let mut head = format!("POST {} HTTP/1.1\r\n", provider.path(CALL_PATH)).into_bytes();
+    push_header(&mut head, "host", endpoint.authority.as_bytes());
+    for (name, value) in headers {
+        push_header(&mut head, name.as_str(), value.as_bytes());
+    }
+    push_header(&mut head, "accept", accept(stream).as_bytes());
+    head
+}
+
+fn accept(stream: bool) -> &'static str {
+    if stream { "text/event-stream" } else { "application/json" }
 }
 
 fn push_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {

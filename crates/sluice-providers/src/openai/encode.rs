@@ -4,6 +4,7 @@ use bytes::Bytes;
 use sluice_chat::ApiError;
 use sluice_chat::scan::RequestScan;
 use sluice_chat::splice::{Edit, splice};
+use smallvec::SmallVec;
 
 use super::messages;
 use crate::dialect::{Call, Encoded};
@@ -14,7 +15,8 @@ const MAX_TOKENS: &str = "max_tokens";
 const MAX_COMPLETION_TOKENS: &str = "max_completion_tokens";
 
 pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, ApiError> {
-    let mut edits = Edits { call, body: call.body, scan: call.scan, edits: Vec::new(), dropped: Vec::new() };
+    let mut edits =
+        Edits { call, body: call.body, scan: call.scan, edits: SmallVec::new(), dropped: Vec::new() };
     edits.model();
     edits.output_limit();
     let asked = edits.stream_options();
@@ -37,7 +39,7 @@ struct Edits<'a> {
     call: &'a Call<'a>,
     body: &'a [u8],
     scan: &'a RequestScan,
-    edits: Vec<Edit>,
+    edits: SmallVec<[Edit; 4]>,
     dropped: Vec<String>,
 }
 
@@ -47,7 +49,7 @@ impl Edits<'_> {
     }
 
     /// Indexes of the entries with this key; keys are compared unescaped.
-    fn entries(&self, key: &str) -> Vec<usize> {
+    fn entries(&self, key: &str) -> SmallVec<[usize; 2]> {
         let is = |index: &usize| {
             let raw = self.scan.entries[*index].key.of(self.body);
             raw.get(1..raw.len().saturating_sub(1)) == Some(key.as_bytes())
@@ -72,15 +74,15 @@ impl Edits<'_> {
     }
 
     fn model(&mut self) {
-        if self.call.upstream_model != self.scan.model {
-            let with = Bytes::from(serde_json::Value::from(self.call.upstream_model).to_string());
+        if self.call.upstream_model.name() != self.scan.model {
+            let with = self.call.upstream_model.json().clone();
             self.edits.push(Edit::Replace { span: self.scan.model_value, with });
         }
     }
 
     fn output_limit(&mut self) {
         let want_completion = self.wants(RequestQuirk::ReasoningModelsWantMaxCompletionTokens)
-            && is_reasoning_model(self.call.upstream_model);
+            && is_reasoning_model(self.call.upstream_model.name());
         let (old, new) = match (self.scan.max_tokens, self.scan.max_completion_tokens) {
             (Some(_), new) if want_completion => {
                 ((MAX_TOKENS, self.scan.max_tokens), (MAX_COMPLETION_TOKENS, new))

@@ -21,7 +21,7 @@ fn encoded(case: &Case, body: &str) -> (String, Vec<String>, bool) {
     let call = Call {
         body: &body,
         scan: &scan,
-        upstream_model: case.model,
+        upstream_model: &crate::UpstreamModel::new(case.model),
         row,
         injected_output_limit: case.injected,
         ask_usage: case.ask_usage,

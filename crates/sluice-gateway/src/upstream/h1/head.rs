@@ -9,12 +9,47 @@ pub struct AnswerHead {
     pub framing: Framing,
     /// Whether the connection may carry another request once the body was read.
     pub keep_alive: bool,
-    /// Media type in lower case, without parameters.
-    pub content_type: Option<String>,
+    pub media_type: MediaType,
     /// A `Content-Encoding` other than `identity`.
     pub encoded: bool,
     /// The `Retry-After` in force, in milliseconds (`retry-after-ms` wins).
     pub retry_after_ms: Option<u64>,
+}
+
+/// What a body is said to be, parameters aside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum MediaType {
+    /// Nothing is said.
+    #[default]
+    Unknown,
+    Json,
+    EventStream,
+    /// Something else, in lower case.
+    Other(String),
+}
+
+impl MediaType {
+    /// Reads a `Content-Type`.
+    pub fn of(content_type: &[u8]) -> Self {
+        let media_type = content_type.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+        if media_type.eq_ignore_ascii_case(b"application/json") {
+            Self::Json
+        } else if media_type.eq_ignore_ascii_case(b"text/event-stream") {
+            Self::EventStream
+        } else {
+            Self::Other(String::from_utf8_lossy(media_type).to_ascii_lowercase())
+        }
+    }
+
+    /// In lower case, without parameters.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Unknown => None,
+            Self::Json => Some("application/json"),
+            Self::EventStream => Some("text/event-stream"),
+            Self::Other(text) => Some(text),
+        }
+    }
 }
 
 /// How the end of a body is known.
@@ -61,7 +96,7 @@ pub fn parse_head(bytes: &[u8]) -> Result<Option<(AnswerHead, usize)>, HeadError
         status,
         framing,
         keep_alive: fields.keep_alive && framing != Framing::UntilClose,
-        content_type: fields.content_type,
+        media_type: fields.media_type,
         encoded: fields.encoded,
         retry_after_ms: fields.retry_after_precise_ms.or(fields.retry_after_ms),
     };
@@ -73,7 +108,7 @@ struct Fields {
     length: Option<u64>,
     chunked: bool,
     keep_alive: bool,
-    content_type: Option<String>,
+    media_type: MediaType,
     encoded: bool,
     retry_after_ms: Option<u64>,
     retry_after_precise_ms: Option<u64>,
@@ -95,8 +130,7 @@ impl Fields {
         } else if name.eq_ignore_ascii_case("connection") {
             self.keep_alive = connection_keeps_alive(value, self.keep_alive);
         } else if name.eq_ignore_ascii_case("content-type") {
-            let media_type = value.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
-            self.content_type = Some(String::from_utf8_lossy(media_type).to_ascii_lowercase());
+            self.media_type = MediaType::of(value);
         } else if name.eq_ignore_ascii_case("content-encoding") {
             self.encoded = !value.is_empty() && !value.eq_ignore_ascii_case(b"identity");
         } else if name.eq_ignore_ascii_case("retry-after") {
@@ -173,10 +207,20 @@ mod tests {
     }
 
     #[test]
+    fn media_types() {
+        let check =
+            |text: &str, expect: &str| assert_eq!(MediaType::of(text.as_bytes()).as_str(), Some(expect));
+        check("Application/JSON; charset=utf-8", "application/json");
+        check("text/event-stream;charset=utf-8", "text/event-stream");
+        check("Text/HTML", "text/html");
+        check("", "");
+    }
+
+    #[test]
     fn what_else_is_read() {
         let wire = b"HTTP/1.1 429 X\r\ncontent-type: Text/Event-Stream; charset=utf-8\r\ncontent-encoding: gzip\r\nretry-after: 2\r\nretry-after-ms: 1500\r\ncontent-length: 0\r\n\r\nrest";
         let (head, at) = parse_head(wire).unwrap().unwrap();
-        assert_eq!(head.content_type.as_deref(), Some("text/event-stream"));
+        assert_eq!(head.media_type, MediaType::EventStream);
         assert!(head.encoded && head.retry_after_ms == Some(1500));
         assert_eq!(&wire[at..], b"rest");
     }

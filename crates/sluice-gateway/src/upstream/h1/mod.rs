@@ -7,7 +7,7 @@ mod chunked;
 mod head;
 
 pub use chunked::{ChunkDecoder, ChunkError, Decoded};
-pub use head::{AnswerHead, Framing, HeadError, parse_head};
+pub use head::{AnswerHead, Framing, HeadError, MediaType, parse_head};
 
 /// The body of a fuzz target: an answer is read the same however its bytes are cut, and any bytes are survived. The
 /// first byte says where the cut is.
