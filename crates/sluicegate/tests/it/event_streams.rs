@@ -72,3 +72,42 @@ async fn no_head_before_the_first_content() {
     assert_eq!(head.status, 429, "{:?}", body.text());
     assert_eq!(body.json()["error"]["code"], "rate_limit_exceeded");
 }
+
+#[tokio::test]
+async fn a_large_event_in_small_pieces_arrives_whole() {
+    let rig = Rig::start().await;
+    let large = answers::text_event(&"x".repeat(1 << 20));
+    let events = [large, answers::finish_event(), answers::DONE.to_owned()];
+    rig.upstream.script(Script::new().write(answers::recut_stream(&events, 1)));
+    let (head, body) = rig.ask(chat("m", true)).await;
+    assert_eq!((head.status, body.text() == events.concat()), (200, true), "chunks of one byte");
+    let line = answers::text_event(&"y".repeat(7 << 20));
+    let events = [line, answers::finish_event(), answers::DONE.to_owned()];
+    rig.upstream.script(Script::new().write(answers::chunked_stream(&events)));
+    let (head, body) = rig.ask(chat("m", true)).await;
+    assert_eq!((head.status, body.text() == events.concat()), (200, true), "7 MiB in one line");
+}
+
+#[tokio::test]
+async fn characters_may_be_cut_anywhere() {
+    let rig = Rig::start().await;
+    let smile = answers::text_event("caf\u{e9} \u{1F600}\u{1F469}\u{200D}\u{1F469}");
+    let events = [smile, answers::finish_event(), answers::DONE.to_owned()];
+    let whole = events.concat();
+    let cut = whole.find('\u{1F600}').unwrap() + 2;
+    for gate_at in [cut, cut + 1, cut - 4] {
+        let gate = Gate::new();
+        let (front, back) = whole.as_bytes().split_at(gate_at);
+        rig.upstream.script(
+            Script::new()
+                .write(answers::STREAM_HEAD)
+                .write(answers::chunk(front))
+                .note(&gate)
+                .write(answers::chunk(back))
+                .write(answers::LAST_CHUNK),
+        );
+        let (_, body) = rig.ask(chat("m", true)).await;
+        gate.passed("the first half to be written").await;
+        assert_eq!(body.text(), whole);
+    }
+}

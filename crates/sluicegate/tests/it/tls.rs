@@ -128,3 +128,79 @@ async fn an_upstream_under_tls() {
     assert_eq!((head.status, &body.json()["error"]["code"]), (502, &serde_json::json!("upstream_tls")));
     assert_eq!(wrong_name.requests_so_far(), 0);
 }
+
+/// A gateway under TLS is the HTTP/2 upstream of another one: both sides of HTTP/2 at once.
+struct Chain {
+    upstream: Upstream,
+    _behind: Gateway,
+    front: Gateway,
+}
+
+impl Chain {
+    async fn start() -> Self {
+        let (upstream, authority) = (Upstream::start().await, Authority::new());
+        let behind = tls_gateway(&upstream, &authority).await;
+        let launch = launch();
+        let ca = launch.dir().join("ca.pem");
+        std::fs::write(&ca, authority.pem()).unwrap();
+        let base_url = format!("https://localhost:{}/v1", behind.data.port());
+        let config = base_config().replacen("[server]\n", "[server]\nnative_roots = true\n", 1)
+            + &provider("behind", &base_url).replace(crate::rig::UPSTREAM_KEY, KEY)
+            + "http2 = true\n"
+            + &model("m", &[("behind", "m")], "retry = { max_attempts = 1 }");
+        let front = launch.env("SSL_CERT_FILE", &ca.display().to_string()).config(&config).serve().await;
+        Self { upstream, _behind: behind, front }
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_over_http2() {
+    let chain = Chain::start().await;
+    let mut client = Client::connect(chain.front.data).await;
+    let (head, body) = client.exchange(post(KEY, "", chat("m", false))).await;
+    assert_eq!((head.status, body.text()), (200, answers::completion("one two three").as_str()));
+    let (head, body) = client.exchange(post(KEY, "", chat_with_usage("m"))).await;
+    let events = answers::events(&["one ", "two ", "three"], true).concat();
+    assert_eq!((head.status, body.text(), body.ending), (200, events.as_str(), Ending::Complete));
+    let mut running = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let addr = chain.front.data;
+        running.spawn(async move {
+            let (head, _) = Client::connect(addr).await.exchange(post(KEY, "", chat("m", true))).await;
+            assert_eq!(head.status, 200);
+        });
+    }
+    while let Some(ended) = running.join_next().await {
+        ended.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_is_noticed_through_http2() {
+    let chain = Chain::start().await;
+    let event = answers::chunk(answers::text_event("first").as_bytes());
+    chain.upstream.script(Script::new().write(answers::STREAM_HEAD).write(event).stall());
+    let mut client = Client::connect(chain.front.data).await;
+    client.send(post(KEY, "", chat("m", true))).await;
+    client.read_head().await;
+    let request = chain.upstream.next_request().await;
+    drop(client);
+    chain.upstream.closed(request.connection).await;
+}
+
+#[tokio::test]
+async fn a_broken_stream_is_told_through_http2() {
+    let chain = Chain::start().await;
+    let gate = Gate::new();
+    let first = answers::text_event("first");
+    let event = answers::chunk(first.as_bytes());
+    chain.upstream.script(Script::new().write(answers::STREAM_HEAD).write(event).wait(&gate).fin());
+    let mut client = Client::connect(chain.front.data).await;
+    client.send(post(KEY, "", chat("m", true))).await;
+    let head = client.read_head().await;
+    assert_eq!(client.read_until("first").await, first.as_bytes(), "before the next is sent");
+    gate.open();
+    let rest = client.read_body(&head).await;
+    assert!(rest.text().contains("upstream_truncated"), "{}", rest.text());
+    assert_eq!(rest.ending, Ending::Eof);
+}
