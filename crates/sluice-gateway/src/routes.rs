@@ -1,6 +1,12 @@
 //! The routes of the two listeners: exact paths, one table, and the answer to everything else.
 
-use std::{future::Future, panic::AssertUnwindSafe, pin::pin, rc::Rc, task::Poll};
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::{Pin, pin},
+    rc::Rc,
+    task::Poll,
+};
 
 use http::{Method, Request, Response, header::TRANSFER_ENCODING, request::Parts};
 use http_body::Body as _;
@@ -103,7 +109,7 @@ impl Service for Routes {
         connection.body_read(false);
         let snapshot = self.worker.shared.snapshot.load();
         let context = Context { ids: &ids, snapshot: &snapshot, connection: &connection, unix_ms };
-        let mut response = match unpanicked(self.dispatch(&context, &head, body)).await {
+        let mut response = match unpanicked(pin!(self.dispatch(&context, &head, body))).await {
             Some(response) => response,
             None => {
                 self.worker.shared.metrics.panics.inc();
@@ -123,8 +129,7 @@ impl Service for Routes {
 }
 
 /// Runs a request; `None` when it panicked. The panic itself was reported by the panic hook.
-async fn unpanicked<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
+async fn unpanicked<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     std::future::poll_fn(|cx| match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(Poll::Ready(value)) => Poll::Ready(Some(value)),
         Ok(Poll::Pending) => Poll::Pending,

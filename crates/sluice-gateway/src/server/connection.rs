@@ -44,14 +44,16 @@ pub(super) async fn serve<S: Service>(
     let _ = tcp.set_nodelay(true);
     let (stream, http2) = match tls {
         None => (ClientStream::Plain(tcp), false),
-        Some(acceptor) => match tokio::time::timeout(bounds::FIRST_BYTE, acceptor.accept(tcp)).await {
-            Ok(Ok(tls)) => {
-                let http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-                (ClientStream::Tls(Box::new(tls)), http2)
+        Some(acceptor) => {
+            match Box::pin(tokio::time::timeout(bounds::FIRST_BYTE, acceptor.accept(tcp))).await {
+                Ok(Ok(tls)) => {
+                    let http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+                    (ClientStream::Tls(Box::new(tls)), http2)
+                }
+                // No TLS, or not in time: there is nobody to answer.
+                Ok(Err(_)) | Err(_) => return,
             }
-            // No TLS, or not in time: there is nobody to answer.
-            Ok(Err(_)) | Err(_) => return,
-        },
+        }
     };
     let state = ConnectionState::new(clock::now());
     let id = worker.live.add(&state);
@@ -60,12 +62,12 @@ pub(super) async fn serve<S: Service>(
     let io = TokioIo::new(ClientIo::new(&worker, &stream, &state));
     if http2 {
         state.without_head_clock();
-        drive_http2(io, service, &state).await;
+        Box::pin(drive_http2(io, service, &state)).await;
     } else {
         drive_http1(io, service, &state, &stream).await;
     }
     if let Some(stream) = Rc::into_inner(stream) {
-        linger(stream.into_inner()).await;
+        Box::pin(linger(stream.into_inner())).await;
     }
     worker.shared.metrics.connections.dec();
     worker.live.remove(id);

@@ -241,7 +241,8 @@ pub(super) async fn linger(mut stream: ClientStream) {
         if stream.shutdown().await.is_err() {
             return;
         }
-        let mut scrap = [0u8; 4096];
+        // Not in place: it would make the future of every connection as large.
+        let mut scrap = vec![0u8; 4096];
         let mut left = bounds::LINGER_BYTES;
         while left > 0 {
             match stream.read(&mut scrap).await {
