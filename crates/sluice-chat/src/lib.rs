@@ -12,7 +12,7 @@ pub mod event;
 pub mod failure;
 #[doc(hidden)]
 pub mod fuzzing;
-mod json;
+pub mod json;
 pub mod message;
 pub mod request;
 pub mod response_format;

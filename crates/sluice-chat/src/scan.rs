@@ -137,8 +137,7 @@ pub fn scan(body: &[u8]) -> Result<RequestScan, ScanRefused> {
     if body.len() > MAX_BODY_BYTES {
         return Err(ScanRefused);
     }
-    let text = std::str::from_utf8(body).map_err(|_| ScanRefused)?;
-    top::request(text).map_err(|_| ScanRefused)
+    top::request(body).map_err(|_| ScanRefused)
 }
 
 /// Offsets are kept in 32 bits. Configured bounds are far below.

@@ -17,7 +17,7 @@ type Checked = Result<(), Refusal>;
 
 /// The first thing wrong with a request, in document order. `text` is JSON.
 pub(super) fn request(text: &str) -> Result<(), ApiError> {
-    match Node::at(Cursor::new(text)) {
+    match Node::at(Cursor::of(text)) {
         Node::Object(members) => top(members).map_err(Refusal::into_error),
         other => {
             let got = refusal::kind_of(&other);

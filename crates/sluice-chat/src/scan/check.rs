@@ -49,15 +49,15 @@ impl Object {
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self {
-            cursor: Cursor::new(text),
+    pub(super) fn new(body: &'a [u8]) -> Result<Self, Refused> {
+        Ok(Self {
+            cursor: Cursor::new(body)?,
             prose_bytes: 0,
             features: Features::default(),
             media_parts: 0,
             message: 0,
             content: ContentSeen::default(),
-        }
+        })
     }
 
     /// Reads the value of a field: null, or what keeps the rule.

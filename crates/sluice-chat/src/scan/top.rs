@@ -8,8 +8,8 @@ use crate::json::cursor::{Cursor, Refused};
 use crate::rules::{Need, REQUEST};
 
 /// Reads a whole body.
-pub(super) fn request(text: &str) -> Result<RequestScan, Refused> {
-    let mut checker = Checker::new(text);
+pub(super) fn request(body: &[u8]) -> Result<RequestScan, Refused> {
+    let mut checker = Checker::new(body)?;
     if checker.cursor.peek()? != b'{' {
         return Err(Refused);
     }

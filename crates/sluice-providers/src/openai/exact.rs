@@ -144,7 +144,7 @@ impl ExactPassage {
             return self.done();
         }
         let facts = peek::facts_of_bytes(data).ok_or_else(failure::bad_event)?;
-        let usage_alone = facts.choices.is_empty() && !facts.usages.is_empty();
+        let usage_alone = facts.choices.is_empty() && facts.has_usage();
         self.take(block, data, facts)?;
         Ok(if usage_alone && self.hide_usage { Fate::Hide } else { Fate::Pass })
     }
@@ -153,8 +153,8 @@ impl ExactPassage {
         if let Some(error) = &facts.error {
             return Err(failure::of_error_event(error));
         }
-        if !facts.usages.is_empty() {
-            facts.usages.into_iter().for_each(|usage| self.tally.observe(usage));
+        if facts.has_usage() {
+            self.tally.observe_all(facts.other_usages, facts.usage);
             (self.progress.usage, self.progress.usage_absurd) = self.tally.read();
         }
         for (index, finishes) in &facts.choices {

@@ -1,99 +1,216 @@
 //! The counts of one answer, gathered from wherever a vendor puts them.
 
-use serde::Deserialize;
+use std::ops::Range;
+
 use serde_json::{Map, Value};
 use sluice_chat::Usage;
+use sluice_chat::json::Cursor;
 use sluice_chat::usage::{CompletionDetails, PromptDetails};
+
+/// One usage object as it was given.
+#[derive(Clone, Debug)]
+pub(crate) enum GivenUsage {
+    Plain(PlainUsage),
+    /// The text of an object of any shape.
+    Other(String),
+}
 
 /// The counts of an answer that goes on byte by byte. The usual case, one usage object of the usual shape, is read
 /// without building a tree.
 #[derive(Debug, Default)]
 pub(crate) struct RawTally {
-    /// The one object so far, and its text.
-    plain: Option<(Usage, String)>,
+    /// The one object so far.
+    plain: Option<PlainUsage>,
     tally: UsageTally,
 }
 
 impl RawTally {
-    /// Takes the text of one more usage object.
-    pub(crate) fn observe(&mut self, usage: String) {
-        if self.plain.is_none()
-            && self.tally.merged.is_null()
-            && let Some(plain) = plain(&usage)
-        {
-            self.plain = Some((plain, usage));
-            return;
+    /// Takes the usage objects of one chunk or answer, the last one last.
+    pub(crate) fn observe_all(&mut self, others: Vec<GivenUsage>, last: Option<GivenUsage>) {
+        others.into_iter().chain(last).for_each(|usage| self.observe(usage));
+    }
+
+    /// Takes one more usage object.
+    pub(crate) fn observe(&mut self, usage: GivenUsage) {
+        let usage = match usage {
+            GivenUsage::Plain(plain) if self.plain.is_none() && self.tally.merged.is_null() => {
+                self.plain = Some(plain);
+                return;
+            }
+            GivenUsage::Plain(plain) => plain.to_value(),
+            GivenUsage::Other(text) => serde_json::from_str(&text).unwrap_or_default(),
+        };
+        if let Some(plain) = self.plain.take() {
+            self.tally.observe(plain.to_value());
         }
-        let texts = self.plain.take().map(|(_, text)| text).into_iter().chain([usage]);
-        texts.for_each(|text| self.tally.observe(serde_json::from_str(&text).unwrap_or_default()));
+        self.tally.observe(usage);
     }
 
     /// The counts, and whether there were some that cannot be.
     pub(crate) fn read(&self) -> (Option<Usage>, bool) {
         match &self.plain {
-            Some((usage, _)) => (Some(*usage), false),
+            Some(plain) => (Some(plain.usage()), false),
             None => self.tally.read(),
         }
     }
 }
 
-/// OpenAI's own object. Anything else in it is left to [`Usage::from_wire`].
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PlainUsage {
-    prompt_tokens: u64,
-    completion_tokens: u64,
-    #[serde(rename = "total_tokens")]
-    _total_tokens: u64,
-    #[serde(default)]
-    prompt_tokens_details: PlainPrompt,
-    #[serde(default)]
-    completion_tokens_details: PlainCompletion,
+/// OpenAI's own object: plain counts under the names of the API. Anything else is left to [`Usage::from_wire`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PlainUsage {
+    counts: [u64; 15],
+    /// One bit for each of [`NAMES`] that was given, and from [`DETAILS_BIT`] on for each of [`DETAILS`].
+    given: u32,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct PlainPrompt {
-    cached_tokens: u64,
-    cache_write_tokens: u64,
-    text_tokens: u64,
-    audio_tokens: u64,
-    image_tokens: u64,
-}
+/// The counts: of the top level, of the prompt's details, of the completion's.
+const NAMES: [&str; 15] = [
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "text_tokens",
+    "audio_tokens",
+    "image_tokens",
+    "video_tokens",
+    "file_tokens",
+    "text_tokens",
+    "audio_tokens",
+    "reasoning_tokens",
+    "accepted_prediction_tokens",
+    "rejected_prediction_tokens",
+];
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct PlainCompletion {
-    text_tokens: u64,
-    audio_tokens: u64,
-    reasoning_tokens: u64,
-    accepted_prediction_tokens: u64,
-    rejected_prediction_tokens: u64,
-}
+/// The objects of details, and which counts may stand in them.
+const DETAILS: [(&str, Range<usize>); 2] =
+    [("prompt_tokens_details", 3..10), ("completion_tokens_details", 10..15)];
+const DETAILS_BIT: usize = NAMES.len();
 
-fn plain(text: &str) -> Option<Usage> {
-    let wire: PlainUsage = serde_json::from_str(text).ok()?;
-    let prompt = wire.prompt_tokens_details;
-    let completion = wire.completion_tokens_details;
-    Some(Usage {
-        prompt_tokens: wire.prompt_tokens,
-        completion_tokens: wire.completion_tokens,
-        prompt: PromptDetails {
-            cached_tokens: prompt.cached_tokens,
-            cache_write_tokens: prompt.cache_write_tokens,
-            text_tokens: prompt.text_tokens,
-            audio_tokens: prompt.audio_tokens,
-            image_tokens: prompt.image_tokens,
-            ..PromptDetails::default()
-        },
-        completion: CompletionDetails {
-            text_tokens: completion.text_tokens,
-            audio_tokens: completion.audio_tokens,
-            reasoning_tokens: completion.reasoning_tokens,
-            accepted_prediction_tokens: completion.accepted_prediction_tokens,
-            rejected_prediction_tokens: completion.rejected_prediction_tokens,
-        },
+/// The counts without which an object is not plain: all of the top level.
+const TOP: Range<usize> = 0..3;
+const NEEDED: u32 = 0b111;
+
+/// The place of a name at the top level, of an object of details too.
+fn top_place(name: &[u8]) -> Option<usize> {
+    Some(match name {
+        b"prompt_tokens" => 0,
+        b"completion_tokens" => 1,
+        b"total_tokens" => 2,
+        b"prompt_tokens_details" => DETAILS_BIT,
+        b"completion_tokens_details" => DETAILS_BIT + 1,
+        _ => return None,
     })
+}
+
+fn prompt_place(name: &[u8]) -> Option<usize> {
+    Some(match name {
+        b"cached_tokens" => 3,
+        b"cache_write_tokens" => 4,
+        b"text_tokens" => 5,
+        b"audio_tokens" => 6,
+        b"image_tokens" => 7,
+        b"video_tokens" => 8,
+        b"file_tokens" => 9,
+        _ => return None,
+    })
+}
+
+fn completion_place(name: &[u8]) -> Option<usize> {
+    Some(match name {
+        b"text_tokens" => 10,
+        b"audio_tokens" => 11,
+        b"reasoning_tokens" => 12,
+        b"accepted_prediction_tokens" => 13,
+        b"rejected_prediction_tokens" => 14,
+        _ => return None,
+    })
+}
+
+impl PlainUsage {
+    /// Reads the object at which the cursor stands; `None` when it is not plain, or not JSON.
+    pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
+        let mut plain = Self::default();
+        plain.object(cursor, top_place)?;
+        (plain.given & NEEDED == NEEDED).then_some(plain)
+    }
+
+    /// Reads an object whose keys have these places.
+    fn object(&mut self, cursor: &mut Cursor<'_>, place: fn(&[u8]) -> Option<usize>) -> Option<()> {
+        let mut first = true;
+        cursor.open().ok()?;
+        while let Some(key) = cursor.member(first).ok()? {
+            first = false;
+            let place = place(cursor.raw(key))?;
+            self.give(place)?;
+            let byte = cursor.peek().ok()?;
+            match self.counts.get_mut(place) {
+                Some(count) if byte.is_ascii_digit() => *count = cursor.number().ok()?.as_u64()?,
+                None if byte == b'{' && place == DETAILS_BIT => self.object(cursor, prompt_place)?,
+                None if byte == b'{' => self.object(cursor, completion_place)?,
+                _ => return None,
+            }
+        }
+        Some(())
+    }
+
+    /// Notes what may be given once.
+    fn give(&mut self, bit: usize) -> Option<()> {
+        let mask = 1 << bit;
+        let new = self.given & mask == 0;
+        self.given |= mask;
+        new.then_some(())
+    }
+
+    fn usage(&self) -> Usage {
+        let [prompt_tokens, completion_tokens, _, prompt @ .., _, _, _, _, _] = self.counts;
+        let [
+            cached_tokens,
+            cache_write_tokens,
+            text_tokens,
+            audio_tokens,
+            image_tokens,
+            video_tokens,
+            file_tokens,
+        ] = prompt;
+        let [.., text, audio, reasoning_tokens, accepted_prediction_tokens, rejected_prediction_tokens] =
+            self.counts;
+        Usage {
+            prompt_tokens,
+            completion_tokens,
+            prompt: PromptDetails {
+                cached_tokens,
+                cache_write_tokens,
+                text_tokens,
+                audio_tokens,
+                image_tokens,
+                video_tokens,
+                file_tokens,
+            },
+            completion: CompletionDetails {
+                text_tokens: text,
+                audio_tokens: audio,
+                reasoning_tokens,
+                accepted_prediction_tokens,
+                rejected_prediction_tokens,
+            },
+        }
+    }
+
+    /// The object again, what was not given left out.
+    fn to_value(self) -> Value {
+        let counts = |of: Range<usize>| -> Map<String, Value> {
+            let given = of.filter(|at| self.given & 1 << at != 0);
+            given.map(|at| (NAMES[at].to_owned(), self.counts[at].into())).collect()
+        };
+        let mut object = counts(TOP);
+        for (of, (name, range)) in DETAILS.into_iter().enumerate() {
+            if self.given & 1 << (DETAILS_BIT + of) != 0 {
+                object.insert(name.to_owned(), Value::Object(counts(range)));
+            }
+        }
+        Value::Object(object)
+    }
 }
 
 /// Gathers usage objects: of each number the last that was given and not null holds, nothing is ever added up.
@@ -196,6 +313,10 @@ mod tests {
         );
     }
 
+    fn plain(text: &str) -> Option<PlainUsage> {
+        PlainUsage::read(&mut Cursor::new(text.as_bytes()).unwrap())
+    }
+
     #[test]
     fn the_usual_object_is_read_as_any_other() {
         for text in [
@@ -205,7 +326,9 @@ mod tests {
         ] {
             let expect = Usage::from_wire(&serde_json::from_str(text).unwrap());
             assert!(expect.is_some());
-            assert_eq!(plain(text), expect, "{text}");
+            assert_eq!(plain(text).map(|plain| plain.usage()), expect, "{text}");
+            let again: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(plain(text).map(PlainUsage::to_value), Some(again));
         }
         for text in [
             r#"{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"cached_tokens":1}"#,
@@ -221,11 +344,12 @@ mod tests {
     #[test]
     fn a_second_object_is_laid_over_the_usual_first() {
         let mut tally = RawTally::default();
-        tally.observe(r#"{"prompt_tokens":9,"completion_tokens":1,"total_tokens":10}"#.to_owned());
-        tally.observe(r#"{"prompt_tokens":null,"completion_tokens":3}"#.to_owned());
+        let usual = plain(r#"{"prompt_tokens":9,"completion_tokens":1,"total_tokens":10}"#).unwrap();
+        tally.observe(GivenUsage::Plain(usual));
+        tally.observe(GivenUsage::Other(r#"{"prompt_tokens":null,"completion_tokens":3}"#.to_owned()));
         let (usage, absurd) = tally.read();
         assert_eq!((usage.map(|u| (u.prompt_tokens, u.completion_tokens)), absurd), (Some((9, 3)), false));
-        tally.observe(r#"{"completion_tokens":-3}"#.to_owned());
+        tally.observe(GivenUsage::Other(r#"{"completion_tokens":-3}"#.to_owned()));
         assert_eq!(tally.read(), (None, true));
     }
 

@@ -22,7 +22,7 @@ pub(crate) fn exact(body: Bytes) -> Result<WholeAnswer, Failure> {
         return Err(failure::of_no_completion(&body));
     }
     let mut tally = RawTally::default();
-    facts.usages.into_iter().for_each(|usage| tally.observe(usage));
+    tally.observe_all(facts.other_usages, facts.usage);
     let (usage, usage_absurd) = tally.read();
     Ok(WholeAnswer { body, usage, usage_absurd, content_bytes: facts.content_bytes })
 }
