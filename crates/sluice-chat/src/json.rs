@@ -6,6 +6,7 @@
 
 pub(crate) mod cursor;
 pub(crate) mod node;
+mod special;
 
 pub use cursor::{Cursor, Refused, Text};
 

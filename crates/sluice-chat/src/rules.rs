@@ -64,6 +64,10 @@ pub(crate) struct Shape {
     pub(crate) fields: &'static [FieldRule],
     /// The kind of an object that names none.
     pub(crate) default_kind: Option<&'static str>,
+    /// One bit for each field that every object of the shape needs.
+    pub(crate) required: u64,
+    /// Some fields are needed in objects of one kind.
+    pub(crate) has_kinds: bool,
 }
 
 /// One field of a shape.
@@ -86,6 +90,20 @@ pub(crate) enum Need {
 }
 
 impl Shape {
+    const fn new(fields: &'static [FieldRule], default_kind: Option<&'static str>) -> Self {
+        let mut shape = Self { fields, default_kind, required: 0, has_kinds: false };
+        let mut index = 0;
+        while index < fields.len() {
+            match fields[index].need {
+                Need::Optional => {}
+                Need::Required => shape.required |= 1 << index,
+                Need::OfType(_) => shape.has_kinds = true,
+            }
+            index += 1;
+        }
+        shape
+    }
+
     /// The index of the field `name`.
     #[inline]
     pub(crate) fn find(&self, name: &[u8]) -> Option<usize> {

@@ -4,9 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::memchr2;
-
-use super::Number;
+use super::{Number, special};
 
 /// The bytes are not JSON, or what was asked for is not what stands there. Carries nothing: who needs to say where
 /// and why reads the text again with serde_json.
@@ -138,7 +136,8 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// [`Refused`] when neither a key nor the end of the object comes.
-    #[inline]
+    // Readers are loops around this; its answer is too large for registers.
+    #[inline(always)]
     pub fn member(&mut self, first: bool) -> Result<Option<Text>, Refused> {
         let mut byte = self.peek()?;
         if byte == b'}' {
@@ -158,6 +157,17 @@ impl<'a> Cursor<'a> {
         self.at += 1;
         self.peek()?;
         Ok(Some(key))
+    }
+
+    /// Moves behind `written` if that is what comes, byte for byte: for what is nearly always written in one way,
+    /// as `,"key":`. Whether it may stand here is the caller's to know. White space before it is not skipped.
+    #[inline]
+    pub fn take(&mut self, written: &[u8]) -> bool {
+        let taken = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(written));
+        if taken {
+            self.at += written.len();
+        }
+        taken
     }
 
     /// Moves to the next element of the array entered (true), or out of the array (false). `first` is for the
@@ -201,8 +211,7 @@ impl<'a> Cursor<'a> {
     pub fn text(&mut self) -> Result<Text, Refused> {
         let start = self.at + 1;
         // Most strings are keys and words.
-        let near = self.bytes.get(start..).and_then(<[u8]>::first_chunk::<NEAR_BYTES>);
-        if let Some(length) = near.and_then(plain_length) {
+        if let Some(length) = special::quote_near(self.bytes, start) {
             let end = start + length;
             self.at = end + 1;
             return Ok(Text { start, end, shrink: 0 });
@@ -214,7 +223,7 @@ impl<'a> Cursor<'a> {
         let mut at = start;
         let mut shrink = 0;
         loop {
-            at = next_special(self.bytes, at);
+            at = special::next(self.bytes, at);
             match self.bytes.get(at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -233,10 +242,15 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// [`Refused`] when it is no number, or a float beyond the range of 64 bits.
+    #[inline]
     pub fn number(&mut self) -> Result<Number, Refused> {
-        if let Some(number) = self.short_digits() {
-            return Ok(Number::Unsigned(number));
+        match self.short_digits() {
+            Some(number) => Ok(Number::Unsigned(number)),
+            None => self.other_number(),
         }
+    }
+
+    fn other_number(&mut self) -> Result<Number, Refused> {
         let start = self.at;
         let read = self.digits_of_number()?;
         if let Digits { fraction: 0, exponent: false, integer: ..=SAFE_DIGITS, .. } = read {
@@ -436,69 +450,6 @@ const TENS: [f64; EXACT_DIGITS] =
 
 /// A number of no more digits before its point is in the range of floats: the largest has 309.
 const IN_RANGE_DIGITS: usize = 300;
-
-/// Keys and short strings are looked through word by word; longer ones get the vector search.
-const NEAR_BYTES: usize = 32;
-
-/// How many bytes come before the closing quote, if it comes before anything else that is special.
-#[inline]
-fn plain_length(near: &[u8; NEAR_BYTES]) -> Option<usize> {
-    let (words, _) = near.as_chunks();
-    for (index, word) in words.iter().enumerate() {
-        let mask = special_mask(u64::from_le_bytes(*word));
-        if mask != 0 {
-            let length = index * 8 + (mask.trailing_zeros() / 8) as usize;
-            return (near[length] == b'"').then_some(length);
-        }
-    }
-    None
-}
-
-/// The offset of the first byte from `at` on that ends a plain run of a string: a quote, a backslash or a control
-/// character, or the length of `bytes`.
-#[inline]
-fn next_special(bytes: &[u8], mut at: usize) -> usize {
-    for _ in 0..NEAR_WORDS {
-        let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) else {
-            return next_special_slow(bytes, at);
-        };
-        let mask = special_mask(u64::from_le_bytes(*word));
-        if mask != 0 {
-            return at + (mask.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    next_special_far(bytes, at)
-}
-
-/// As many words are looked through between two escapes before the vector search is worth its beginning.
-const NEAR_WORDS: usize = 4;
-
-fn next_special_slow(bytes: &[u8], at: usize) -> usize {
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20).unwrap_or(rest.len())
-}
-
-fn next_special_far(bytes: &[u8], at: usize) -> usize {
-    let rest = &bytes[at..];
-    let plain = &rest[..memchr2(b'"', b'\\', rest).unwrap_or(rest.len())];
-    // The minimum of all bytes is what compilers turn into the fewest vector instructions.
-    let lowest = plain.iter().fold(u8::MAX, |lowest, &b| lowest.min(b));
-    if lowest < 0x20 { next_special_slow(bytes, at) } else { at + plain.len() }
-}
-
-/// The high bit of every byte that is a quote, a backslash or a control character. Bytes above the lowest such one
-/// may be marked in error (a borrow runs upwards); the lowest mark is right.
-#[inline]
-fn special_mask(word: u64) -> u64 {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    // With this bit turned, quote and blank change places: the quote comes to stand just above the control characters.
-    let low = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
-    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-    // All of them are ASCII.
-    (low | backslash) & !word & HIGH
-}
 
 /// The length of the escape at the beginning of `bytes`, raw and unescaped.
 #[inline]

@@ -22,7 +22,7 @@ const fn once(mut field: FieldRule) -> FieldRule {
 }
 
 const fn shape(fields: &'static [FieldRule]) -> Shape {
-    Shape { fields, default_kind: None }
+    Shape::new(fields, None)
 }
 
 const fn decimal(min: f64, max: f64) -> Rule {
@@ -124,10 +124,10 @@ static JSON_SCHEMA: Shape = shape(&[
     optional("strict", Rule::Bool),
 ]);
 
-static TOOL: Shape = Shape {
-    fields: &[optional("type", Rule::Text), of_type("function", Rule::Object(&FUNCTION))],
-    default_kind: Some("function"),
-};
+static TOOL: Shape = Shape::new(
+    &[optional("type", Rule::Text), of_type("function", Rule::Object(&FUNCTION))],
+    Some("function"),
+);
 static FUNCTION: Shape = shape(&[
     required("name", Rule::Name),
     optional("description", Rule::Text),
@@ -148,15 +148,15 @@ pub(crate) static MESSAGE: Shape = shape(&[
     optional("function_call", Rule::Object(&FUNCTION_CALL)),
 ]);
 
-static TOOL_CALL: Shape = Shape {
-    fields: &[
+static TOOL_CALL: Shape = Shape::new(
+    &[
         optional("type", Rule::Text),
         required("id", Rule::Text),
         of_type("function", Rule::Object(&FUNCTION_CALL)),
         of_type("custom", Rule::Object(&CUSTOM_CALL)),
     ],
-    default_kind: Some("function"),
-};
+    Some("function"),
+);
 static FUNCTION_CALL: Shape = shape(&[required("name", Rule::Prose), optional("arguments", Rule::Prose)]);
 static CUSTOM_CALL: Shape = shape(&[required("name", Rule::Prose), optional("input", Rule::Prose)]);
 

@@ -221,19 +221,17 @@ impl<'a> Checker<'a> {
 
     /// Now that its kind is known: what must be there is there, and keeps its rule.
     fn complete(&self, shape: &Shape, object: Object, broken: u64) -> Result<Object, Refused> {
-        for (index, field) in shape.fields.iter().enumerate() {
-            let needed = match field.need {
-                Need::Optional => false,
-                Need::Required => true,
-                Need::OfType(word) => match object.kind {
+        let mut needed = shape.required;
+        if shape.has_kinds {
+            for (index, field) in shape.fields.iter().enumerate() {
+                let Need::OfType(word) = field.need else { continue };
+                let is_kind = match object.kind {
                     Some(kind) => self.cursor.is(kind, word),
                     None => shape.default_kind == Some(word),
-                },
-            };
-            if needed && (object.present & !broken) & 1 << index == 0 {
-                return Err(Refused);
+                };
+                needed |= u64::from(is_kind) << index;
             }
         }
-        Ok(object)
+        if needed & !(object.present & !broken) == 0 { Ok(object) } else { Err(Refused) }
     }
 }

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::check::{Checker, Seen};
 use super::{Entry, Features, Field, RequestScan, Span};
 use crate::json::cursor::{Cursor, Refused};
-use crate::rules::{Need, REQUEST};
+use crate::rules::REQUEST;
 
 /// Reads a whole body.
 pub(super) fn request(body: &[u8]) -> Result<RequestScan, Refused> {
@@ -44,8 +44,7 @@ pub(super) fn request(body: &[u8]) -> Result<RequestScan, Refused> {
     }
     found.end = span(0, checker.cursor.at() - 1).end;
     checker.cursor.end()?;
-    let missing = |(index, need)| need == Need::Required && present & 1_u64 << index == 0;
-    if REQUEST.fields.iter().map(|field| field.need).enumerate().any(missing) {
+    if REQUEST.required & !present != 0 {
         return Err(Refused);
     }
     found.features = checker.features;

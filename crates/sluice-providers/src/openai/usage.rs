@@ -25,6 +25,19 @@ pub(crate) struct RawTally {
 }
 
 impl RawTally {
+    /// The counts of a whole answer, from all its usage objects, and whether there were some that cannot be.
+    pub(crate) fn read_whole(others: Vec<GivenUsage>, last: Option<GivenUsage>) -> (Option<Usage>, bool) {
+        match &last {
+            None if others.is_empty() => (None, false),
+            Some(GivenUsage::Plain(plain)) if others.is_empty() => (Some(plain.usage()), false),
+            _ => {
+                let mut tally = Self::default();
+                tally.observe_all(others, last);
+                tally.read()
+            }
+        }
+    }
+
     /// Takes the usage objects of one chunk or answer, the last one last.
     pub(crate) fn observe_all(&mut self, others: Vec<GivenUsage>, last: Option<GivenUsage>) {
         others.into_iter().chain(last).for_each(|usage| self.observe(usage));
@@ -91,63 +104,69 @@ const DETAILS_BIT: usize = NAMES.len();
 const TOP: Range<usize> = 0..3;
 const NEEDED: u32 = 0b111;
 
-/// The place of a name at the top level, of an object of details too.
-fn top_place(name: &[u8]) -> Option<usize> {
-    Some(match name {
-        b"prompt_tokens" => 0,
-        b"completion_tokens" => 1,
-        b"total_tokens" => 2,
-        b"prompt_tokens_details" => DETAILS_BIT,
-        b"completion_tokens_details" => DETAILS_BIT + 1,
-        _ => return None,
-    })
-}
+/// An object of counts: its keys, each as it is written behind another one, with its place. They stand in the order
+/// in which OpenAI writes them.
+type Keys = &'static [(&'static [u8], usize)];
 
-fn prompt_place(name: &[u8]) -> Option<usize> {
-    Some(match name {
-        b"cached_tokens" => 3,
-        b"cache_write_tokens" => 4,
-        b"text_tokens" => 5,
-        b"audio_tokens" => 6,
-        b"image_tokens" => 7,
-        b"video_tokens" => 8,
-        b"file_tokens" => 9,
-        _ => return None,
-    })
-}
+const TOP_KEYS: Keys = &[
+    (b",\"prompt_tokens\":", 0),
+    (b",\"completion_tokens\":", 1),
+    (b",\"total_tokens\":", 2),
+    (b",\"prompt_tokens_details\":", DETAILS_BIT),
+    (b",\"completion_tokens_details\":", DETAILS_BIT + 1),
+];
+const PROMPT_KEYS: Keys = &[
+    (b",\"cached_tokens\":", 3),
+    (b",\"audio_tokens\":", 6),
+    (b",\"cache_write_tokens\":", 4),
+    (b",\"text_tokens\":", 5),
+    (b",\"image_tokens\":", 7),
+    (b",\"video_tokens\":", 8),
+    (b",\"file_tokens\":", 9),
+];
+const COMPLETION_KEYS: Keys = &[
+    (b",\"reasoning_tokens\":", 12),
+    (b",\"audio_tokens\":", 11),
+    (b",\"accepted_prediction_tokens\":", 13),
+    (b",\"rejected_prediction_tokens\":", 14),
+    (b",\"text_tokens\":", 10),
+];
 
-fn completion_place(name: &[u8]) -> Option<usize> {
-    Some(match name {
-        b"text_tokens" => 10,
-        b"audio_tokens" => 11,
-        b"reasoning_tokens" => 12,
-        b"accepted_prediction_tokens" => 13,
-        b"rejected_prediction_tokens" => 14,
-        _ => return None,
-    })
+/// Moves to the next value of an object, behind its key: the place of the key, or `None` at the object's end. It is the
+/// one of index `next`, and mostly so in `keys` too; a first key has no comma.
+#[inline]
+fn next_place(cursor: &mut Cursor<'_>, keys: Keys, next: usize) -> Option<Option<usize>> {
+    let first = next == 0;
+    if let Some((written, place)) = keys.get(next)
+        && cursor.take(&written[usize::from(first)..])
+    {
+        return Some(Some(*place));
+    }
+    let Some(key) = cursor.member(first).ok()? else { return Some(None) };
+    let name = cursor.raw(key);
+    let (_, place) = keys.iter().find(|(written, _)| &written[2..written.len() - 2] == name)?;
+    Some(Some(*place))
 }
 
 impl PlainUsage {
     /// Reads the object at which the cursor stands; `None` when it is not plain, or not JSON.
     pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
         let mut plain = Self::default();
-        plain.object(cursor, top_place)?;
+        plain.object(cursor, TOP_KEYS)?;
         (plain.given & NEEDED == NEEDED).then_some(plain)
     }
 
-    /// Reads an object whose keys have these places.
-    fn object(&mut self, cursor: &mut Cursor<'_>, place: fn(&[u8]) -> Option<usize>) -> Option<()> {
-        let mut first = true;
+    fn object(&mut self, cursor: &mut Cursor<'_>, keys: Keys) -> Option<()> {
         cursor.open().ok()?;
-        while let Some(key) = cursor.member(first).ok()? {
-            first = false;
-            let place = place(cursor.raw(key))?;
+        let mut next = 0;
+        while let Some(place) = next_place(cursor, keys, next)? {
+            next += 1;
             self.give(place)?;
             let byte = cursor.peek().ok()?;
             match self.counts.get_mut(place) {
                 Some(count) if byte.is_ascii_digit() => *count = cursor.number().ok()?.as_u64()?,
-                None if byte == b'{' && place == DETAILS_BIT => self.object(cursor, prompt_place)?,
-                None if byte == b'{' => self.object(cursor, completion_place)?,
+                None if byte == b'{' && place == DETAILS_BIT => self.object(cursor, PROMPT_KEYS)?,
+                None if byte == b'{' => self.object(cursor, COMPLETION_KEYS)?,
                 _ => return None,
             }
         }

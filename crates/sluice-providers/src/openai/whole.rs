@@ -21,9 +21,7 @@ pub(crate) fn exact(body: Bytes) -> Result<WholeAnswer, Failure> {
     if facts.choices.is_empty() {
         return Err(failure::of_no_completion(&body));
     }
-    let mut tally = RawTally::default();
-    tally.observe_all(facts.other_usages, facts.usage);
-    let (usage, usage_absurd) = tally.read();
+    let (usage, usage_absurd) = RawTally::read_whole(facts.other_usages, facts.usage);
     Ok(WholeAnswer { body, usage, usage_absurd, content_bytes: facts.content_bytes })
 }
 
