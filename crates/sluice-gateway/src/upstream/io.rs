@@ -126,10 +126,10 @@ impl Connection {
 
     /// Reads what is there into the buffer; 0 at the end. Takes no memory before there is something to read.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if let Transport::Plain(tcp) = &self.transport {
-            ready!(tcp.poll_read_ready(cx))?;
-        }
         if self.buf.capacity() - self.buf.len() < self.read_bytes / 2 {
+            if let Transport::Plain(tcp) = &self.transport {
+                ready!(tcp.poll_read_ready(cx))?;
+            }
             self.buf.reserve(self.read_bytes);
         }
         let room = self.buf.capacity() - self.buf.len();
