@@ -11,7 +11,7 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use sluice_chat::{Failure, FailureKind};
-use sluice_providers::sandbox::Step;
+use sluice_providers::sandbox::{Script, Step};
 use tokio::time::Sleep;
 
 use crate::{
@@ -162,14 +162,15 @@ fn truncated(text: &str) -> Failure {
 /// Body that the sandbox plays in place of a socket.
 #[derive(Debug)]
 pub(crate) struct ScriptBody {
-    steps: std::vec::IntoIter<Step>,
+    script: Script,
     waiting: Option<Pin<Box<Sleep>>>,
     ended: bool,
+    silent: bool,
 }
 
 impl ScriptBody {
-    pub(crate) fn new(steps: std::vec::IntoIter<Step>) -> Self {
-        Self { steps, waiting: None, ended: false }
+    pub(crate) fn new(script: Script) -> Self {
+        Self { script, waiting: None, ended: false, silent: false }
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
@@ -181,13 +182,16 @@ impl ScriptBody {
             if self.ended {
                 return Poll::Ready(None);
             }
-            match self.steps.next() {
+            if self.silent {
+                // Without a waker: the clocks of the call end it.
+                return Poll::Pending;
+            }
+            match self.script.next() {
                 Some(Step::Bytes(bytes)) => return Poll::Ready(Some(Ok(bytes))),
                 Some(Step::WaitMs(ms)) => {
                     self.waiting = Some(Box::pin(tokio::time::sleep(Duration::from_millis(ms))));
                 }
-                // A script holds still for ever by waiting without a waker: the clocks of the call end it.
-                Some(Step::Silent) => return Poll::Pending,
+                Some(Step::Silent) => self.silent = true,
                 Some(Step::Head { .. }) => {}
                 Some(Step::Reset) => {
                     self.ended = true;

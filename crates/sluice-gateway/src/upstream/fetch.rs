@@ -170,10 +170,9 @@ fn head_of_h2(parts: &http::response::Parts) -> AnswerHead {
 /// Plays the sandbox's script up to its head.
 async fn play(out: &Outbound<'_>) -> Result<(AnswerHead, Body), Failure> {
     let request: Vec<u8> = out.body.concat();
-    let steps = sandbox::play(&request, out.upstream_model, out.sandbox_fault.as_deref(), out.attempt);
-    let mut steps = steps.into_iter();
+    let mut script = sandbox::play(&request, out.upstream_model, out.sandbox_fault.as_deref(), out.attempt);
     loop {
-        match steps.next() {
+        match script.next() {
             Some(Step::WaitMs(ms)) => tokio::time::sleep(Duration::from_millis(ms)).await,
             Some(Step::Head { status, content_type, retry_after_s }) => {
                 let head = AnswerHead {
@@ -182,9 +181,9 @@ async fn play(out: &Outbound<'_>) -> Result<(AnswerHead, Body), Failure> {
                     keep_alive: true,
                     media_type: MediaType::of(content_type.as_bytes()),
                     encoded: false,
-                    retry_after_ms: retry_after_s.map(|s| s * 1000),
+                    retry_after_ms: retry_after_s.map(|s| s.saturating_mul(1000)),
                 };
-                return Ok((head, Body::Script(Box::new(ScriptBody::new(steps)))));
+                return Ok((head, Body::Script(Box::new(ScriptBody::new(script)))));
             }
             Some(Step::Silent) => std::future::poll_fn(|_| Poll::<()>::Pending).await,
             Some(Step::Bytes(_) | Step::End | Step::Reset) | None => {

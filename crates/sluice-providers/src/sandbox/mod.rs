@@ -36,18 +36,33 @@ pub enum Step {
     Silent,
 }
 
+/// What the sandbox does, step by step.
+#[derive(Debug)]
+pub struct Script {
+    steps: std::vec::IntoIter<Step>,
+}
+
+impl Iterator for Script {
+    type Item = Step;
+
+    fn next(&mut self) -> Option<Step> {
+        self.steps.next()
+    }
+}
+
 /// The models, without the provider's name.
 pub fn models() -> &'static [&'static str] {
     &["echo", "text"]
 }
 
 /// The script of one attempt (the first is 1) at a request. `fault_header` is the value of `x-sandbox-fault`.
-pub fn play(request_body: &[u8], model: &str, fault_header: Option<&str>, attempt: u32) -> Vec<Step> {
+pub fn play(request_body: &[u8], model: &str, fault_header: Option<&str>, attempt: u32) -> Script {
     let made = Request::read(request_body, model, fault_header, attempt);
-    match made {
+    let steps = match made {
         Ok(request) => script::of(&request, &answer::Answer::of(&request)),
         Err(refusal) => script::of_refusal(&refusal),
-    }
+    };
+    Script { steps: steps.into_iter() }
 }
 
 #[cfg(test)]

@@ -4,6 +4,10 @@ use serde_json::{Value, json};
 
 use super::*;
 
+fn steps_of(body: &[u8], model: &str, faults: Option<&str>, attempt: u32) -> Vec<Step> {
+    play(body, model, faults, attempt).collect()
+}
+
 /// A script in short: `c0:"x"` is content of choice 0, `f0:stop` its finish, `u1+2` usage.
 fn short(steps: &[Step]) -> String {
     let shown = steps.iter().map(|step| match step {
@@ -63,9 +67,9 @@ fn asked(more: &Value) -> Vec<u8> {
 
 fn check(more: &Value, faults: &str, expect: &str) {
     let body = asked(more);
-    let steps = play(&body, "echo", Some(faults), 1);
+    let steps = steps_of(&body, "echo", Some(faults), 1);
     assert_eq!(short(&steps), expect, "{more} {faults}");
-    assert_eq!(steps, play(&body, "echo", Some(faults), 1), "not deterministic");
+    assert_eq!(steps, steps_of(&body, "echo", Some(faults), 1), "not deterministic");
 }
 
 #[test]
@@ -153,7 +157,7 @@ fn faults_come_by_header_or_metadata() {
     let metadata = json!({ "metadata": { "sandbox.fault": "status=500,once" } });
     check(&metadata, "", "500 error:server_error:- end");
     check(&metadata, "status=503", "503 error:service_unavailable_error:server_is_overloaded end");
-    let second = play(&asked(&metadata), "echo", None, 2);
+    let second = steps_of(&asked(&metadata), "echo", None, 2);
     assert_eq!(short(&second), r#"200 c0:"one two three",f0:stop,u3+3 end"#);
     check(
         &json!({ "metadata": { "sandbox.fault": "explode" } }),
@@ -169,22 +173,22 @@ fn unknown_parts_and_models_are_refused() {
     let body = asked(
         &json!({ "messages": [{ "role": "system", "content": "s" }, { "role": "user", "content": content }] }),
     );
-    let steps = play(&body, "echo", None, 1);
+    let steps = steps_of(&body, "echo", None, 1);
     let Step::Bytes(answer) = &steps[1] else { panic!("{steps:?}") };
     let answer: Value = serde_json::from_slice(answer).unwrap();
     assert_eq!(answer["error"]["param"], "messages[1].content[1].type");
     assert_eq!(answer["error"]["code"], "invalid_value");
     assert_eq!(
-        short(&play(&asked(&json!({})), "nope", None, 1)),
+        short(&steps_of(&asked(&json!({})), "nope", None, 1)),
         "404 error:invalid_request_error:model_not_found end"
     );
-    assert_eq!(short(&play(b"{", "echo", None, 1)), "400 error:invalid_request_error:invalid_json end");
+    assert_eq!(short(&steps_of(b"{", "echo", None, 1)), "400 error:invalid_request_error:invalid_json end");
 }
 
 #[test]
 fn prose_is_seeded() {
     let said = |more: &Value, faults: Option<&str>, attempt: u32| {
-        let steps = play(&asked(more), "text", faults, attempt);
+        let steps = steps_of(&asked(more), "text", faults, attempt);
         let Step::Bytes(answer) = &steps[1] else { panic!("{steps:?}") };
         let answer: Value = serde_json::from_slice(answer).unwrap();
         answer["choices"][0]["message"]["content"].as_str().unwrap().to_owned()
@@ -199,7 +203,7 @@ fn prose_is_seeded() {
 #[test]
 fn every_field_of_the_pages_is_there() {
     let check = |more: &Value, expect: &str| {
-        let steps = play(&asked(more), "echo", None, 1);
+        let steps = steps_of(&asked(more), "echo", None, 1);
         let bodies: Vec<&[u8]> = steps
             .iter()
             .filter_map(|s| if let Step::Bytes(b) = s { Some(b.as_ref()) } else { None })
@@ -218,7 +222,7 @@ fn every_field_of_the_pages_is_there() {
             "\n\n"
         ),
     );
-    let steps = play(&asked(&json!({ "service_tier": "flex" })), "echo", None, 1);
+    let steps = steps_of(&asked(&json!({ "service_tier": "flex" })), "echo", None, 1);
     let Step::Bytes(answer) = &steps[1] else { panic!("{steps:?}") };
     let answer: Value = serde_json::from_slice(answer).unwrap();
     assert_eq!(answer["service_tier"], "flex");
