@@ -13,6 +13,17 @@ pub(crate) const BODY_GRACE: Duration = Duration::from_secs(5);
 pub(crate) const BODY_MIN_BYTES_PER_SEC: u64 = 1024;
 /// A caller that takes no byte of an answer for this long is cut.
 pub(crate) const WRITE_STALL: Duration = Duration::from_secs(30);
+/// Bytes that the kernel may hold of an answer before it has sent them: a reader who takes half of this within
+/// [`WRITE_STALL`] makes progress that can be seen.
+pub(crate) const UNSENT_BYTES: u32 = 64 * 1024;
+/// After an error event an HTTP/2 stream is left open this long, for a caller whose window was shut.
+pub(crate) const AFTER_ERROR: Duration = Duration::from_secs(1);
+/// A connection that has not sent a request when the gateway leaves has this long, from its beginning, to do so.
+pub(crate) const FIRST_BYTE_LEAVING: Duration = Duration::from_secs(1);
+/// A caller whose departure may be hidden behind unread bytes is looked after this often.
+pub(crate) const LOOK_AFTER_CALLER: Duration = Duration::from_millis(500);
+/// Characters of a model's name in the log.
+pub(crate) const LOGGED_NAME_CHARS: usize = 200;
 /// Largest head of a caller's request, and most headers in it.
 pub(crate) const HEADER_BYTES: usize = 64 * 1024;
 pub(crate) const HEADER_COUNT: usize = 100;
@@ -46,6 +57,12 @@ pub(crate) const EVENT_BYTES: usize = 8 * 1024 * 1024;
 /// A whole (not streamed) answer, and the body of an error answer.
 pub(crate) const WHOLE_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 pub(crate) const ERROR_ANSWER_BYTES: usize = 256 * 1024;
+/// The body of an error answer must be there this long after its head; else the status alone counts.
+pub(crate) const ERROR_BODY: Duration = Duration::from_secs(2);
+/// HTTP/2 towards upstreams: streams on one connection, and the pings that tell a dead one.
+pub(crate) const UPSTREAM_H2_STREAMS: u32 = 100;
+pub(crate) const UPSTREAM_H2_PING: Duration = Duration::from_secs(20);
+pub(crate) const UPSTREAM_H2_PONG: Duration = Duration::from_secs(10);
 /// Buffer that one read of an upstream may fill: small at first, more while reads fill it.
 pub(crate) const READ_BYTES_MIN: usize = 4 * 1024;
 pub(crate) const READ_BYTES_MAX: usize = 64 * 1024;

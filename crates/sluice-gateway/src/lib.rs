@@ -25,6 +25,7 @@ mod routes;
 mod server;
 mod settle;
 mod snapshot;
+mod stream_clock;
 mod tasks;
 mod timer;
 mod translate;

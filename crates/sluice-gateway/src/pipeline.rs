@@ -15,6 +15,7 @@ use sluice_routing::Step;
 use crate::{
     admit::{self, Admitted},
     authenticate::{Caller, authenticate},
+    bounds,
     exchange::{Billing, Ending, Exchange},
     ids::Ids,
     refusal::Refusal,
@@ -66,7 +67,7 @@ async fn admitted(
     context.connection.body_read(true);
     let scan = admit::scan(&body).await?;
     exchange.note(|record| {
-        record.model.clone_from(&scan.model);
+        record.model = scan.model.chars().take(bounds::LOGGED_NAME_CHARS).collect();
         record.stream = scan.stream;
     });
     admit::admit(&caller, body, scan, context.snapshot)
@@ -116,8 +117,16 @@ async fn answered(
                 let connection = Rc::clone(context.connection);
                 let usage_wanted = admitted.scan().include_usage;
                 let upstream = std::sync::Arc::clone(out.upstream);
-                let terms = RelayTerms { connection, upstream, clocks: model.clocks, deadline, usage_wanted };
-                return reply::stream(context.ids, &about, Relay::new(*answer, exchange, terms));
+                let choices = admitted.scan().n;
+                let terms = RelayTerms {
+                    connection,
+                    upstream,
+                    clocks: model.clocks,
+                    deadline,
+                    usage_wanted,
+                    choices,
+                };
+                return reply::stream(context.ids, &about, Relay::start(*answer, exchange, terms));
             }
             Err(failure) if out.hide_usage && target.upstream.learns_to_ask_less(&failure) => {
                 attempts.once_more(index);

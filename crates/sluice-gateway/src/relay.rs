@@ -3,9 +3,10 @@
 //! is said.
 
 use std::{
+    cell::RefCell,
     rc::Rc,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::{Duration, Instant},
 };
 
@@ -19,6 +20,8 @@ use crate::{
     refusal,
     server::ConnectionState,
     snapshot::Clocks,
+    stream_clock::{Expired, StreamClock},
+    tasks,
     timer::Timer,
     upstream::{Body, StreamAnswer, Upstream},
     usage_event::usage_event,
@@ -42,6 +45,12 @@ pub(crate) struct Relay {
     clock: StreamClock,
     /// The first event, where the caller asked for usage: ours, if it comes to that, has to look like it.
     usage_like: Option<Bytes>,
+    /// How many choices were asked for.
+    choices: u32,
+    /// On HTTP/2: since when what was handed out last waits for the caller's window; and who to wake.
+    handed_out: Option<Instant>,
+    waker: Option<Waker>,
+    lingering: Timer,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +60,8 @@ enum State {
     Failing,
     /// Waits for the flush of this number.
     Flushing(u64),
+    /// On HTTP/2 a flush of the connection says little about one stream: its window may have been shut.
+    Lingering(Instant),
     Cut,
     Complete,
 }
@@ -67,10 +78,22 @@ pub(crate) struct RelayTerms {
     pub(crate) clocks: Clocks,
     pub(crate) deadline: Instant,
     pub(crate) usage_wanted: bool,
+    /// How many choices were asked for.
+    pub(crate) choices: u32,
 }
 
 impl Relay {
-    pub(crate) fn new(answer: StreamAnswer, exchange: Exchange, terms: RelayTerms) -> Self {
+    /// A relay, watched where hyper may never ask for its next bytes.
+    pub(crate) fn start(answer: StreamAnswer, exchange: Exchange, terms: RelayTerms) -> Rc<RefCell<Self>> {
+        let watched = terms.connection.is_http2();
+        let relay = Rc::new(RefCell::new(Self::new(answer, exchange, terms)));
+        if watched {
+            watch(&relay);
+        }
+        relay
+    }
+
+    fn new(answer: StreamAnswer, exchange: Exchange, terms: RelayTerms) -> Self {
         let StreamAnswer { body, passage, ready, broken } = answer;
         let usage_like = ready.first().filter(|_| terms.usage_wanted).cloned();
         let mut relay = Self {
@@ -85,6 +108,10 @@ impl Relay {
             upstream: terms.upstream,
             clock: StreamClock::new(terms.clocks.idle, terms.deadline, clock::now()),
             usage_like,
+            choices: terms.choices,
+            handed_out: None,
+            waker: None,
+            lingering: Timer::default(),
         };
         relay.note_progress();
         relay
@@ -97,6 +124,15 @@ impl Relay {
 
     /// The next bytes for the caller; `None` at the proper end, an error where the body must be broken off.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+        let next = self.poll_step(cx);
+        if self.connection.is_http2() {
+            self.handed_out = matches!(next, Poll::Ready(Some(Ok(_)))).then(clock::now);
+            self.waker = next.is_pending().then(|| cx.waker().clone());
+        }
+        next
+    }
+
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
         loop {
             if let Some(bytes) = self.out.get_mut(self.next).map(std::mem::take) {
                 self.next += 1;
@@ -110,8 +146,13 @@ impl Relay {
                 State::Failing => self.state = State::Flushing(self.connection.flushes()),
                 State::Flushing(since) => {
                     ready!(self.connection.poll_flushed(since, cx));
-                    self.state = State::Cut;
+                    self.state = match self.connection.is_http2() {
+                        true => State::Lingering(clock::now() + bounds::AFTER_ERROR),
+                        false => State::Cut,
+                    };
                 }
+                State::Lingering(until) if self.lingering.poll_passed(until, cx) => self.state = State::Cut,
+                State::Lingering(_) => return Poll::Pending,
                 State::Relaying => ready!(self.poll_source(cx)),
             }
         }
@@ -163,21 +204,32 @@ impl Relay {
         self.exchange.delivered(progress.content_bytes, progress.usage);
         if progress.done.is_some() && self.broken.is_none() && self.state == State::Relaying {
             self.complete();
-        } else if progress.finished {
-            self.clock.finished();
+        } else {
+            self.clock.finished(self.is_finished());
         }
+    }
+
+    /// Whether every choice that was asked for has its finish reason. A provider that gives fewer than it was asked
+    /// for says so by `[DONE]`.
+    fn is_finished(&self) -> bool {
+        let progress = self.passage.progress();
+        progress.finished && progress.choices >= self.choices
     }
 
     fn source_ended(&mut self) {
         match self.passage.end(&mut self.out) {
-            Ok(()) => self.complete(),
+            Ok(()) if self.is_finished() => self.complete(),
+            Ok(()) => {
+                let text = "the provider closed the connection before all choices had come";
+                self.fail_with(Failure::ours(FailureKind::Truncated, "upstream_truncated", text));
+            }
             Err(failure) => self.fail_with(failure),
         }
     }
 
     /// Something broke. An answer that had its finish reason is complete all the same.
     fn broke(&mut self, failure: Failure) {
-        if self.passage.progress().finished {
+        if self.is_finished() {
             self.source_ended();
         } else {
             self.fail_with(failure);
@@ -219,97 +271,66 @@ impl Relay {
     }
 }
 
+impl Relay {
+    /// Looks after a stream that hyper may not ask: true once there is nothing left to look after. A caller whose
+    /// window stays shut, and a stream past its deadline, are given up; at a stop the body is woken to say so.
+    fn look_after(&mut self, now: Instant) -> bool {
+        let stalled = self.handed_out.is_some_and(|at| now.duration_since(at) > bounds::WRITE_STALL);
+        if stalled || (self.handed_out.is_some() && now > self.clock.deadline) {
+            self.source = None;
+            self.out.clear();
+            self.next = 0;
+            self.state = State::Cut;
+            self.exchange.end(Ending::CallerLeft, Billing::Delivered);
+            return true;
+        }
+        if self.connection.must_stop()
+            && let Some(waker) = self.waker.take()
+        {
+            waker.wake();
+        }
+        matches!(self.state, State::Cut | State::Complete)
+    }
+}
+
+/// Looks after a stream once a second for as long as it is there.
+fn watch(relay: &Rc<RefCell<Relay>>) {
+    let relay = Rc::downgrade(relay);
+    tasks::spawn_local(async move {
+        loop {
+            tokio::time::sleep(LOOK_AFTER).await;
+            let Some(relay) = relay.upgrade() else { return };
+            if relay.borrow_mut().look_after(clock::now()) {
+                return;
+            }
+        }
+    });
+}
+
+/// How often a stream is looked after that hyper may not ask.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
+
+/// What is read at once of the end of a complete answer, in pieces; more is left to a task.
+const END_PIECES: usize = 8;
+
 /// Lets a connection whose answer is complete come to its proper end, so that it can be used again.
 fn read_to_end(mut source: Body) {
-    let mut cx = Context::from_waker(std::task::Waker::noop());
+    let mut cx = Context::from_waker(Waker::noop());
     // The end is nearly always there already; a task is made only where it is not.
-    loop {
+    for _ in 0..END_PIECES {
         match source.poll_data(&mut cx) {
             Poll::Ready(Some(Ok(_))) => {}
             Poll::Ready(_) => return,
             Poll::Pending => break,
         }
     }
-    crate::tasks::spawn_local(async move {
-        let end = async { while let Some(Ok(_)) = std::future::poll_fn(|cx| source.poll_data(cx)).await {} };
+    tasks::spawn_local(async move {
+        let end = async {
+            while let Some(Ok(_)) = std::future::poll_fn(|cx| source.poll_data(cx)).await {
+                tokio::task::yield_now().await;
+            }
+        };
         // Too late only costs the connection.
         let _ = tokio::time::timeout(bounds::AFTER_FINISH, end).await;
     });
-}
-
-/// The clocks of a running stream on one timer.
-#[derive(Debug)]
-struct StreamClock {
-    idle: Duration,
-    deadline: Instant,
-    /// When something last came.
-    moved: Instant,
-    finish_by: Option<Instant>,
-    timer: Timer,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Expired {
-    AfterFinish,
-    Idle,
-    Deadline,
-}
-
-impl StreamClock {
-    fn new(idle: Duration, deadline: Instant, now: Instant) -> Self {
-        Self { idle, deadline, moved: now, finish_by: None, timer: Timer::default() }
-    }
-
-    fn moved(&mut self, now: Instant) {
-        self.moved = now;
-    }
-
-    /// The finish reason was seen: what may still come has little time. The first such time counts.
-    fn finished(&mut self) {
-        if self.finish_by.is_none() {
-            self.finish_by = Some(self.moved + bounds::AFTER_FINISH);
-        }
-    }
-
-    fn next(&self) -> (Instant, Expired) {
-        let mut next = (self.moved + self.idle, Expired::Idle);
-        if self.deadline < next.0 {
-            next = (self.deadline, Expired::Deadline);
-        }
-        match self.finish_by {
-            Some(at) if at < next.0 => (at, Expired::AfterFinish),
-            _ => next,
-        }
-    }
-
-    fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<Expired> {
-        let (at, what) = self.next();
-        if self.timer.poll_passed(at, cx) { Poll::Ready(what) } else { Poll::Pending }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_clock_counts() {
-        let start = clock::now();
-        let s = Duration::from_secs;
-        let check = |deadline, moved, finished: Option<u64>, expect: (u64, Expired)| {
-            let mut clock = StreamClock::new(s(60), start + s(deadline), start);
-            clock.moved(start + s(moved));
-            if let Some(at) = finished {
-                clock.moved(start + s(at));
-                clock.finished();
-                clock.moved(start + s(moved));
-            }
-            assert_eq!(clock.next(), (start + s(expect.0), expect.1));
-        };
-        check(600, 0, None, (60, Expired::Idle));
-        check(600, 100, None, (160, Expired::Idle));
-        check(600, 550, None, (600, Expired::Deadline));
-        check(600, 100, Some(100), (101, Expired::AfterFinish));
-        check(600, 102, Some(101), (102, Expired::AfterFinish));
-    }
 }

@@ -1,7 +1,9 @@
 //! Last stage: the answer as HTTP, its headers built from scratch.
 
 use std::{
+    cell::RefCell,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll},
 };
 
@@ -42,7 +44,7 @@ pub(crate) struct ReplyBody {
 #[derive(Debug)]
 enum Content {
     Whole(Option<Bytes>),
-    Stream(Box<Relay>),
+    Stream(Rc<RefCell<Relay>>),
 }
 
 impl ReplyBody {
@@ -67,14 +69,16 @@ impl http_body::Body for ReplyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         match &mut self.content {
             Content::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
-            Content::Stream(relay) => relay.poll_next(cx).map(|next| next.map(|r| r.map(Frame::data))),
+            Content::Stream(relay) => {
+                relay.borrow_mut().poll_next(cx).map(|next| next.map(|r| r.map(Frame::data)))
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.content {
             Content::Whole(bytes) => bytes.is_none(),
-            Content::Stream(relay) => relay.is_over(),
+            Content::Stream(relay) => relay.borrow().is_over(),
         }
     }
 
@@ -124,8 +128,8 @@ pub(crate) fn completion(ids: &Ids, about: &About<'_>, body: Bytes) -> Response<
 }
 
 /// A streamed completion.
-pub(crate) fn stream(ids: &Ids, about: &About<'_>, relay: Relay) -> Response<ReplyBody> {
-    let body = ReplyBody { content: Content::Stream(Box::new(relay)), _serving: None };
+pub(crate) fn stream(ids: &Ids, about: &About<'_>, relay: Rc<RefCell<Relay>>) -> Response<ReplyBody> {
+    let body = ReplyBody { content: Content::Stream(relay), _serving: None };
     let mut response = response(200, ids, EVENT_STREAM, body);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

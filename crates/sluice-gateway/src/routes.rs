@@ -8,7 +8,11 @@ use std::{
     task::Poll,
 };
 
-use http::{Method, Request, Response, header::TRANSFER_ENCODING, request::Parts};
+use http::{
+    Method, Request, Response,
+    header::{HOST, TRANSFER_ENCODING},
+    request::Parts,
+};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -117,12 +121,13 @@ impl Service for Routes {
                 reply::refuse(&ids, &Refusal::internal(), 0)
             }
         };
-        let unread = has_body && !connection.is_body_read();
-        if head.version < http::Version::HTTP_2
-            && (unread || connection.is_doubtful() || head.headers.contains_key(TRANSFER_ENCODING))
-        {
-            // Behind a body whose length was also given in another way, the next bytes may not be a request.
-            reply::close_after(&mut response);
+        if head.version < http::Version::HTTP_2 {
+            let unread = has_body && !connection.is_body_read();
+            // Behind a head that may be understood in two ways, the next bytes may not be a request.
+            let doubtful = connection.is_doubtful() || head.headers.contains_key(TRANSFER_ENCODING);
+            if unread || doubtful || too_large(&head) {
+                reply::close_after(&mut response);
+            }
         }
         response.map(|body| body.on(serving))
     }
@@ -147,7 +152,7 @@ impl Routes {
             return pipeline::refused(ids, exchange, &Refusal::unknown_url(head.method.as_str(), path), 0);
         };
         exchange.note(|record| record.route = route.name());
-        if context.connection.is_doubtful() {
+        if context.connection.is_doubtful() || !has_one_host(head) {
             return pipeline::refused(ids, exchange, &Refusal::malformed_head(), 0);
         }
         if too_large(head) {
@@ -206,6 +211,18 @@ impl Routes {
         let hash = sluice_ledger::KeyHash::of(token);
         hash.matches(&sluice_ledger::KeyHash::of(&self.worker.shared.admin_token))
     }
+}
+
+/// HTTP/1.1 demands a `Host`, and a target that names its host must name the same one.
+fn has_one_host(head: &Parts) -> bool {
+    if head.version != http::Version::HTTP_11 {
+        return true;
+    }
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    head.uri
+        .authority()
+        .is_none_or(|authority| authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()))
 }
 
 fn too_large(head: &Parts) -> bool {

@@ -13,7 +13,9 @@ use crate::vendor::{Relay, VendorRow};
 pub struct Progress {
     /// The caller was given something of the answer: text, reasoning, a refusal, a call, audio.
     pub has_content: bool,
-    /// Every choice that appeared has its finish reason.
+    /// How many choices appeared.
+    pub choices: u32,
+    /// At least one choice appeared, and every one that did has its finish reason.
     pub finished: bool,
     /// The upstream's `[DONE]` event as it came.
     pub done: Option<Bytes>,

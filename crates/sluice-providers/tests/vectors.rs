@@ -221,7 +221,7 @@ fn passed(row: &VendorRow, hide_usage: bool, pieces: &[&[u8]]) -> (Vec<u8>, Stri
         result = result.and_then(|()| passage.push(Bytes::copy_from_slice(piece), &mut out));
     }
     result = result.and_then(|()| passage.end(&mut out));
-    let Progress { has_content, finished, done, usage, usage_absurd, content_events, content_bytes } =
+    let Progress { has_content, choices, finished, done, usage, usage_absurd, content_events, content_bytes } =
         passage.progress();
     let mut reply = out.concat();
     reply.extend_from_slice(done.as_deref().unwrap_or_default());
@@ -229,6 +229,7 @@ fn passed(row: &VendorRow, hide_usage: bool, pieces: &[&[u8]]) -> (Vec<u8>, Stri
     let absurd = if *usage_absurd { " absurd" } else { "" };
     let facts = format!("content={content_events}/{content_bytes}{}{absurd}", usage.unwrap_or_default());
     assert!(*has_content || *content_events == 0);
+    assert!(*choices > 0 || !*finished);
     let outcome = match result {
         Ok(()) => format!("finished={finished} done={} {facts}", done.is_some()),
         Err(failure) => format!("{} {facts}", failed(&failure)),

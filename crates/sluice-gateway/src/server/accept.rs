@@ -10,7 +10,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    server::connection::{Service, serve},
+    server::connection::{Accepted, Service, serve},
     tasks,
     worker::Worker,
 };
@@ -32,10 +32,12 @@ pub(crate) async fn accept_until_stopped<S: Service>(
     let permits = Arc::new(Semaphore::new(worker.max_connections));
     let mut stop = std::pin::pin!(stop);
     let begin = |tcp: TcpStream, permit: Option<OwnedSemaphorePermit>| {
-        let (worker, service) = (Rc::clone(worker), service.clone());
+        // Counted among the living before its task runs, so that a shutdown waits for it.
+        let accepted = Accepted::new(worker, tcp);
+        let service = service.clone();
         let tls = tls().map(TlsAcceptor::from);
         tasks::spawn_local(async move {
-            serve(worker, service, tcp, tls).await;
+            serve(accepted, service, tls).await;
             drop(permit);
         });
     };

@@ -1,6 +1,13 @@
 //! One connection from its first byte to its orderly end.
 
-use std::{cell::RefCell, convert::Infallible, future::Future, pin::pin, rc::Rc, task::Poll};
+use std::{
+    cell::RefCell,
+    convert::Infallible,
+    future::Future,
+    pin::pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
 
 use http::{Request, Response};
 use hyper::{
@@ -16,10 +23,11 @@ use crate::{
     bounds, clock,
     reply::ReplyBody,
     server::{
-        ConnectionState,
-        io::{ClientIo, ClientStream, linger},
+        ConnectionState, Live, LiveGuard,
+        io::{CallerSide, ClientIo, ClientStream, linger},
     },
     tasks::LocalExecutor,
+    timer::Timer,
     worker::Worker,
 };
 
@@ -34,12 +42,8 @@ pub(crate) trait Service: Clone + 'static {
 }
 
 /// Serves one accepted connection to its end.
-pub(super) async fn serve<S: Service>(
-    worker: Rc<Worker>,
-    service: S,
-    tcp: TcpStream,
-    tls: Option<TlsAcceptor>,
-) {
+pub(super) async fn serve<S: Service>(accepted: Accepted, service: S, tls: Option<TlsAcceptor>) {
+    let Accepted { worker, tcp, state, _guard } = accepted;
     // Portions of a stream are small and must not wait for one another.
     let _ = tcp.set_nodelay(true);
     let (stream, http2) = match tls {
@@ -55,9 +59,6 @@ pub(super) async fn serve<S: Service>(
             }
         }
     };
-    let state = ConnectionState::new(clock::now());
-    let id = worker.live.add(&state);
-    worker.shared.metrics.connections.inc();
     let stream = Rc::new(RefCell::new(stream));
     let io = TokioIo::new(ClientIo::new(&worker, &stream, &state));
     if http2 {
@@ -69,8 +70,22 @@ pub(super) async fn serve<S: Service>(
     if let Some(stream) = Rc::into_inner(stream) {
         Box::pin(linger(stream.into_inner())).await;
     }
-    worker.shared.metrics.connections.dec();
-    worker.live.remove(id);
+}
+
+/// A connection that was accepted, and is one of the living from then on.
+pub(super) struct Accepted {
+    worker: Rc<Worker>,
+    tcp: TcpStream,
+    state: Rc<ConnectionState>,
+    _guard: LiveGuard,
+}
+
+impl Accepted {
+    pub(super) fn new(worker: &Rc<Worker>, tcp: TcpStream) -> Self {
+        let state = ConnectionState::new(clock::now());
+        let guard = Live::join(worker, &state);
+        Self { worker: Rc::clone(worker), tcp, state, _guard: guard }
+    }
 }
 
 async fn drive_http1<S: Service>(
@@ -86,21 +101,41 @@ async fn drive_http1<S: Service>(
         .serve_connection(io, answer);
     let mut connection = pin!(connection);
     let mut told = false;
+    let mut look = Timer::default();
     std::future::poll_fn(|cx| {
         state.driven_by(cx);
-        if state.is_draining() && !told {
+        // An error is a broken-off stream, a silent or a vanished caller: each was noted where it happened.
+        let mut over = connection.as_mut().poll(cx).is_ready();
+        if !over && must_be_told(state, told) {
             told = true;
             connection.as_mut().graceful_shutdown();
+            over = connection.as_mut().poll(cx).is_ready();
         }
-        // An error is a broken-off stream, a silent or a vanished caller: each was noted where it happened.
-        let over = connection.as_mut().poll(cx).is_ready();
-        if over || (!state.is_idle() && stream.borrow().poll_left(cx)) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
+        if over || (!state.is_idle() && caller_left(&stream.borrow(), &mut look, cx)) {
+            return Poll::Ready(());
         }
+        Poll::Pending
     })
     .await;
+}
+
+/// Whether a connection must now learn that the gateway leaves. One that has not sent its first request yet may have
+/// done so by now: it is answered first.
+fn must_be_told(state: &ConnectionState, told: bool) -> bool {
+    state.is_draining() && !told && !state.awaits_first_request()
+}
+
+/// Whether the caller whose request is being answered has left.
+fn caller_left(stream: &ClientStream, look: &mut Timer, cx: &mut Context<'_>) -> bool {
+    match stream.poll_caller(cx) {
+        CallerSide::Left => true,
+        CallerSide::Quiet => false,
+        CallerSide::Hidden => {
+            // Only to be woken again: what there is to see then is looked for then.
+            let _ = look.poll_passed(clock::now() + bounds::LOOK_AFTER_CALLER, cx);
+            false
+        }
+    }
 }
 
 async fn drive_http2<S: Service>(io: TokioIo<ClientIo>, service: S, state: &Rc<ConnectionState>) {
@@ -115,16 +150,15 @@ async fn drive_http2<S: Service>(io: TokioIo<ClientIo>, service: S, state: &Rc<C
         .serve_connection(io, answer);
     let mut connection = pin!(connection);
     let mut told = false;
-    let _ = std::future::poll_fn(|cx| {
+    std::future::poll_fn(|cx| {
         state.driven_by(cx);
-        if state.is_draining() && !told {
+        let mut over = connection.as_mut().poll(cx).is_ready();
+        if !over && must_be_told(state, told) {
             told = true;
             connection.as_mut().graceful_shutdown();
+            over = connection.as_mut().poll(cx).is_ready();
         }
-        match connection.as_mut().poll(cx) {
-            Poll::Ready(_) => Poll::Ready(()),
-            Poll::Pending => Poll::Pending,
-        }
+        if over { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }

@@ -63,15 +63,13 @@ fn mentions_chunked(head: &[u8]) -> bool {
     })
 }
 
-/// One transfer coding, `chunked` alone, and no length.
+/// No transfer coding; or one, `chunked` alone, and no length beside it.
 fn is_plainly_chunked(head: &[u8]) -> bool {
-    let mut codings = 0;
+    let (mut codings, mut lengths) = (0, 0);
     for line in head.split(|b| *b == b'\n').skip(1) {
         let Some(colon) = memchr::memchr(b':', line) else { continue };
         let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
-        if name.eq_ignore_ascii_case(b"content-length") {
-            return false;
-        }
+        lengths += u32::from(name.eq_ignore_ascii_case(b"content-length"));
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             codings += 1;
             if !value.eq_ignore_ascii_case(b"chunked") {
@@ -79,7 +77,7 @@ fn is_plainly_chunked(head: &[u8]) -> bool {
             }
         }
     }
-    codings <= 1
+    codings == 0 || (codings == 1 && lengths == 0)
 }
 
 #[cfg(test)]
@@ -99,12 +97,12 @@ mod tests {
         check("", Framing::Clear);
         check("Content-Length: 5\r\n", Framing::Clear);
         check("Transfer-Encoding: chunked\r\n", Framing::Clear);
-        check("X: chunked\r\nContent-Length: 5\r\n", Framing::Doubtful);
+        check("X: chunked\r\nContent-Length: 5\r\n", Framing::Clear);
         check("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", Framing::Doubtful);
         check("content-length: 5\r\nTRANSFER-ENCODING: CHUNKED\r\n", Framing::Doubtful);
         check("Transfer-Encoding: gzip, chunked\r\n", Framing::Doubtful);
         check("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", Framing::Doubtful);
-        check("Transfer-Encoding : chunked\r\n", Framing::Clear);
+        check("Transfer-Encoding : chunked\r\nContent-Length: 5\r\n", Framing::Doubtful);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::{
     cell::RefCell,
+    future::Future,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     rc::Rc,
     task::{Context, Poll},
     time::Instant,
@@ -11,7 +12,7 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::server::TlsStream;
@@ -90,14 +91,15 @@ impl ClientIo {
         Some(Poll::Ready(Ok(())))
     }
 
-    fn after_write(
+    /// Holds a caller who takes nothing to the stall clock.
+    fn unless_stalled<T>(
         &mut self,
-        written: Poll<io::Result<usize>>,
+        progress: Poll<io::Result<T>>,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
+    ) -> Poll<io::Result<T>> {
+        if progress.is_ready() {
             self.stalled = None;
-            return written;
+            return progress;
         }
         let since = *self.stalled.get_or_insert_with(clock::now);
         if self.write_timer.poll_passed(since + bounds::WRITE_STALL, cx) {
@@ -137,7 +139,8 @@ impl AsyncWrite for ClientIo {
             Some(ours) => ours.map_ok(|()| buf.len()),
             None => Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, buf),
         };
-        self.after_write(written, cx)
+        self.state.writing();
+        self.unless_stalled(written, cx)
     }
 
     fn poll_write_vectored(
@@ -150,19 +153,20 @@ impl AsyncWrite for ClientIo {
             Some(ours) => ours.map_ok(|()| bufs.iter().map(|buf| buf.len()).sum()),
             None => Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, bufs),
         };
-        self.after_write(written, cx)
+        self.state.writing();
+        self.unless_stalled(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
         matches!(&*self.stream.borrow(), ClientStream::Plain(_))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx);
         if let Poll::Ready(Ok(())) = flushed {
             self.state.flushed();
         }
-        flushed
+        self.unless_stalled(flushed, cx)
     }
 
     /// The driver ends the stream, after what the caller may still be sending was read.
@@ -173,22 +177,36 @@ impl AsyncWrite for ClientIo {
 
 impl ClientStream {
     /// Whether hyper watches for a caller who leaves, which costs a read buffer for every request. On plain TCP
-    /// [`ClientStream::poll_left`] does it without.
+    /// [`ClientStream::poll_caller`] does it without.
     pub(super) fn is_plain(&self) -> bool {
         matches!(self, Self::Plain(_))
     }
 
-    /// Whether the caller closed the connection, or its sending side. Only plain TCP can be looked into; bytes that
-    /// are waiting to be read hide what comes behind them.
-    pub(super) fn poll_left(&self, cx: &mut Context<'_>) -> bool {
-        let Self::Plain(tcp) = self else { return false };
+    /// What can be seen of the caller's side without reading. Only plain TCP can be looked into.
+    pub(super) fn poll_caller(&self, cx: &mut Context<'_>) -> CallerSide {
+        let Self::Plain(tcp) = self else { return CallerSide::Quiet };
         let mut byte = [0u8; 1];
         match tcp.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
-            Poll::Ready(Ok(bytes)) => bytes == 0,
-            Poll::Ready(Err(_)) => true,
-            Poll::Pending => false,
+            Poll::Ready(Ok(0) | Err(_)) => CallerSide::Left,
+            Poll::Pending => CallerSide::Quiet,
+            // The end is behind these bytes; the kernel tells of it all the same.
+            Poll::Ready(Ok(_)) => match pin!(tcp.ready(Interest::READABLE)).poll(cx) {
+                Poll::Ready(Ok(ready)) if ready.is_read_closed() => CallerSide::Left,
+                _ => CallerSide::Hidden,
+            },
         }
     }
+}
+
+/// What can be seen of a caller who waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CallerSide {
+    /// Nothing came; the task is woken when something does.
+    Quiet,
+    /// Bytes are waiting that belong to what comes after this request. Nothing wakes the task.
+    Hidden,
+    /// The connection, or the caller's sending side of it, is closed.
+    Left,
 }
 
 impl AsyncRead for ClientStream {

@@ -4,6 +4,8 @@ use std::{io, net::SocketAddr};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::bounds;
+
 /// Length of an accept queue.
 const BACKLOG: i32 = 1024;
 
@@ -35,6 +37,8 @@ pub(crate) fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<std::net
 fn socket(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
+    // Accepted connections inherit it.
+    socket.set_tcp_notsent_lowat(bounds::UNSENT_BYTES)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }

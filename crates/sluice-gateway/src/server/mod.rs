@@ -13,6 +13,6 @@ pub(crate) use accept::{CurrentTls, accept_until_stopped};
 pub(crate) use connection::Service;
 pub(crate) use framing::Framing;
 pub(crate) use listen::bind;
-pub(crate) use state::{ConnectionState, Live, Serving};
+pub(crate) use state::{ConnectionState, Live, LiveGuard, Serving};
 pub use tls::TlsError;
 pub(crate) use tls::acceptor;

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::{bounds, clock, server::Framing};
+use crate::{bounds, clock, server::Framing, worker::Worker};
 
 /// What a connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(crate) struct ConnectionState {
     /// Requests being answered: at most one on HTTP/1.1.
     serving: Cell<u32>,
     flushes: Cell<u64>,
+    /// Something was written that the kernel does not have yet.
+    unflushed: Cell<bool>,
     flush_waiters: RefCell<Vec<Waker>>,
     task: RefCell<Option<Waker>>,
     draining: Cell<bool>,
@@ -48,6 +50,7 @@ impl ConnectionState {
             since: Cell::new(now),
             serving: Cell::new(0),
             flushes: Cell::new(0),
+            unflushed: Cell::new(false),
             flush_waiters: RefCell::default(),
             task: RefCell::default(),
             draining: Cell::new(false),
@@ -86,15 +89,26 @@ impl ConnectionState {
         }
     }
 
-    /// Until when the caller may keep silent; `None` while a request is being answered.
+    /// Until when the caller may keep silent; `None` while it is owed an answer.
     pub(crate) fn silent_until(&self) -> Option<Instant> {
         let bound = match self.waiting.get() {
-            _ if self.serving.get() > 0 => return None,
+            _ if self.serving.get() > 0 || self.unflushed.get() => return None,
+            Waiting::Request { first: true } if self.draining.get() => bounds::FIRST_BYTE_LEAVING,
             Waiting::Request { first: true } => bounds::FIRST_BYTE,
             Waiting::Request { first: false } => bounds::KEEP_ALIVE_IDLE,
             Waiting::Head => bounds::REQUEST_HEAD,
         };
         Some(self.since.get() + bound)
+    }
+
+    /// Whether the connection speaks HTTP/2.
+    pub(crate) fn is_http2(&self) -> bool {
+        !self.head_clock.get()
+    }
+
+    /// Whether it never carried a request, and carries none now.
+    pub(crate) fn awaits_first_request(&self) -> bool {
+        self.is_idle() && self.waiting.get() == (Waiting::Request { first: true })
     }
 
     /// Whether the bytes between requests are heads to be looked at.
@@ -127,8 +141,17 @@ impl ConnectionState {
         self.flushes.get()
     }
 
+    /// Something is being written.
+    pub(crate) fn writing(&self) {
+        self.unflushed.set(true);
+    }
+
+    /// The kernel has all that was written.
     pub(crate) fn flushed(&self) {
         self.flushes.set(self.flushes.get() + 1);
+        if self.unflushed.replace(false) && self.is_idle() {
+            self.since.set(clock::now());
+        }
         if !self.flush_waiters.borrow().is_empty() {
             for waiter in self.flush_waiters.take() {
                 waiter.wake();
@@ -192,21 +215,15 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Adds a connection; the id takes it out again.
-    pub(crate) fn add(&self, state: &Rc<ConnectionState>) -> u64 {
-        let id = self.next_id.get();
-        self.next_id.set(id + 1);
-        state.draining.set(self.draining.get());
-        self.connections.borrow_mut().insert(id, Rc::clone(state));
-        id
-    }
-
-    pub(crate) fn remove(&self, id: u64) {
-        let mut connections = self.connections.borrow_mut();
-        connections.remove(&id);
-        if connections.is_empty() {
-            self.none_left.notify_waiters();
-        }
+    /// Adds a connection for as long as the guard lives.
+    pub(crate) fn join(worker: &Rc<Worker>, state: &Rc<ConnectionState>) -> LiveGuard {
+        let live = &worker.live;
+        let id = live.next_id.get();
+        live.next_id.set(id + 1);
+        state.draining.set(live.draining.get());
+        live.connections.borrow_mut().insert(id, Rc::clone(state));
+        worker.shared.metrics.connections.inc();
+        LiveGuard { worker: Rc::clone(worker), id }
     }
 
     /// Closes idle connections; the others end with the answer they are on.
@@ -234,6 +251,25 @@ impl Live {
                 return;
             }
             left.await;
+        }
+    }
+}
+
+/// An open connection, counted.
+#[derive(Debug)]
+pub(crate) struct LiveGuard {
+    worker: Rc<Worker>,
+    id: u64,
+}
+
+impl Drop for LiveGuard {
+    fn drop(&mut self) {
+        self.worker.shared.metrics.connections.dec();
+        let live = &self.worker.live;
+        let mut connections = live.connections.borrow_mut();
+        connections.remove(&self.id);
+        if connections.is_empty() {
+            live.none_left.notify_waiters();
         }
     }
 }

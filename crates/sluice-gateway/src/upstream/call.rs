@@ -47,7 +47,12 @@ pub(crate) async fn call(
     let started = crate::clock::now();
     let first_token = started + clocks.first_token;
     let until = if out.stream { first_token.min(deadline) } else { deadline };
-    match tokio::time::timeout_at(until.into(), answer(connections, out, clocks.connect)).await {
+    let answered = tokio::time::timeout_at(until.into(), answer(connections, out, clocks.connect)).await;
+    if answered.is_err() && out.upstream.options.http2 {
+        // It may be dead without a word: the next call gets another one.
+        connections.h2.forget(&out.upstream.place);
+    }
+    match answered {
         Ok(answer) => answer.map_err(|failure| out.upstream.masked(failure)),
         Err(_) if until == deadline => Err(Failure::ours(
             FailureKind::TotalTimeout,
@@ -128,7 +133,10 @@ async fn refusal(out: &Outbound<'_>, head: &AnswerHead, body: &mut Body) -> Fail
         let text = "the provider sent a compressed answer although it was asked not to";
         return Failure::ours(FailureKind::BadResponse, "upstream_bad_response", text);
     }
-    let bytes = fetch::collect(body, bounds::ERROR_ANSWER_BYTES).await.unwrap_or_default();
+    // The status says enough: a body that does not come is not waited for.
+    let said =
+        tokio::time::timeout(bounds::ERROR_BODY, fetch::collect(body, bounds::ERROR_ANSWER_BYTES)).await;
+    let bytes = said.ok().and_then(Result::ok).unwrap_or_default();
     let answer = FailedAnswer {
         status: head.status,
         content_type: head.media_type.as_str(),

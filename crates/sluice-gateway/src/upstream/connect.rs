@@ -75,7 +75,7 @@ async fn dial(endpoint: &Endpoint, tls: &Tls, http2: bool) -> Result<Connection,
         return Ok(Connection::new(Transport::Plain(tcp)));
     }
     let failed = |text: String| Failure::ours(FailureKind::Tls, "upstream_tls", text);
-    let name = ServerName::try_from(endpoint.host.clone())
+    let name = ServerName::try_from(bare(&endpoint.host).to_owned())
         .map_err(|_| failed("the provider's host name can not be verified by TLS".to_owned()))?;
     let connector = if http2 { &tls.http2 } else { &tls.http1 };
     let stream = connector
@@ -88,9 +88,13 @@ async fn dial(endpoint: &Endpoint, tls: &Tls, http2: bool) -> Result<Connection,
     Ok(Connection::new(Transport::Tls(Box::new(stream))))
 }
 
+/// A host without the brackets of an IPv6 address.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
 async fn dial_tcp(endpoint: &Endpoint) -> io::Result<TcpStream> {
-    let bare = endpoint.host.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(ip) = bare.parse() {
+    if let Ok(ip) = bare(&endpoint.host).parse() {
         return TcpStream::connect(SocketAddr::new(ip, endpoint.port)).await;
     }
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");

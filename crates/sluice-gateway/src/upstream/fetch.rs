@@ -1,6 +1,12 @@
 //! One request to a provider up to the head of its answer.
 
-use std::{io, io::Write as _, pin::Pin, task::Poll, time::Duration};
+use std::{
+    io,
+    io::Write as _,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use sluice_chat::{Failure, FailureKind};
 use sluice_providers::sandbox::{self, Step};
@@ -68,28 +74,31 @@ struct Broken {
 }
 
 impl Broken {
-    fn reset(connection: &Connection, error: &io::Error) -> Self {
+    fn reset(before_first_byte: bool, error: &io::Error) -> Self {
         let text = format!("the provider closed the connection without an answer: {}", plain(error));
-        Self {
-            before_first_byte: connection.buf.is_empty(),
-            failure: Failure::ours(FailureKind::Reset, "upstream_bad_response", text),
-        }
+        Self { before_first_byte, failure: Failure::ours(FailureKind::Reset, "upstream_bad_response", text) }
     }
 }
 
+/// How far the sending of a request has come.
+struct Sending {
+    bytes: usize,
+    /// `None` while it goes on.
+    ended: Option<io::Result<()>>,
+}
+
 async fn exchange(connection: &mut Connection, out: &Outbound<'_>) -> Result<AnswerHead, Broken> {
-    // An upstream may refuse a request that it has not read to its end, and close: its answer, if there is one,
-    // says more than the failed write.
     write_head(&mut connection.head, out);
-    let sent = connection.send(&out.body).await;
+    let mut sending = Sending { bytes: 0, ended: None };
     let mut interim = 0;
     loop {
         match parse_head(&connection.buf) {
             Ok(Some((head, body_at))) => {
                 let _ = connection.buf.split_to(body_at);
                 if head.status >= 200 {
-                    // After a write that failed the connection is in an unknown state.
-                    return Ok(AnswerHead { keep_alive: head.keep_alive && sent.is_ok(), ..head });
+                    // After half a request the connection is of no use.
+                    let whole = matches!(sending.ended, Some(Ok(())));
+                    return Ok(AnswerHead { keep_alive: head.keep_alive && whole, ..head });
                 }
                 interim += 1;
                 if head.status == 101 || interim > bounds::UPSTREAM_INTERIM_COUNT {
@@ -97,12 +106,14 @@ async fn exchange(connection: &mut Connection, out: &Outbound<'_>) -> Result<Ans
                 }
             }
             Ok(None) => {
-                let read = std::future::poll_fn(|cx| connection.poll_fill(cx)).await;
+                let read = std::future::poll_fn(|cx| poll_exchange(connection, out, &mut sending, cx)).await;
                 let read =
                     read.and_then(|n| if n == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(n) });
                 if let Err(error) = read {
-                    let error = sent.as_ref().err().unwrap_or(&error);
-                    return Err(Broken::reset(connection, error));
+                    let first = interim == 0 && connection.buf.is_empty();
+                    // What went wrong first says more.
+                    let error = sending.ended.as_ref().and_then(|sent| sent.as_ref().err()).unwrap_or(&error);
+                    return Err(Broken::reset(first, error));
                 }
             }
             Err(error @ (HeadError::Malformed | HeadError::TooLarge | HeadError::AmbiguousFraming)) => {
@@ -110,6 +121,22 @@ async fn exchange(connection: &mut Connection, out: &Outbound<'_>) -> Result<Ans
             }
         }
     }
+}
+
+/// Sends on, and reads what comes: an upstream may answer a request that it has not read to its end, and stop reading
+/// it. A write that fails does not hide an answer that is already there.
+fn poll_exchange(
+    connection: &mut Connection,
+    out: &Outbound<'_>,
+    sending: &mut Sending,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    if sending.ended.is_none()
+        && let Poll::Ready(ended) = connection.poll_send(&out.body, &mut sending.bytes, cx)
+    {
+        sending.ended = Some(ended);
+    }
+    connection.poll_fill(cx)
 }
 
 fn bad_head(text: &str) -> Broken {
@@ -146,10 +173,10 @@ async fn fetch_h2(
     let request = request.body(SliceBody::new(out.body.iter().cloned())).map_err(|e| bad(e.to_string()))?;
     let name = &out.upstream.place;
     let place = Place { name, endpoint, tls: &connections.tls, connect: connect_within };
-    let response = connections.h2.send(&place, request).await?;
+    let (response, stream) = connections.h2.send(&place, request).await?;
     let (parts, incoming) = response.into_parts();
     let head = head_of_h2(&parts);
-    Ok((head, Body::H2(Box::new(H2Body::new(incoming)))))
+    Ok((head, Body::H2(Box::new(H2Body::new(incoming, stream)))))
 }
 
 fn head_of_h2(parts: &http::response::Parts) -> AnswerHead {

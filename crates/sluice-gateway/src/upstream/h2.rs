@@ -1,7 +1,7 @@
 //! HTTP/2 towards upstreams that ask for it (`http2 = true`): hyper's client connection, one per worker and place.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     pin::Pin,
     rc::Rc,
@@ -18,6 +18,7 @@ use sluice_chat::{Failure, FailureKind};
 use sluice_providers::Endpoint;
 
 use crate::{
+    bounds,
     tasks::LocalExecutor,
     upstream::{
         connect::{Tls, connect},
@@ -28,7 +29,33 @@ use crate::{
 /// Open HTTP/2 connections of one worker by place.
 #[derive(Debug, Default)]
 pub(crate) struct H2Connections {
-    open: RefCell<HashMap<Arc<str>, SendRequest<SliceBody>>>,
+    open: RefCell<HashMap<Arc<str>, Vec<Open>>>,
+    next_id: Cell<u64>,
+}
+
+/// One connection.
+#[derive(Clone, Debug)]
+struct Open {
+    id: u64,
+    sender: SendRequest<SliceBody>,
+    streams: Rc<Cell<u32>>,
+}
+
+/// A stream of a connection, counted for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct H2Stream(Rc<Cell<u32>>);
+
+impl H2Stream {
+    fn on(open: &Open) -> Self {
+        open.streams.set(open.streams.get() + 1);
+        Self(Rc::clone(&open.streams))
+    }
+}
+
+impl Drop for H2Stream {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
 }
 
 /// What is needed to reach a place.
@@ -40,30 +67,70 @@ pub(crate) struct Place<'a> {
 }
 
 impl H2Connections {
-    /// Sends a request on the open connection to its place, or on a new one.
+    /// Sends a request on an open connection to its place that has room, or on a new one. A request that an open
+    /// connection did not take, because it was about to close, is said once more on a fresh one.
     pub(crate) async fn send(
-        self: &Rc<Self>,
+        &self,
         place: &Place<'_>,
-        request: http::Request<SliceBody>,
-    ) -> Result<http::Response<Incoming>, Failure> {
-        let open = self.open.borrow().get(place.name).filter(|s| s.is_ready()).cloned();
-        let mut sender = match open {
-            Some(sender) => sender,
-            None => self.open(place).await?,
-        };
-        let sent = sender.send_request(request).await;
-        sent.map_err(|e| {
-            self.open.borrow_mut().remove(place.name);
-            let text = format!("the HTTP/2 connection to the provider broke: {e}");
-            Failure::ours(FailureKind::Reset, "upstream_bad_response", text)
-        })
+        mut request: http::Request<SliceBody>,
+    ) -> Result<(http::Response<Incoming>, H2Stream), Failure> {
+        if let Some(mut open) = self.with_room(place.name) {
+            let stream = H2Stream::on(&open);
+            match open.sender.try_send_request(request).await {
+                Ok(response) => return Ok((response, stream)),
+                Err(mut error) => {
+                    self.remove(place.name, open.id);
+                    match error.take_message() {
+                        Some(untouched) => request = untouched,
+                        None => return Err(broken(&error.into_error())),
+                    }
+                }
+            }
+        }
+        let mut open = self.connect(place).await?;
+        let stream = H2Stream::on(&open);
+        match open.sender.send_request(request).await {
+            Ok(response) => Ok((response, stream)),
+            Err(error) => {
+                self.remove(place.name, open.id);
+                Err(broken(&error))
+            }
+        }
     }
 
-    async fn open(&self, place: &Place<'_>) -> Result<SendRequest<SliceBody>, Failure> {
+    /// Uses the connections to a place no longer for new requests.
+    pub(crate) fn forget(&self, place: &str) {
+        self.open.borrow_mut().remove(place);
+    }
+
+    /// Lets go of connections that are closed.
+    pub(crate) fn sweep(&self) {
+        self.open.borrow_mut().retain(|_, open| {
+            open.retain(|connection| !connection.sender.is_closed());
+            !open.is_empty()
+        });
+    }
+
+    fn with_room(&self, place: &str) -> Option<Open> {
+        let open = self.open.borrow();
+        let has_room =
+            |open: &&Open| open.sender.is_ready() && open.streams.get() < bounds::UPSTREAM_H2_STREAMS;
+        open.get(place)?.iter().find(has_room).cloned()
+    }
+
+    fn remove(&self, place: &str, id: u64) {
+        if let Some(open) = self.open.borrow_mut().get_mut(place) {
+            open.retain(|connection| connection.id != id);
+        }
+    }
+
+    async fn connect(&self, place: &Place<'_>) -> Result<Open, Failure> {
         let connection = connect(place.endpoint, place.tls, true, place.connect).await?;
         let io = TokioIo::new(connection.into_transport());
         let (sender, driver) = hyper::client::conn::http2::Builder::new(LocalExecutor)
             .timer(TokioTimer::new())
+            .keep_alive_interval(bounds::UPSTREAM_H2_PING)
+            .keep_alive_timeout(bounds::UPSTREAM_H2_PONG)
             .handshake(io)
             .await
             .map_err(|e| {
@@ -72,9 +139,17 @@ impl H2Connections {
             })?;
         // Ends by itself when the connection ends; its error reaches the streams that were on it.
         crate::tasks::spawn_local(async move { drop(driver.await) });
-        self.open.borrow_mut().insert(Arc::clone(place.name), sender.clone());
-        Ok(sender)
+        let id = self.next_id.get();
+        self.next_id.set(id + 1);
+        let open = Open { id, sender, streams: Rc::default() };
+        self.open.borrow_mut().entry(Arc::clone(place.name)).or_default().push(open.clone());
+        Ok(open)
     }
+}
+
+fn broken(error: &hyper::Error) -> Failure {
+    let text = format!("the HTTP/2 connection to the provider broke: {error}");
+    Failure::ours(FailureKind::Reset, "upstream_bad_response", text)
 }
 
 /// Body on an HTTP/2 stream. What is ready at once is handed on together.
@@ -84,11 +159,12 @@ pub(crate) struct H2Body {
     ended: bool,
     /// What broke the body right behind bytes that were handed on first.
     failed: Option<Failure>,
+    _stream: H2Stream,
 }
 
 impl H2Body {
-    pub(crate) fn new(incoming: Incoming) -> Self {
-        Self { incoming, ended: false, failed: None }
+    pub(crate) fn new(incoming: Incoming, stream: H2Stream) -> Self {
+        Self { incoming, ended: false, failed: None, _stream: stream }
     }
 
     pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {

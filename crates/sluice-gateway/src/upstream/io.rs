@@ -8,8 +8,9 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use smallvec::SmallVec;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::client::TlsStream;
@@ -108,20 +109,31 @@ impl Connection {
         self.transport
     }
 
-    /// Writes a request: its head and the slices of its body, with as few system calls as the kernel allows.
-    pub(crate) async fn send(&mut self, body: &[Bytes]) -> io::Result<()> {
-        let mut slices: smallvec::SmallVec<[io::IoSlice<'_>; 9]> = smallvec::SmallVec::new();
-        slices.push(io::IoSlice::new(&self.head));
-        slices.extend(body.iter().filter(|b| !b.is_empty()).map(|b| io::IoSlice::new(b)));
-        let mut rest = &mut slices[..];
-        while !rest.is_empty() {
-            let n = self.transport.write_vectored(rest).await?;
-            if n == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+    /// Goes on writing a request, its head and the slices of its body, with as few system calls as the kernel allows.
+    /// `sent` counts the bytes that were written.
+    pub(crate) fn poll_send(
+        &mut self,
+        body: &[Bytes],
+        sent: &mut usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let length = self.head.len() + body.iter().map(Bytes::len).sum::<usize>();
+        while *sent < length {
+            let mut slices: SmallVec<[io::IoSlice<'_>; 9]> = SmallVec::new();
+            let mut skip = *sent;
+            for part in std::iter::once(&self.head[..]).chain(body.iter().map(|slice| &slice[..])) {
+                let from = skip.min(part.len());
+                skip -= from;
+                if from < part.len() {
+                    slices.push(io::IoSlice::new(&part[from..]));
+                }
             }
-            io::IoSlice::advance_slices(&mut rest, n);
+            match ready!(Pin::new(&mut self.transport).poll_write_vectored(cx, &slices))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                n => *sent += n,
+            }
         }
-        self.transport.flush().await
+        Pin::new(&mut self.transport).poll_flush(cx)
     }
 
     /// Reads what is there into the buffer; 0 at the end. Takes no memory before there is something to read.

@@ -111,7 +111,7 @@ impl Upstream {
 
     /// A failure without our credential in it, should the provider have repeated it.
     pub(crate) fn masked(&self, mut failure: Failure) -> Failure {
-        for (_, value) in self.provider.auth_headers() {
+        for (_, value) in self.provider.auth_headers().iter().chain(&self.options.headers) {
             let secret = value.rsplit(' ').next().unwrap_or_default();
             let error = &mut failure.error;
             if secret.len() < MASKED_FROM_BYTES {
@@ -195,5 +195,6 @@ impl Connections {
     /// Closes what has been idle for too long.
     pub(crate) fn sweep(&self, now: Instant) {
         self.pool.sweep(now);
+        self.h2.sweep();
     }
 }

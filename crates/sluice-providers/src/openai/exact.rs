@@ -161,6 +161,7 @@ impl ExactPassage {
             self.choices.see(*index, *finishes);
         }
         self.progress.finished = self.choices.finished();
+        self.progress.choices = self.choices.count();
         self.progress.has_content |= facts.has_content;
         self.progress.content_events += u64::from(facts.has_content);
         self.progress.content_bytes += facts.content_bytes;

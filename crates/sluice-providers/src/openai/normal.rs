@@ -104,6 +104,7 @@ impl State {
         let repaired = self.repairer.repair(chunk)?;
         (self.progress.usage, self.progress.usage_absurd) = self.repairer.tally.read();
         self.progress.finished = self.repairer.finished();
+        self.progress.choices = self.repairer.choices_seen();
         if let Some(chunk) = repaired {
             self.chunk(chunk);
         }

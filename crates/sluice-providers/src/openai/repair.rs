@@ -59,6 +59,11 @@ impl Repairer {
         Self { repairs, whole, head: Map::new(), choices: Vec::new(), tally: UsageTally::default() }
     }
 
+    /// How many choices appeared.
+    pub(super) fn choices_seen(&self) -> u32 {
+        u32::try_from(self.choices.len()).unwrap_or(u32::MAX)
+    }
+
     /// At least one choice appeared.
     pub(super) fn any_choice(&self) -> bool {
         !self.choices.is_empty()

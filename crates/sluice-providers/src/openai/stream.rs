@@ -22,6 +22,11 @@ impl Choices {
         !self.seen.is_empty()
     }
 
+    /// How many appeared.
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.seen.len()).unwrap_or(u32::MAX)
+    }
+
     /// At least one appeared, and every one that did is complete.
     pub(crate) fn finished(&self) -> bool {
         self.any() && self.seen.iter().all(|(_, finished)| *finished)

@@ -87,7 +87,7 @@ pub fn parse_head(bytes: &[u8]) -> Result<Option<(AnswerHead, usize)>, HeadError
     let (Some(status), Some(version)) = (response.code, response.version) else {
         return Err(HeadError::Malformed);
     };
-    let mut fields = Fields { keep_alive: version == 1, ..Fields::default() };
+    let mut fields = Fields::default();
     for header in response.headers.iter() {
         fields.take(header.name, header.value)?;
     }
@@ -95,7 +95,7 @@ pub fn parse_head(bytes: &[u8]) -> Result<Option<(AnswerHead, usize)>, HeadError
     let head = AnswerHead {
         status,
         framing,
-        keep_alive: fields.keep_alive && framing != Framing::UntilClose,
+        keep_alive: !fields.close && (version == 1 || fields.keep_alive) && framing != Framing::UntilClose,
         media_type: fields.media_type,
         encoded: fields.encoded,
         retry_after_ms: fields.retry_after_precise_ms.or(fields.retry_after_ms),
@@ -108,6 +108,7 @@ struct Fields {
     length: Option<u64>,
     chunked: bool,
     keep_alive: bool,
+    close: bool,
     media_type: MediaType,
     encoded: bool,
     retry_after_ms: Option<u64>,
@@ -128,7 +129,10 @@ impl Fields {
             }
             self.chunked = true;
         } else if name.eq_ignore_ascii_case("connection") {
-            self.keep_alive = connection_keeps_alive(value, self.keep_alive);
+            for token in value.split(|b| *b == b',').map(<[u8]>::trim_ascii) {
+                self.close |= token.eq_ignore_ascii_case(b"close") || token.eq_ignore_ascii_case(b"upgrade");
+                self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
+            }
         } else if name.eq_ignore_ascii_case("content-type") {
             self.media_type = MediaType::of(value);
         } else if name.eq_ignore_ascii_case("content-encoding") {
@@ -150,16 +154,6 @@ impl Fields {
             (false, None) => Ok(Framing::UntilClose),
         }
     }
-}
-
-fn connection_keeps_alive(value: &[u8], before: bool) -> bool {
-    value.split(|b| *b == b',').map(<[u8]>::trim_ascii).fold(before, |keep, token| {
-        if token.eq_ignore_ascii_case(b"close") || token.eq_ignore_ascii_case(b"upgrade") {
-            false
-        } else {
-            keep || token.eq_ignore_ascii_case(b"keep-alive")
-        }
-    })
 }
 
 /// A number of decimal digits alone: no sign, no list.
@@ -189,6 +183,10 @@ mod tests {
         check(
             "HTTP/1.0 200 OK\nContent-Length: 5\nConnection: keep-alive\n\n",
             Ok(Some((200, Length(5), true))),
+        );
+        check(
+            "HTTP/1.1 200 OK\nContent-Length: 5\nConnection: close, keep-alive\n\n",
+            Ok(Some((200, Length(5), false))),
         );
         check("HTTP/1.1 204 No\n\n", Ok(Some((204, Length(0), true))));
         check("HTTP/1.1 100 Continue\n\n", Ok(Some((100, Length(0), true))));
