@@ -1,0 +1,89 @@
+//! The clocks of a running stream.
+
+use std::{
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use crate::{bounds, timer::Timer};
+
+/// The clocks of a running stream on one timer.
+#[derive(Debug)]
+pub(crate) struct StreamClock {
+    pub(crate) idle: Duration,
+    pub(crate) deadline: Instant,
+    /// When something last came.
+    moved: Instant,
+    finish_by: Option<Instant>,
+    timer: Timer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expired {
+    AfterFinish,
+    Idle,
+    Deadline,
+}
+
+impl StreamClock {
+    pub(crate) fn new(idle: Duration, deadline: Instant, now: Instant) -> Self {
+        Self { idle, deadline, moved: now, finish_by: None, timer: Timer::default() }
+    }
+
+    pub(crate) fn moved(&mut self, now: Instant) {
+        self.moved = now;
+    }
+
+    /// Whether every choice has its finish reason: then what may still come has little time, counted from the first
+    /// moment at which that was so.
+    pub(crate) fn finished(&mut self, finished: bool) {
+        if !finished {
+            self.finish_by = None;
+        } else if self.finish_by.is_none() {
+            self.finish_by = Some(self.moved + bounds::AFTER_FINISH);
+        }
+    }
+
+    fn next(&self) -> (Instant, Expired) {
+        let mut next = (self.moved + self.idle, Expired::Idle);
+        if self.deadline < next.0 {
+            next = (self.deadline, Expired::Deadline);
+        }
+        match self.finish_by {
+            Some(at) if at < next.0 => (at, Expired::AfterFinish),
+            _ => next,
+        }
+    }
+
+    pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<Expired> {
+        let (at, what) = self.next();
+        if self.timer.poll_passed(at, cx) { Poll::Ready(what) } else { Poll::Pending }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    #[test]
+    fn the_nearest_clock_counts() {
+        let start = clock::now();
+        let s = Duration::from_secs;
+        let check = |deadline, moved, finished: Option<u64>, expect: (u64, Expired)| {
+            let mut clock = StreamClock::new(s(60), start + s(deadline), start);
+            clock.moved(start + s(moved));
+            if let Some(at) = finished {
+                clock.moved(start + s(at));
+                clock.finished(true);
+                clock.moved(start + s(moved));
+            }
+            assert_eq!(clock.next(), (start + s(expect.0), expect.1));
+        };
+        check(600, 0, None, (60, Expired::Idle));
+        check(600, 100, None, (160, Expired::Idle));
+        check(600, 550, None, (600, Expired::Deadline));
+        check(600, 100, Some(100), (101, Expired::AfterFinish));
+        check(600, 102, Some(101), (102, Expired::AfterFinish));
+    }
+}
