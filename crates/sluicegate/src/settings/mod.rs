@@ -52,6 +52,9 @@ pub(crate) struct Settings {
     pub(crate) warnings: Vec<Problem>,
     credentials: BTreeMap<String, Credential>,
     effective: Vec<Effective>,
+    /// Every key that the file was asked for.
+    #[cfg(test)]
+    asked: std::collections::BTreeSet<String>,
 }
 
 impl Settings {
@@ -104,6 +107,8 @@ pub(crate) fn read(
         Some(mut settings) if findings.problems.is_empty() => {
             settings.warnings = findings.warnings;
             settings.effective = findings.effective;
+            #[cfg(test)]
+            settings.asked.clone_from(&findings.asked);
             Ok(settings)
         }
         _ => Err(findings.problems),
@@ -161,6 +166,8 @@ fn everything(
         warnings: Vec::new(),
         credentials: providers.credentials,
         effective: Vec::new(),
+        #[cfg(test)]
+        asked: std::collections::BTreeSet::new(),
     })
 }
 

@@ -21,6 +21,9 @@ pub(super) struct Reader<'a> {
     problems: RefCell<Vec<Problem>>,
     warnings: RefCell<Vec<Problem>>,
     effective: RefCell<Vec<Effective>>,
+    /// Every key that was asked for, there or not: what the reference is held against.
+    #[cfg(test)]
+    pub(super) asked: RefCell<std::collections::BTreeSet<String>>,
 }
 
 /// One setting that is in force. Secrets are masked already.
@@ -34,6 +37,8 @@ pub(crate) struct Effective {
 
 /// What a reader has found once everything is read.
 pub(super) struct Findings {
+    #[cfg(test)]
+    pub(super) asked: std::collections::BTreeSet<String>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
     pub(super) effective: Vec<Effective>,
@@ -47,6 +52,8 @@ impl<'a> Reader<'a> {
             problems: RefCell::default(),
             warnings: RefCell::default(),
             effective: RefCell::default(),
+            #[cfg(test)]
+            asked: RefCell::default(),
         }
     }
 
@@ -71,7 +78,13 @@ impl<'a> Reader<'a> {
         let (mut problems, mut warnings) = (self.problems.into_inner(), self.warnings.into_inner());
         problems.sort_by_key(|problem| problem.offset);
         warnings.sort_by_key(|problem| problem.offset);
-        Findings { problems, warnings, effective: self.effective.into_inner() }
+        Findings {
+            #[cfg(test)]
+            asked: self.asked.into_inner(),
+            problems,
+            warnings,
+            effective: self.effective.into_inner(),
+        }
     }
 
     fn place(&self, offset: usize, path: &str, text: String) -> Problem {
@@ -251,6 +264,8 @@ impl<'a> Section<'a> {
 
     pub(super) fn get(&self, key: &'static str) -> Option<Value<'a>> {
         self.known.borrow_mut().push(key);
+        #[cfg(test)]
+        self.reader.asked.borrow_mut().insert(self.path_of(key));
         let node = self.table.get(key)?;
         Some(Value { reader: self.reader, path: self.path_of(key), span: node.span(), node: node.get_ref() })
     }

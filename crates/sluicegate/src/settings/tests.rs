@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::*;
 
 mod objects;
+mod reference;
 
 fn env(name: &str) -> Option<String> {
     let value = match name {
