@@ -86,4 +86,14 @@ mod tests {
         check(600, 100, Some(100), (101, Expired::AfterFinish));
         check(600, 102, Some(101), (102, Expired::AfterFinish));
     }
+
+    #[test]
+    fn a_choice_that_begins_late_stops_the_clock_of_the_end() {
+        let start = clock::now();
+        let mut clock = StreamClock::new(Duration::from_secs(60), start + Duration::from_secs(600), start);
+        clock.finished(true);
+        assert_eq!(clock.next().1, Expired::AfterFinish);
+        clock.finished(false);
+        assert_eq!(clock.next().1, Expired::Idle);
+    }
 }

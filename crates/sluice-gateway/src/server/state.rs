@@ -273,3 +273,32 @@ impl Drop for LiveGuard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_bounded_only_while_nothing_is_owed() {
+        let start = clock::now();
+        let state = ConnectionState::new(start);
+        assert_eq!(state.silent_until(), Some(start + bounds::FIRST_BYTE));
+        state.draining.set(true);
+        assert_eq!(state.silent_until(), Some(start + bounds::FIRST_BYTE_LEAVING));
+        state.draining.set(false);
+
+        state.bytes_came();
+        assert_eq!(
+            state.silent_until(),
+            Some(state.since.get() + bounds::REQUEST_HEAD),
+            "the head is dribbled"
+        );
+        let serving = state.serve();
+        assert_eq!(state.silent_until(), None, "the caller waits for us");
+        state.writing();
+        drop(serving);
+        assert_eq!(state.silent_until(), None, "the kernel does not have the answer yet");
+        state.flushed();
+        assert_eq!(state.silent_until(), Some(state.since.get() + bounds::KEEP_ALIVE_IDLE));
+    }
+}

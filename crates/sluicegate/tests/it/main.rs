@@ -21,6 +21,7 @@ mod http1;
 mod inputs;
 mod lifecycle;
 mod logs;
+mod odd_peers;
 mod pages;
 mod pass_through;
 mod rig;
