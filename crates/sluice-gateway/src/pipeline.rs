@@ -114,18 +114,7 @@ async fn answered(
             Ok(Answer::Stream(answer)) => {
                 exchange.first_token();
                 exchange.note(|record| record.status = 200);
-                let connection = Rc::clone(context.connection);
-                let usage_wanted = admitted.scan().include_usage;
-                let upstream = std::sync::Arc::clone(out.upstream);
-                let choices = admitted.scan().n;
-                let terms = RelayTerms {
-                    connection,
-                    upstream,
-                    clocks: model.clocks,
-                    deadline,
-                    usage_wanted,
-                    choices,
-                };
+                let terms = RelayTerms::of(context.connection, &out, admitted, deadline);
                 return reply::stream(context.ids, &about, Relay::start(*answer, exchange, terms));
             }
             Err(failure) if out.hide_usage && target.upstream.learns_to_ask_less(&failure) => {

@@ -15,6 +15,7 @@ use sluice_chat::{ApiError, Failure, FailureKind, sse};
 use sluice_providers::Passage;
 
 use crate::{
+    admit::Admitted,
     bounds, clock,
     exchange::{Billing, Ending, Exchange},
     refusal,
@@ -23,6 +24,7 @@ use crate::{
     stream_clock::{Expired, StreamClock},
     tasks,
     timer::Timer,
+    translate::Outbound,
     upstream::{Body, StreamAnswer, Upstream},
     usage_event::usage_event,
 };
@@ -73,13 +75,31 @@ pub(crate) struct BrokenOff;
 
 /// What a relay needs to know of the call beside its answer.
 pub(crate) struct RelayTerms {
-    pub(crate) connection: Rc<ConnectionState>,
-    pub(crate) upstream: Arc<Upstream>,
-    pub(crate) clocks: Clocks,
-    pub(crate) deadline: Instant,
-    pub(crate) usage_wanted: bool,
+    connection: Rc<ConnectionState>,
+    upstream: Arc<Upstream>,
+    clocks: Clocks,
+    deadline: Instant,
+    usage_wanted: bool,
     /// How many choices were asked for.
-    pub(crate) choices: u32,
+    choices: u32,
+}
+
+impl RelayTerms {
+    pub(crate) fn of(
+        connection: &Rc<ConnectionState>,
+        out: &Outbound<'_>,
+        admitted: &Admitted,
+        deadline: Instant,
+    ) -> Self {
+        Self {
+            connection: Rc::clone(connection),
+            upstream: Arc::clone(out.upstream),
+            clocks: admitted.model().clocks,
+            deadline,
+            usage_wanted: admitted.scan().include_usage,
+            choices: admitted.scan().n,
+        }
+    }
 }
 
 impl Relay {
