@@ -8,16 +8,29 @@
 //! token too. Prompt tokens are the tokens of all text in the messages.
 
 mod answer;
+
+mod call;
+mod conversation;
+mod dice;
 mod error;
+mod escape;
 mod fault;
+mod logprob;
 mod prose;
 mod request;
+mod schema;
 mod script;
+mod search;
+mod sound;
+mod stream;
+mod text;
+mod whole;
 
 use bytes::Bytes;
 
 pub use fault::Faults;
 use request::Request;
+pub use script::Script;
 
 /// One step of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,20 +49,6 @@ pub enum Step {
     Silent,
 }
 
-/// What the sandbox does, step by step.
-#[derive(Debug)]
-pub struct Script {
-    steps: std::vec::IntoIter<Step>,
-}
-
-impl Iterator for Script {
-    type Item = Step;
-
-    fn next(&mut self) -> Option<Step> {
-        self.steps.next()
-    }
-}
-
 /// The models, without the provider's name.
 pub fn models() -> &'static [&'static str] {
     &["echo", "text"]
@@ -57,12 +56,10 @@ pub fn models() -> &'static [&'static str] {
 
 /// The script of one attempt (the first is 1) at a request. `fault_header` is the value of `x-sandbox-fault`.
 pub fn play(request_body: &[u8], model: &str, fault_header: Option<&str>, attempt: u32) -> Script {
-    let made = Request::read(request_body, model, fault_header, attempt);
-    let steps = match made {
-        Ok(request) => script::of(&request, &answer::Answer::of(&request)),
-        Err(refusal) => script::of_refusal(&refusal),
-    };
-    Script { steps: steps.into_iter() }
+    match Request::read(request_body, model, fault_header, attempt) {
+        Ok(request) => Script::of(&request),
+        Err(refusal) => Script::of_refusal(&refusal),
+    }
 }
 
 #[cfg(test)]

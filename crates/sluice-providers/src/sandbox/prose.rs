@@ -1,19 +1,29 @@
 //! Text for the sandbox: what its tokens are, and seeded prose.
 
-use crate::hash::stable_hash;
+use super::dice::Dice;
+
+/// A token has at most this many characters, so that no text without white space becomes one huge chunk.
+const TOKEN_CHARS_MAX: usize = 16;
+
+/// The bytes of the first token of a text.
+pub(super) fn token_bytes(text: &str) -> usize {
+    let mut in_word = false;
+    for (count, (at, c)) in text.char_indices().enumerate() {
+        if count == TOKEN_CHARS_MAX || in_word && c.is_whitespace() {
+            return at;
+        }
+        in_word |= !c.is_whitespace();
+    }
+    text.len()
+}
 
 /// Splits a text into tokens: words with the white space before them, and white space at the end.
 pub(super) fn tokens(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let word = rest.find(|c: char| !c.is_whitespace()).unwrap_or(rest.len());
-        let end = rest[word..].find(char::is_whitespace).map_or(rest.len(), |end| word + end);
-        let (token, after) = rest.split_at(end);
+        let (token, after) = rest.split_at(token_bytes(rest));
         rest = after;
-        Some(token)
+        Some(token).filter(|token| !token.is_empty())
     })
 }
 
@@ -89,25 +99,27 @@ const WORDS: &[&str] = &[
     "evening",
 ];
 
+/// A word.
+pub(super) fn word(dice: &mut Dice) -> &'static str {
+    WORDS[dice.below(WORDS.len() as u64) as usize]
+}
+
 /// Prose of 60 to 179 words, the same for the same seed and choice.
 pub(super) fn prose(seed: i64, choice: u32) -> String {
-    let mut state = stable_hash(&[&seed.to_le_bytes(), &choice.to_le_bytes()]);
-    let mut below = move |bound: u64| {
-        // splitmix64
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    };
-    let words = 60 + below(120);
+    let mut dice = Dice::of(&[&seed.to_le_bytes(), &choice.to_le_bytes()]);
+    let words = 60 + dice.below(120);
+    prose_of(words, &mut dice)
+}
+
+/// Prose of so many words.
+pub(super) fn prose_of(words: u64, dice: &mut Dice) -> String {
     let mut text = String::new();
     let mut until_full_stop = 0;
     let mut sentences = 0;
     for left in (0..words).rev() {
-        let word = WORDS[below(WORDS.len() as u64) as usize];
+        let word = word(dice);
         if until_full_stop == 0 {
-            until_full_stop = 6 + below(8);
+            until_full_stop = 6 + dice.below(8);
             let gap = if sentences > 0 && sentences % 4 == 0 { "\n\n" } else { " " };
             text.push_str(if text.is_empty() { "" } else { gap });
             text.push_str(&word[..1].to_ascii_uppercase());
@@ -142,6 +154,8 @@ mod tests {
         check(" one  two\n\nthree ", &[" one", "  two", "\n\nthree", " "]);
         check("你好 世界", &["你好", " 世界"]);
         check("\u{3000}字", &["\u{3000}字"]);
+        check("0123456789abcdefXYZ w", &["0123456789abcdef", "XYZ", " w"]);
+        check(&" ".repeat(17), &["                ", " "]);
     }
 
     #[test]

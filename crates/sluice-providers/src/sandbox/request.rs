@@ -1,24 +1,28 @@
 //! What the sandbox reads of a request. The request was checked before; what is odd all the same counts as absent.
 
-use serde_json::Value;
-use sluice_chat::ApiError;
+use std::sync::Arc;
 
+use serde_json::{Map, Value};
+use sluice_chat::ApiError;
+use sluice_chat::usage::PromptDetails;
+
+use super::call::{self, Callable};
+use super::conversation::Conversation;
+use super::dice::HashWriter;
 use super::error::Refusal;
 use super::fault::Faults;
-use super::prose::count_tokens;
+use super::search::Search;
+use super::sound::SpeechFormat;
 use crate::hash::stable_hash;
-
-/// The content parts of the API.
-const PART_TYPES: &[&str] = &["text", "image_url", "input_audio", "file", "video_url", "refusal"];
 
 /// One request to the sandbox.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) model: Model,
     pub(super) id: String,
-    /// The text of the last user message; empty without one.
-    pub(super) last_user_text: String,
-    pub(super) prompt_tokens: u64,
+    pub(super) last_user_text: Arc<String>,
+    pub(super) tool_results: Option<Arc<String>>,
+    pub(super) prompt: PromptDetails,
     pub(super) stop: Vec<String>,
     /// Tokens that a choice may have.
     pub(super) limit: Option<u64>,
@@ -27,6 +31,17 @@ pub(super) struct Request {
     pub(super) stream: bool,
     pub(super) include_usage: bool,
     pub(super) service_tier: Option<String>,
+    pub(super) metadata: Option<Value>,
+    /// Words of reasoning, by `reasoning_effort`.
+    pub(super) reasoning_words: u64,
+    /// How the answer is spoken, if it is.
+    pub(super) speech: Option<SpeechFormat>,
+    pub(super) format: Format,
+    pub(super) search: Option<Search>,
+    pub(super) prediction: Option<String>,
+    /// How many alternatives a token has, if log probabilities are wanted.
+    pub(super) top_logprobs: Option<u64>,
+    pub(super) calls: Vec<Callable>,
     pub(super) faults: Faults,
 }
 
@@ -36,7 +51,26 @@ pub(super) enum Model {
     Text,
 }
 
+/// `response_format`.
+#[derive(Clone, Debug)]
+pub(super) enum Format {
+    Text,
+    JsonObject,
+    JsonSchema(Value),
+}
+
 impl Model {
+    fn of_name(name: &str) -> Result<Self, Refusal> {
+        match name.strip_prefix("sandbox/").unwrap_or(name) {
+            "echo" => Ok(Self::Echo),
+            "text" => Ok(Self::Text),
+            _ => {
+                let message = format!("The model '{name}' does not exist in the sandbox.");
+                Err(Refusal { status: 404, error: ApiError::invalid("model_not_found", message) })
+            }
+        }
+    }
+
     /// The name that the answer reports.
     pub(super) fn reported(self) -> &'static str {
         match self {
@@ -53,65 +87,73 @@ impl Request {
         fault_header: Option<&str>,
         attempt: u32,
     ) -> Result<Self, Refusal> {
-        let refused = |error: ApiError| Refusal { status: 400, error };
-        let request: Value = serde_json::from_slice(body)
-            .map_err(|_| refused(ApiError::invalid("invalid_json", "the request is not JSON")))?;
-        let model = match model.strip_prefix("sandbox/").unwrap_or(model) {
-            "echo" => Model::Echo,
-            "text" => Model::Text,
-            _ => {
-                let message = format!("The model '{model}' does not exist in the sandbox.");
-                return Err(Refusal { status: 404, error: ApiError::invalid("model_not_found", message) });
-            }
-        };
-        let mut faults = Faults::default();
-        let metadata = request.get("metadata").and_then(|metadata| metadata.get("sandbox.fault"));
-        if let Some(text) = metadata.and_then(Value::as_str) {
-            let param = "metadata[\"sandbox.fault\"]";
-            faults.add(text).map_err(|error| refused(error.with_param(param)))?;
-        }
-        faults.add(fault_header.unwrap_or_default()).map_err(refused)?;
-        let faults = faults.of_attempt(attempt);
-        let messages =
-            request.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        unknown_part(messages).map_or(Ok(()), |error| Err(refused(error)))?;
-        let number = |key: &str| request.get(key).and_then(Value::as_u64);
-        let flag = |place: &str| request.pointer(place) == Some(&Value::Bool(true));
-        let said = serde_json::to_vec(messages).unwrap_or_default();
-        let own_seed = || request.get("seed").and_then(Value::as_i64);
+        let not_json = || refused(ApiError::invalid("invalid_json", "the request is not JSON"));
+        let request: Value = serde_json::from_slice(body).map_err(|_| not_json())?;
+        let model = Model::of_name(model)?;
+        let Value::Object(mut request) = request else { return Err(not_json()) };
+        let faults = faults(&request, fault_header, attempt)?;
         let name = model.reported().as_bytes();
-        let last_user = messages.iter().rev().find(|message| role(message) == "user");
+        let mut messages = match request.remove("messages") {
+            Some(Value::Array(messages)) => messages,
+            _ => Vec::new(),
+        };
+        let own_seed = || request.get("seed").and_then(Value::as_i64);
+        // Neither streaming nor limits change what is said.
+        let seed = faults.seed.or_else(own_seed).unwrap_or_else(|| hash_of_messages(name, &messages));
+        let cached = request.get("prompt_cache_key").is_some_and(Value::is_string);
+        let conversation = Conversation::take(&mut messages, cached).map_err(refused)?;
+        drop(messages);
+        let calls = call::wanted(&request, &conversation).map_err(refused)?;
+        let number = |key: &str| request.get(key).and_then(Value::as_u64);
+        let flag = |key: &str| request.get(key) == Some(&Value::Bool(true));
+        let stream = flag("stream");
+        let usage_asked = request.get("stream_options").and_then(|options| options.get("include_usage"));
         Ok(Self {
             model,
-            id: format!("chatcmpl-{:016x}{:08x}", stable_hash(&[name, body]), stable_hash(&[body]) as u32),
-            last_user_text: last_user.map(text_of).unwrap_or_default(),
-            prompt_tokens: messages.iter().map(|message| count_tokens(&text_of(message))).sum(),
+            id: format!("chatcmpl-{:016x}", stable_hash(&[name, body])),
             stop: stop_strings(request.get("stop")),
             limit: number("max_completion_tokens").or_else(|| number("max_tokens")),
             n: number("n").and_then(|n| u32::try_from(n).ok()).unwrap_or(1).max(1),
-            // Neither streaming nor limits change what is said.
-            seed: faults.seed.or_else(own_seed).unwrap_or_else(|| stable_hash(&[name, &said]) as i64),
-            stream: flag("/stream"),
-            include_usage: flag("/stream_options/include_usage"),
+            seed,
+            stream,
+            include_usage: usage_asked == Some(&Value::Bool(true)),
             service_tier: request.get("service_tier").and_then(Value::as_str).map(tier),
+            metadata: request.get("metadata").filter(|metadata| metadata.is_object()).cloned(),
+            reasoning_words: reasoning_words(request.get("reasoning_effort")),
+            speech: speech(&request, stream).map_err(refused)?,
+            format: format_of(request.get("response_format")),
+            search: request.get("web_search_options").and_then(Search::read),
+            prediction: prediction(request.get("prediction")),
+            top_logprobs: flag("logprobs").then(|| number("top_logprobs").unwrap_or(0).min(20)),
+            last_user_text: conversation.last_user_text,
+            tool_results: conversation.tool_results,
+            prompt: conversation.prompt,
+            calls,
             faults,
         })
     }
 }
 
-fn role(message: &Value) -> &str {
-    message.get("role").and_then(Value::as_str).unwrap_or_default()
+fn refused(error: ApiError) -> Refusal {
+    Refusal { status: 400, error }
 }
 
-/// The text of a message: its content, or the text parts of it together.
-fn text_of(message: &Value) -> String {
-    match message.get("content") {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => {
-            parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect()
-        }
-        _ => String::new(),
+fn faults(request: &Map<String, Value>, header: Option<&str>, attempt: u32) -> Result<Faults, Refusal> {
+    let mut faults = Faults::default();
+    let metadata = request.get("metadata").and_then(|metadata| metadata.get("sandbox.fault"));
+    if let Some(text) = metadata.and_then(Value::as_str) {
+        let param = "metadata[\"sandbox.fault\"]";
+        faults.add(text).map_err(|error| refused(error.with_param(param)))?;
     }
+    faults.add(header.unwrap_or_default()).map_err(refused)?;
+    Ok(faults.of_attempt(attempt))
+}
+
+fn hash_of_messages(name: &[u8], messages: &[Value]) -> i64 {
+    let mut hasher = HashWriter::new(name);
+    // Writing into the hash does not fail.
+    let _ = serde_json::to_writer(&mut hasher, messages);
+    hasher.finish() as i64
 }
 
 fn stop_strings(stop: Option<&Value>) -> Vec<String> {
@@ -133,18 +175,59 @@ fn tier(asked: &str) -> String {
     .to_owned()
 }
 
-fn unknown_part(messages: &[Value]) -> Option<ApiError> {
-    for (i, message) in messages.iter().enumerate() {
-        let parts = message.get("content").and_then(Value::as_array);
-        for (j, part) in parts.into_iter().flatten().enumerate() {
-            let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
-            if !PART_TYPES.contains(&kind) {
-                let known = PART_TYPES.join("', '");
-                let message = format!("Invalid value: '{kind}'. Supported values are: '{known}'.");
-                let param = format!("messages[{i}].content[{j}].type");
-                return Some(ApiError::invalid("invalid_value", message).with_param(param));
-            }
+/// None without an effort; a word that is not known counts as `medium`.
+fn reasoning_words(effort: Option<&Value>) -> u64 {
+    let word = effort.and_then(|effort| effort.get("effort").unwrap_or(effort).as_str());
+    match word {
+        None | Some("none" | "") => 0,
+        Some("minimal") => 8,
+        Some("low") => 16,
+        Some("high") => 64,
+        Some("xhigh") => 96,
+        Some("max") => 128,
+        Some(_) => 32,
+    }
+}
+
+/// How the answer is spoken. Streams carry raw samples only, as OpenAI's do.
+fn speech(request: &Map<String, Value>, stream: bool) -> Result<Option<SpeechFormat>, ApiError> {
+    let modalities = request.get("modalities").and_then(Value::as_array);
+    if !modalities.is_some_and(|list| list.iter().any(|one| one == "audio")) {
+        return Ok(None);
+    }
+    let asked = request.get("audio").and_then(|audio| audio.get("format")).and_then(Value::as_str);
+    let default = if stream { "pcm16" } else { "wav" };
+    let name = asked.unwrap_or(default);
+    match SpeechFormat::of_name(name) {
+        Some(format) if !stream || format == SpeechFormat::Pcm16 => Ok(Some(format)),
+        _ => {
+            let able = if stream { &["pcm16"] } else { SpeechFormat::NAMES }.join("', '");
+            let mode = if stream { "when stream=true" } else { "in the sandbox" };
+            let message =
+                format!("audio.format does not support '{name}' {mode}. Supported values are: '{able}'.");
+            Err(ApiError::invalid("invalid_value", message).with_param("audio.format"))
         }
     }
-    None
+}
+
+fn format_of(format: Option<&Value>) -> Format {
+    let text = |key: &str| format.and_then(|format| format.get(key));
+    match text("type").and_then(Value::as_str) {
+        Some("json_object") => Format::JsonObject,
+        Some("json_schema") => {
+            let schema = text("json_schema").and_then(|named| named.get("schema"));
+            Format::JsonSchema(schema.cloned().unwrap_or_else(|| serde_json::json!({ "type": "object" })))
+        }
+        _ => Format::Text,
+    }
+}
+
+fn prediction(prediction: Option<&Value>) -> Option<String> {
+    match prediction?.get("content")? {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(parts) => {
+            Some(parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect())
+        }
+        _ => None,
+    }
 }

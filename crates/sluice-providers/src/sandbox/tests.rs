@@ -110,7 +110,7 @@ fn whole_answers() {
     check(&json!({ "messages": [] }), "", r#"200 c0:"",f0:stop,u0+0 end"#);
     let parts = json!([{ "type": "text", "text": "a" }, { "type": "image_url", "image_url": { "url": "u" } }, { "type": "text", "text": " b" }]);
     let messages = json!([{ "role": "user", "content": "not this" }, { "role": "user", "content": parts }, { "role": "assistant", "content": "c" }]);
-    check(&json!({ "messages": messages }), "", r#"200 c0:"a b",f0:stop,u5+2 end"#);
+    check(&json!({ "messages": messages }), "", r#"200 c0:"a b",f0:stop,u770+2 end"#);
 }
 
 #[test]
