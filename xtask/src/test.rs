@@ -1,5 +1,7 @@
 //! `cargo xtask test`: all tests of the workspace, with what they need prepared under `target/`.
 
+mod clients;
+mod node;
 mod python;
 mod runner;
 
@@ -11,21 +13,9 @@ use std::{
 
 use crate::Outcome;
 
-/// Tells the tests which Python has the SDKs.
-const PYTHON_VARIABLE: &str = "SLUICEGATE_TEST_PYTHON";
-/// Tells them why there is none: they fail with this text.
-const NO_PYTHON_VARIABLE: &str = "SLUICEGATE_TEST_NO_PYTHON";
-
 /// Runs everything; `args` go to the test runner (a filter, for instance).
 pub(crate) fn run(args: &[String]) -> Outcome {
-    let mut env: Vec<(&str, String)> = Vec::new();
-    match python::prepare(&target_dir().join("test-env")) {
-        Ok(python) => env.push((PYTHON_VARIABLE, python.display().to_string())),
-        Err(reason) => {
-            eprintln!("no Python with the SDKs, the tests that need it will fail: {reason}");
-            env.push((NO_PYTHON_VARIABLE, reason));
-        }
-    }
+    let env = clients::prepare(&target_dir().join("test-env"));
     // First, so that the runner's summary closes the output.
     let docs = if args.is_empty() { cargo(&["test", "--doc", "--workspace", "--quiet"]) } else { Ok(()) };
     runner::run(args, &env)?;
@@ -49,12 +39,29 @@ pub(crate) fn cargo(args: &[&str]) -> Outcome {
 
 /// Runs a command to its end.
 fn finish(mut command: Command) -> Outcome {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let args: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
-    let shown = format!("{name} {}", args.join(" "));
+    let shown = shown(&command);
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{shown}` ended with {status}")),
         Err(error) => Err(format!("cannot run `{shown}`: {error}")),
     }
+}
+
+/// Runs a command quietly; an error carries the end of what the command said.
+fn finish_quietly(command: &mut Command) -> Outcome {
+    let shown = shown(command);
+    let output = command.output().map_err(|error| format!("cannot run `{shown}`: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = said.lines().collect();
+    let last = &lines[lines.len().saturating_sub(5)..];
+    Err(format!("`{shown}` ended with {}: {}", output.status, last.join(" / ")))
+}
+
+fn shown(command: &Command) -> String {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let args: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+    format!("{name} {}", args.join(" "))
 }

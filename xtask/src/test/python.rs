@@ -1,4 +1,4 @@
-//! A Python environment of our own with the official SDK, made once.
+//! Python environments of our own with the clients, each made once.
 
 use std::{
     fs,
@@ -6,56 +6,67 @@ use std::{
     process::Command,
 };
 
-/// What is installed. A change here makes the environment anew.
-const PACKAGES: &[&str] = &["openai>=3,<4"];
+use super::{clients::programs, finish_quietly};
 
-/// The interpreter of an environment below `dir`, made when it is not there yet.
-pub(super) fn prepare(dir: &Path) -> Result<PathBuf, String> {
-    let python = dir.join("python/bin/python");
-    let stamp = dir.join("python.installed");
-    let wanted = PACKAGES.join("\n");
-    if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+/// The packages of one environment: what is asked for, and the exact versions that were tested.
+struct Packages {
+    wanted: PathBuf,
+    tested: PathBuf,
+}
+
+/// The interpreter of the environment `name` below `dir`, made when it is not there yet or its packages changed. It is
+/// good when it can run `proof`.
+pub(super) fn prepare(dir: &Path, name: &str, proof: &str) -> Result<PathBuf, String> {
+    let lists = programs().join("python");
+    let packages =
+        Packages { wanted: lists.join(format!("{name}.txt")), tested: lists.join(format!("{name}.lock")) };
+    let read = |path: &Path| fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
+    let stamp_text = read(&packages.wanted)? + &read(&packages.tested)?;
+    let home = dir.join(format!("python-{name}"));
+    let python = home.join("bin/python");
+    let stamp = home.join("installed");
+    if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == stamp_text) {
         return Ok(python);
     }
-    // A half-made one from an interrupted run is of no use.
-    let _ = fs::remove_dir_all(dir.join("python"));
     fs::create_dir_all(dir).map_err(|error| format!("cannot make {}: {error}", dir.display()))?;
-    eprintln!("preparing a Python environment in {}", dir.display());
-    virtual_environment(dir, &python).or_else(|reason| {
+    eprintln!("preparing Python with {name} in {}", home.display());
+    virtual_environment(&home, &python, &packages).or_else(|reason| {
         eprintln!("{reason}; trying a plain directory of packages");
-        plain_directory(dir, &python)
+        plain_directory(&home, &python, &packages)
     })?;
-    run(Command::new(&python).args(["-c", "import openai"]))?;
-    fs::write(&stamp, wanted).map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
+    finish_quietly(Command::new(&python).args(["-c", proof]))?;
+    fs::write(&stamp, stamp_text).map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
     Ok(python)
 }
 
-fn virtual_environment(dir: &Path, python: &Path) -> Result<(), String> {
-    run(Command::new("python3").args(["-m", "venv"]).arg(dir.join("python")))?;
-    run(Command::new(python).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))
+fn virtual_environment(home: &Path, python: &Path, packages: &Packages) -> Result<(), String> {
+    // A half-made one from an interrupted run is of no use.
+    let _ = fs::remove_dir_all(home);
+    finish_quietly(Command::new("python3").args(["-m", "venv"]).arg(home))?;
+    install(|| Command::new(python), &[], packages)
 }
 
 /// For systems whose Python comes without `venv`: a launcher that adds the packages to the path.
-fn plain_directory(dir: &Path, python: &Path) -> Result<(), String> {
-    let _ = fs::remove_dir_all(dir.join("python"));
-    let packages = dir.join("python/packages");
-    let pip = ["-m", "pip", "install", "--quiet", "--target"];
-    run(Command::new("python3").args(pip).arg(&packages).args(PACKAGES))?;
-    let launcher = format!("#!/bin/sh\nPYTHONPATH='{}' exec python3 \"$@\"\n", packages.display());
-    fs::create_dir_all(dir.join("python/bin")).map_err(|error| error.to_string())?;
+fn plain_directory(home: &Path, python: &Path, packages: &Packages) -> Result<(), String> {
+    let _ = fs::remove_dir_all(home);
+    let folder = home.join("packages").display().to_string();
+    install(|| Command::new("python3"), &["--target", &folder], packages)?;
+    let launcher = format!("#!/bin/sh\nPYTHONPATH='{folder}' exec python3 \"$@\"\n");
+    fs::create_dir_all(home.join("bin")).map_err(|error| error.to_string())?;
     fs::write(python, launcher).map_err(|error| error.to_string())?;
-    run(Command::new("chmod").arg("+x").arg(python))
+    finish_quietly(Command::new("chmod").arg("+x").arg(python))
 }
 
-/// Runs quietly; an error carries the end of what the command said.
-fn run(command: &mut Command) -> Result<(), String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|error| format!("cannot run {name}: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last: Vec<&str> = said.lines().rev().take(5).collect();
-    let last: Vec<&str> = last.into_iter().rev().collect();
-    Err(format!("{name} ended with {}: {}", output.status, last.join(" / ")))
+/// Installs the tested versions; where they cannot be had (another Python), those that fit what is asked for.
+fn install(python: impl Fn() -> Command, args: &[&str], packages: &Packages) -> Result<(), String> {
+    let pip = || {
+        let mut command = python();
+        command.args(["-m", "pip", "install", "--quiet", "--prefer-binary", "--disable-pip-version-check"]);
+        command.args(args).arg("--requirement").arg(&packages.wanted);
+        command
+    };
+    finish_quietly(pip().arg("--constraint").arg(&packages.tested)).or_else(|reason| {
+        eprintln!("not with the tested versions ({reason}); trying others");
+        finish_quietly(&mut pip())
+    })
 }

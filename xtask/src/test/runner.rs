@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::Command};
 use super::{cargo, finish, target_dir};
 use crate::Outcome;
 
-pub(super) fn run(args: &[String], env: &[(&str, String)]) -> Outcome {
+pub(super) fn run(args: &[String], env: &[(String, String)]) -> Outcome {
     let mut command = match nextest() {
         Some(program) => {
             let mut command = Command::new(program);
@@ -21,7 +21,7 @@ pub(super) fn run(args: &[String], env: &[(&str, String)]) -> Outcome {
         }
     };
     command.args(args).current_dir(crate::root());
-    command.envs(env.iter().map(|(name, value)| (*name, value)));
+    command.envs(env.iter().map(|(name, value)| (name, value)));
     finish(command)
 }
 

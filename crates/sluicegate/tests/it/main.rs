@@ -13,6 +13,7 @@ mod attempts;
 mod caller_leaves;
 mod command_line;
 mod crowds;
+mod curl;
 mod errors;
 mod event_streams;
 mod first_run;
