@@ -16,6 +16,7 @@ mod crowds;
 mod curl;
 mod errors;
 mod event_streams;
+mod fields;
 mod first_run;
 mod headers;
 mod http1;
