@@ -126,10 +126,13 @@ impl Log {
     }
 }
 
-/// One JSON object. Absent facts are left out.
+/// One JSON object. Absent facts are left out, and of the details of usage also zeros.
 fn json_line(batch: &mut Batch, record: &Record) {
     let Batch { text, stamp, .. } = batch;
-    text.reserve(LINE_BYTES);
+    if text.capacity() == 0 {
+        // All of a batch at once: growing would copy it several times over.
+        text.reserve(bounds::LOG_BATCH_BYTES + LINE_BYTES);
+    }
     text.push_str("{\"time\":\"");
     stamp.push(text, record.unix_ms);
     let mut line = JsonLine { out: text };
@@ -160,8 +163,14 @@ fn json_line(batch: &mut Batch, record: &Record) {
     if let Some(charge) = &record.charge {
         line.number(",\"prompt_tokens\":", charge.usage.prompt_tokens);
         line.number(",\"completion_tokens\":", charge.usage.completion_tokens);
-        line.number(",\"cached_tokens\":", charge.usage.prompt.cached_tokens);
-        line.number(",\"reasoning_tokens\":", charge.usage.completion.reasoning_tokens);
+        for (name, tokens) in [
+            (",\"cached_tokens\":", charge.usage.prompt.cached_tokens),
+            (",\"reasoning_tokens\":", charge.usage.completion.reasoning_tokens),
+        ] {
+            if tokens > 0 {
+                line.number(name, tokens);
+            }
+        }
         line.plain(",\"usage_source\":\"", charge.source.as_str());
         line.out.push('"');
     }
@@ -172,8 +181,8 @@ fn json_line(batch: &mut Batch, record: &Record) {
     line.out.push_str("}\n");
 }
 
-/// What a line usually takes.
-const LINE_BYTES: usize = 640;
+/// What a line takes at most, but for odd names.
+const LINE_BYTES: usize = 1024;
 
 /// Appends to a line. Each name is given with the punctuation around it.
 struct JsonLine<'a> {

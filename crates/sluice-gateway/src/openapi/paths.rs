@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     errors::{answers, every_status, header},
-    schema::{list, object, only, plain, schema},
+    schema::{list, object, only, schema, with},
 };
 
 pub(super) fn paths() -> Value {
@@ -109,10 +109,27 @@ fn completion_answer() -> Value {
         "content": {
             "application/json": { "schema": schema("ChatCompletion"), "example": completion_example() },
             "text/event-stream": {
-                "schema": plain("string", "Events whose `data` is a ChatCompletionChunk, an Error, or `[DONE]`."),
+                "schema": event(),
                 "example": stream.concat()
             }
         }
+    })
+}
+
+/// One event of a stream: where the media type is a sequence, its schema describes one item.
+fn event() -> Value {
+    let data = |content: Value, title: &str| {
+        let data =
+            json!({ "type": "string", "contentMediaType": "application/json", "contentSchema": content });
+        with(object(&["data"], json!({ "data": data })), json!({ "title": title }))
+    };
+    json!({
+        "description": "One event; `data` is JSON, of the last event `[DONE]`.",
+        "anyOf": [
+            with(object(&["data"], json!({ "data": only("[DONE]") })), json!({ "title": "The end" })),
+            data(schema("ChatCompletionChunk"), "A chunk"),
+            data(schema("Error"), "Why the stream broke: the last event of a broken one")
+        ]
     })
 }
 
@@ -223,9 +240,9 @@ pub(super) fn parameters() -> Value {
     json!({
         "TraceId": header(
             "X-Trace-ID",
-            json!({ "type": "string", "maxLength": 128 }),
-            "The caller's own id of this request: visible ASCII. It is echoed and logged and never sent to an \
-             upstream. One that does not fit is replaced by ours."
+            json!({ "type": "string" }),
+            "The caller's own id of this request: at most 128 visible ASCII characters. It is echoed and logged and \
+             never sent to an upstream. One that does not fit is replaced by ours, never refused."
         ),
         "IdempotencyKey": header("Idempotency-Key", json!({ "type": "string" }), "Accepted; does not act yet."),
         "SandboxFault": header(

@@ -171,9 +171,15 @@ fn service() -> Value {
         "user": with(optional("string", "An id of the end user."), json!({ "deprecated": true })),
         "safety_identifier": optional("string", "A hashed id of the end user."),
         "prompt_cache_key": optional("string", "Requests with the same key may share the provider's prompt cache."),
-        "prompt_cache_retention": optional("string", "How long the provider's prompt cache lives: `in_memory` or `24h`."),
-        "prompt_cache_options": optional("object", "`mode` and `ttl` of the provider's prompt cache."),
-        "moderation": optional("object", "`model` and `policy` of the provider's moderation.")
+        "prompt_cache_retention": {
+            "description": "How long the provider's prompt cache lives: `in_memory` or `24h`. Passed on as it is."
+        },
+        "prompt_cache_options": {
+            "description": "An object with `mode` and `ttl` of the provider's prompt cache. Passed on as it is."
+        },
+        "moderation": {
+            "description": "An object with `model` and `policy` of the provider's moderation. Passed on as it is."
+        }
     })
 }
 
@@ -263,6 +269,11 @@ fn assistant() -> Value {
     )
 }
 
+/// An object whose `type` is none of these.
+fn another_type(known: &[&str]) -> Value {
+    object(&["type"], json!({ "type": { "type": "string", "not": { "enum": known } } }))
+}
+
 fn content_part() -> Value {
     let part = |name: &str, inner: Value, text: &str| {
         let required = ["type", name];
@@ -283,11 +294,10 @@ fn content_part() -> Value {
             "file_id": optional("string", "An uploaded file.")
         }),
     );
-    let other = json!({
-        "title": "Another type",
-        "description": "Passed on to upstreams that speak this format.",
-        "type": "object", "required": ["type"], "properties": { "type": { "type": "string" } }
-    });
+    let other = with(
+        another_type(&["text", "image_url", "input_audio", "file", "video_url", "refusal"]),
+        json!({ "title": "Another type", "description": "Passed on to upstreams that speak this format." }),
+    );
     json!({ "anyOf": [
         part("text", json!({ "type": "string" }), "Text"),
         part("image_url", json!({ "oneOf": [image, { "type": "string" }] }), "Image"),
@@ -327,7 +337,7 @@ fn tool() -> Value {
     json!({ "anyOf": [
         with(object(&["function"], json!({ "type": only("function"), "function": schema("Function") })), json!({ "title": "Function" })),
         with(object(&["type", "custom"], json!({ "type": only("custom"), "custom": custom })), json!({ "title": "Custom" })),
-        { "title": "Another type", "type": "object" }
+        with(another_type(&["function", "custom"]), json!({ "title": "Another type" }))
     ]})
 }
 
@@ -348,21 +358,32 @@ fn tool_choice() -> Value {
 }
 
 fn tool_call() -> Value {
-    json!({
-        "type": "object",
-        "required": ["id"],
-        "properties": {
-            "id": { "type": "string" },
-            "type": { "type": "string", "default": "function", "examples": ["function", "custom"] },
-            "function": object(&["name"], json!({
-                "name": { "type": "string" },
-                "arguments": optional("string", "A JSON text, as the model wrote it: it need not be valid.")
-            })),
-            "custom": object(&["name"], json!({
-                "name": { "type": "string" }, "input": { "type": ["string", "null"] }
-            }))
-        }
-    })
+    let function = object(
+        &["name"],
+        json!({
+            "name": { "type": "string" },
+            "arguments": optional("string", "A JSON text, as the model wrote it: it need not be valid.")
+        }),
+    );
+    let custom = object(
+        &["name"],
+        json!({
+            "name": { "type": "string" }, "input": { "type": ["string", "null"] }
+        }),
+    );
+    let call = |required: &[&str], kind: Value, of: &str, inner: Value| {
+        let properties = json!({ "id": { "type": "string" }, "type": kind, of: inner });
+        object(required, properties)
+    };
+    let kind = with(only("function"), json!({ "default": "function" }));
+    let mut other = another_type(&["function", "custom"]);
+    other["required"] = json!(["id", "type"]);
+    other["properties"]["id"] = json!({ "type": "string" });
+    json!({ "anyOf": [
+        with(call(&["id", "function"], kind, "function", function), json!({ "title": "Function" })),
+        with(call(&["id", "type", "custom"], only("custom"), "custom", custom), json!({ "title": "Custom" })),
+        with(other, json!({ "title": "Another type" }))
+    ]})
 }
 
 fn response_format() -> Value {
