@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: what has to hold before a change goes in.
 
-use crate::{Outcome, openapi, test, tidy};
+use crate::{Outcome, docs, openapi, test, tidy};
 
 /// A name and what it does.
 type Step = (&'static str, fn() -> Outcome);
@@ -9,13 +9,14 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     if let Some(unknown) = args.first() {
         return Err(format!("unknown option {unknown}"));
     }
-    let steps: [Step; 4] = [
+    let steps: [Step; 5] = [
         ("format", || test::cargo(&["fmt", "--all", "--check"])),
         ("lints", || {
             test::cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
         }),
         ("tidy", || tidy::run(&[])),
         ("openapi", || openapi::run(&["--check".to_owned()])),
+        ("docs", || docs::run(&["--check".to_owned()])),
     ];
     let mut failed = Vec::new();
     for (name, step) in steps {

@@ -5,6 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 mod bench;
 mod ci;
+mod docs;
 mod openapi;
 mod test;
 mod tidy;
@@ -16,7 +17,8 @@ commands:
   ci        what CI runs: format, lints, tidy, tests
   tidy      check the rules of the repository
   bench     measure against nginx in the same run
-  openapi   write docs/openapi.json; --check only compares";
+  openapi   write docs/openapi.json; --check only compares
+  docs      write what is generated in docs/, check its links; --check only compares";
 
 /// What a command answers: an error is one text for standard error.
 type Outcome = Result<(), String>;
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(&args),
         "bench" => bench::run(&args),
         "openapi" => openapi::run(&args),
+        "docs" => docs::run(&args),
         other => {
             eprintln!("unknown command `{other}`\n\n{USAGE}");
             return ExitCode::from(2);
