@@ -29,6 +29,7 @@ mod stream_clock;
 mod tasks;
 mod timer;
 mod translate;
+mod transport;
 #[doc(hidden)]
 pub mod upstream;
 mod usage_event;

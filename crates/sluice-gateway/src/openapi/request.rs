@@ -326,17 +326,12 @@ fn function() -> Value {
 }
 
 fn tool() -> Value {
-    let custom = object(
-        &["name"],
-        json!({
-            "name": { "type": "string" },
-            "description": optional("string", "What it does and when to call it."),
-            "format": optional("object", "`{\"type\":\"text\"}`, or a grammar.")
-        }),
-    );
+    let custom = json!({ "type": only("custom"), "custom": {
+        "description": "An object with `name`, `description` and `format`. Passed on as it is."
+    } });
     json!({ "anyOf": [
         with(object(&["function"], json!({ "type": only("function"), "function": schema("Function") })), json!({ "title": "Function" })),
-        with(object(&["type", "custom"], json!({ "type": only("custom"), "custom": custom })), json!({ "title": "Custom" })),
+        with(object(&["type"], custom), json!({ "title": "Custom" })),
         with(another_type(&["function", "custom"]), json!({ "title": "Another type" }))
     ]})
 }

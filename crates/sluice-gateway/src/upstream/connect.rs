@@ -8,7 +8,7 @@ use sluice_providers::Endpoint;
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 
-use crate::upstream::io::{Connection, Transport};
+use crate::{transport::Transport, upstream::io::Connection};
 
 /// TLS towards upstreams; the two protocols offer different ALPN names.
 #[derive(Clone)]

@@ -15,75 +15,23 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use crate::bounds;
+use crate::{bounds, transport::Transport};
 
-/// Plain TCP, or TLS over it.
-#[derive(Debug)]
-pub(crate) enum Transport {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
+/// The transport of a connection to an upstream.
+pub(crate) type UpstreamTransport = Transport<TlsStream<TcpStream>>;
 
-impl Transport {
-    fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
-        }
-    }
-}
-
-impl AsyncRead for Transport {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Transport {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
-            Self::Tls(tls) => Pin::new(tls).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
-            Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, bufs),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
-        }
+/// The socket below TLS, if there is any.
+fn tcp(transport: &UpstreamTransport) -> &TcpStream {
+    match transport {
+        Transport::Plain(tcp) => tcp,
+        Transport::Tls(tls) => tls.get_ref().0,
     }
 }
 
 /// A connection and what was read from it but not yet used.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    transport: Transport,
+    transport: UpstreamTransport,
     pub(crate) buf: BytesMut,
     read_bytes: usize,
     /// Whether it already carried a request: then a failure before the first byte of an answer may only mean that
@@ -94,7 +42,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(transport: Transport) -> Self {
+    pub(crate) fn new(transport: UpstreamTransport) -> Self {
         Self {
             transport,
             buf: BytesMut::new(),
@@ -105,7 +53,7 @@ impl Connection {
     }
 
     /// Hands the transport to a protocol that does its own reading (HTTP/2).
-    pub(crate) fn into_transport(self) -> Transport {
+    pub(crate) fn into_transport(self) -> UpstreamTransport {
         self.transport
     }
 
@@ -159,7 +107,7 @@ impl Connection {
         if !self.buf.is_empty() {
             return false;
         }
-        if self.transport.tcp().poll_read_ready(&mut cx).is_pending() {
+        if tcp(&self.transport).poll_read_ready(&mut cx).is_pending() {
             return true;
         }
         let mut byte = [0u8; 1];
