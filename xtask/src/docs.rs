@@ -1,5 +1,6 @@
 //! `cargo xtask docs`: writes what is generated into the documents, or with `--check` compares only; then looks
-//! whether the book is whole: every link and anchor, every page in the summary, every row of the table of fields.
+//! whether the book is whole: every link and anchor, every page in the summary, every code of an error,
+//! every row of the table of fields.
 //!
 //! A generated part stands between `<!-- generated: NAME -->` and `<!-- end of generated -->`; what is around it is
 //! written by hand.
@@ -11,6 +12,7 @@ use crate::Outcome;
 mod api;
 mod book;
 mod bounds;
+mod errors;
 mod fields;
 mod settings;
 mod vendors;
@@ -50,6 +52,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         }
     }
     complaints.extend(fields::complaints(&root)?);
+    complaints.extend(errors::complaints(&root)?);
     complaints.extend(book::complaints(&root)?);
     if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n")) }
 }

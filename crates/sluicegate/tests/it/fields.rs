@@ -303,7 +303,7 @@ async fn headers_of_the_pages_count() {
         let got = client.exchange(post("sk-nobody-has-this-key", "", &body)).await;
         assert_error("key", &got, 401, "invalid_request_error", "invalid_api_key");
         let mut client = Client::connect(gateway.data).await;
-        let request = String::from_utf8(post(KEY, "", &body).into()).unwrap();
+        let request = String::from_utf8(post(KEY, "", &body)).unwrap();
         let request = request.replace("application/json", "text/plain");
         let got = client.exchange(request).await;
         assert_error("type", &got, 415, "invalid_request_error", "unsupported_media_type");

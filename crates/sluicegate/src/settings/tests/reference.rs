@@ -83,7 +83,7 @@ fn general(path: &str) -> String {
 }
 
 /// The first place of the example where the setting stands: its path in the file, and its slot.
-fn find<'a>(value: &'a mut Value, steps: &[&str], path: String) -> Option<(String, &'a mut Table, String)> {
+fn find<'a>(value: &'a mut Value, steps: &[&str], path: &str) -> Option<(String, &'a mut Table, String)> {
     let (step, rest) = steps.split_first()?;
     let table = value.as_table_mut()?;
     let key =
@@ -96,8 +96,8 @@ fn find<'a>(value: &'a mut Value, steps: &[&str], path: String) -> Option<(Strin
         Value::Array(items) => items
             .iter_mut()
             .enumerate()
-            .find_map(|(index, item)| find(item, rest, format!("{here}[{index}]"))),
-        inner => find(inner, rest, here),
+            .find_map(|(index, item)| find(item, rest, &format!("{here}[{index}]"))),
+        inner => find(inner, rest, &here),
     }
 }
 
@@ -105,7 +105,7 @@ fn find<'a>(value: &'a mut Value, steps: &[&str], path: String) -> Option<(Strin
 fn damaged(row: &Row, with: Option<Value>) -> (String, String) {
     let mut file = Value::Table(toml::from_str(EXAMPLE).unwrap());
     let steps: Vec<&str> = row.path.split('.').collect();
-    let (path, table, key) = find(&mut file, &steps, String::new())
+    let (path, table, key) = find(&mut file, &steps, "")
         .unwrap_or_else(|| panic!("{}: docs/example.toml does not have it", row.path));
     match with {
         Some(value) => table.insert(key, value),
