@@ -124,11 +124,11 @@ fn event() -> Value {
         with(object(&["data"], json!({ "data": data })), json!({ "title": title }))
     };
     json!({
-        "description": "One event; `data` is JSON, of the last event `[DONE]`.",
+        "description": "One event. The last one is `[DONE]`, of a stream that broke an Error.",
         "anyOf": [
-            with(object(&["data"], json!({ "data": only("[DONE]") })), json!({ "title": "The end" })),
-            data(schema("ChatCompletionChunk"), "A chunk"),
-            data(schema("Error"), "Why the stream broke: the last event of a broken one")
+            with(object(&["data"], json!({ "data": only("[DONE]") })), json!({ "title": "`[DONE]`" })),
+            data(schema("ChatCompletionChunk"), "ChatCompletionChunk"),
+            data(schema("Error"), "Error")
         ]
     })
 }

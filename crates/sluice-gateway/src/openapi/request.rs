@@ -63,7 +63,7 @@ fn sampling() -> Value {
         },
         "seed": with(
             optional("integer", "Ask for the same answer to the same request, as far as the provider can."),
-            json!({ "format": "int64" })
+            json!({ "format": "int64", "minimum": i64::MIN, "maximum": i64::MAX })
         ),
         "logprobs": with(optional("boolean", "Give the log probabilities of the tokens."), json!({ "default": false })),
         "top_logprobs": with(
@@ -90,11 +90,11 @@ fn limits() -> Value {
         ),
         "max_completion_tokens": with(
             optional("integer", "Most tokens of the answer, reasoning included. Goes before `max_tokens`."),
-            json!({ "minimum": 1 })
+            json!({ "minimum": 1, "maximum": u64::MAX })
         ),
         "max_tokens": with(
             optional("integer", "Older name of `max_completion_tokens`."),
-            json!({ "minimum": 1, "deprecated": true })
+            json!({ "minimum": 1, "maximum": u64::MAX, "deprecated": true })
         ),
         "stop": {
             "description": "Texts at which the answer ends.",
@@ -255,8 +255,7 @@ fn assistant() -> Value {
             "reasoning_content": optional("string", "What the model thought before it answered."),
             "audio": {
                 "type": ["object", "null"],
-                "properties": { "id": { "type": "string" } },
-                "description": "An earlier spoken answer."
+                "description": "An earlier spoken answer, by its `id`. Passed on as it is."
             },
             "tool_calls": optional_list(schema("ToolCall"), "Calls that the model made."),
             "function_call": {
@@ -325,12 +324,17 @@ fn function() -> Value {
     )
 }
 
+/// The type that is meant where none stands.
+fn function_type() -> Value {
+    json!({ "type": ["string", "null"], "enum": ["function", null], "default": "function" })
+}
+
 fn tool() -> Value {
     let custom = json!({ "type": only("custom"), "custom": {
         "description": "An object with `name`, `description` and `format`. Passed on as it is."
     } });
     json!({ "anyOf": [
-        with(object(&["function"], json!({ "type": only("function"), "function": schema("Function") })), json!({ "title": "Function" })),
+        with(object(&["function"], json!({ "type": function_type(), "function": schema("Function") })), json!({ "title": "Function" })),
         with(object(&["type"], custom), json!({ "title": "Custom" })),
         with(another_type(&["function", "custom"]), json!({ "title": "Another type" }))
     ]})
@@ -370,12 +374,11 @@ fn tool_call() -> Value {
         let properties = json!({ "id": { "type": "string" }, "type": kind, of: inner });
         object(required, properties)
     };
-    let kind = with(only("function"), json!({ "default": "function" }));
     let mut other = another_type(&["function", "custom"]);
     other["required"] = json!(["id", "type"]);
     other["properties"]["id"] = json!({ "type": "string" });
     json!({ "anyOf": [
-        with(call(&["id", "function"], kind, "function", function), json!({ "title": "Function" })),
+        with(call(&["id", "function"], function_type(), "function", function), json!({ "title": "Function" })),
         with(call(&["id", "type", "custom"], only("custom"), "custom", custom), json!({ "title": "Custom" })),
         with(other, json!({ "title": "Another type" }))
     ]})
@@ -402,19 +405,14 @@ fn response_format() -> Value {
 }
 
 fn web_search_options() -> Value {
-    let text = || json!({ "type": ["string", "null"] });
     object(
         &[],
         json!({
             "search_context_size": words(&["low", "medium", "high"], "How much of the pages is read."),
             "user_location": {
                 "type": ["object", "null"],
-                "properties": {
-                    "type": { "type": "string", "examples": ["approximate"] },
-                    "approximate": object(&[], json!({
-                        "country": text(), "region": text(), "city": text(), "timezone": text()
-                    }))
-                }
+                "description": "`type` is `approximate`; `approximate` has `country`, `region`, `city` and `timezone`. \
+                    Passed on as it is."
             }
         }),
     )
