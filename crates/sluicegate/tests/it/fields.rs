@@ -13,6 +13,7 @@ use sluice_testkit::{
 use crate::rig::{KEY, Rig, assert_error, base_config, launch};
 
 mod cases;
+mod effects;
 
 const PAGES: &str = include_str!("../../../../docs/fields.toml");
 
@@ -24,12 +25,12 @@ fn named(side: &str) -> BTreeSet<String> {
     fields.map(|field| field.as_str().unwrap().to_owned()).collect()
 }
 
-/// The fields that the table says one of these tests does not show.
-fn excepted(test: &str) -> BTreeSet<String> {
+/// The fields that the table says one of these tests shows, or with `except` does not show.
+fn listed(test: &str, key: &str) -> BTreeSet<String> {
     let table: toml::Table = toml::from_str(PAGES).unwrap();
     let proofs = table["proof"].as_array().unwrap();
     let proof = proofs.iter().find(|proof| proof["test"].as_str().unwrap().ends_with(&format!("::{test}")));
-    let fields = proof.unwrap()["except"].as_array().unwrap().iter();
+    let fields = proof.unwrap()[key].as_array().unwrap().iter();
     fields.map(|field| field.as_str().unwrap().to_owned()).collect()
 }
 
@@ -162,7 +163,7 @@ async fn every_request_field_that_is_checked_names_itself_when_it_is_wrong() {
             }
         }
     }
-    assert_eq!(free, excepted("every_request_field_that_is_checked_names_itself_when_it_is_wrong"));
+    assert_eq!(free, listed("every_request_field_that_is_checked_names_itself_when_it_is_wrong", "except"));
 }
 
 #[tokio::test]
@@ -237,7 +238,7 @@ async fn the_sandbox_gives_every_response_field() {
     let gateway = launch().config(&base_config()).serve().await;
     let mut client = Client::connect(gateway.data).await;
     let mut fields = named("response");
-    for other in excepted("the_sandbox_gives_every_response_field") {
+    for other in listed("the_sandbox_gives_every_response_field", "except") {
         assert!(fields.remove(&other), "{other}: is no field of a page");
     }
     for stream in [false, true] {
