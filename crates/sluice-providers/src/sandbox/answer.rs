@@ -90,6 +90,8 @@ enum Said {
     Filtered(Text),
     Calls(Vec<call::Made>),
     Text(Arc<String>),
+    /// An instance of the schema that was asked for.
+    Instance(Text),
     /// Each choice has its own.
     Prose,
 }
@@ -109,6 +111,9 @@ impl Said {
         }
         if !request.calls.is_empty() {
             return Self::Calls(request.calls.iter().map(|wanted| wanted.make(request.seed)).collect());
+        }
+        if let Format::JsonSchema(schema) = &request.format {
+            return Self::Instance(Text::from(schema::instance(schema, request.seed as u64).to_string()));
         }
         match (&request.tool_results, request.model) {
             (Some(results), _) => Self::Text(Arc::clone(results)),
@@ -140,6 +145,8 @@ impl Said {
             Self::Filtered(text) => content(text.clone(), request, &mut budget, &mut sections, choice)
                 .unwrap_or(FinishReason::ContentFilter),
             Self::Calls(made) => calls(made, (request.seed, choice), &mut budget, &mut sections),
+            Self::Instance(text) => content(text.clone(), request, &mut budget, &mut sections, choice)
+                .unwrap_or(FinishReason::Stop),
             Self::Text(_) | Self::Prose => {
                 let text = match self {
                     Self::Text(text) => Arc::clone(text),
@@ -172,17 +179,15 @@ fn formatted(
     sections: &mut Vec<Section>,
     choice: u32,
 ) -> FinishReason {
-    let seed = request.seed.wrapping_add(i64::from(choice)) as u64;
     let mut citations = Vec::new();
     let text = match (&request.format, &request.search) {
         (Format::JsonObject, _) => Text::from(json!({ "text": text.as_str() }).to_string()),
-        (Format::JsonSchema(schema), _) => Text::from(schema::instance(schema, seed).to_string()),
-        (Format::Text, Some(search)) => {
+        (_, Some(search)) => {
             let (text, found) = search::cited(&text, search);
             citations = found;
             Text::from(text)
         }
-        (Format::Text, None) => Text::all(text),
+        (_, None) => Text::all(text),
     };
     let before = sections.len();
     let finish = content(text, request, budget, sections, choice);
