@@ -262,12 +262,59 @@ fn on_parts() -> Vec<Effect> {
     ]
 }
 
+/// A schema that says much, and whether a value keeps to it.
+fn schema() -> Value {
+    json!({ "type": "object", "additionalProperties": false, "required": ["city", "days", "unit"], "properties": {
+        "city": { "type": "string", "minLength": 3 },
+        "days": { "type": "array", "minItems": 2, "maxItems": 2, "items": { "$ref": "#/$defs/day" } },
+        "unit": { "enum": ["C", "F"] } },
+        "$defs": { "day": { "type": "integer", "minimum": 1, "maximum": 7 } } })
+}
+
+fn keeps_to_it(value: &Value) -> bool {
+    let days = value["days"].as_array();
+    value.as_object().is_some_and(|object| object.len() == 3)
+        && value["city"].as_str().is_some_and(|city| city.chars().count() >= 3)
+        && days.is_some_and(|days| {
+            days.len() == 2 && days.iter().all(|d| (1..=7).contains(&d.as_i64().unwrap()))
+        })
+        && (value["unit"] == "C" || value["unit"] == "F")
+}
+
+fn parsed(arguments: &str) -> Value {
+    serde_json::from_str(arguments).unwrap_or_else(|_| panic!("{arguments}"))
+}
+
+fn on_schemas() -> Vec<Effect> {
+    let tool = json!([{ "type": "function", "function": { "name": "look", "description": "Looks.",
+        "strict": true, "parameters": schema() } }]);
+    vec![
+        (
+            &["response_format.json_schema"],
+            json!({ "messages": said("Hello"), "response_format": { "type": "json_schema",
+                "json_schema": { "name": "weather", "strict": true, "schema": schema() } } }),
+            |seen| keeps_to_it(&seen.json()),
+        ),
+        (
+            &["tools[].function.parameters"],
+            json!({ "messages": said("Hello"), "tools": tool, "tool_choice": "required" }),
+            |seen| keeps_to_it(&parsed(&seen.calls[0].1)),
+        ),
+        (
+            &["functions[].parameters"],
+            json!({ "messages": said("call: look"), "functions": [{ "name": "look", "parameters": schema() }] }),
+            |seen| keeps_to_it(&parsed(&seen.function_call.1)),
+        ),
+    ]
+}
+
 #[tokio::test]
 async fn what_the_sandbox_honours_shows_in_its_answers() {
     let gateway = launch().config(&base_config()).serve().await;
     let mut client = Client::connect(gateway.data).await;
     let mut fields = BTreeSet::new();
-    for (shown, request, expect) in [on_text(), on_features(), on_tools(), on_parts()].concat() {
+    for (shown, request, expect) in [on_text(), on_features(), on_tools(), on_parts(), on_schemas()].concat()
+    {
         fields.extend(shown.iter().map(|field| (*field).to_owned()));
         for stream in [false, true] {
             let mut body = asked(&request, "sandbox/echo", stream);
