@@ -63,4 +63,10 @@ pub fn play(request_body: &[u8], model: &str, fault_header: Option<&str>, attemp
 }
 
 #[cfg(test)]
+mod feature_tests;
+#[cfg(test)]
+mod property_tests;
+#[cfg(test)]
+mod test_rig;
+#[cfg(test)]
 mod tests;

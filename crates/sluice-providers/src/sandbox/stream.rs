@@ -361,7 +361,10 @@ impl Cursor {
             delta
         };
         let (step, delta) = match (self.step, speech.transcript.token_at(self.at)) {
-            (0, _) => (1, audio("id", &speech.id)),
+            (0, _) => {
+                let begun = json!({ "audio": { "id": speech.id, "data": "", "transcript": "" } });
+                (1, begun.to_string().into_bytes())
+            }
             (1, Some(token)) => (2, audio("transcript", token)),
             (2, Some(token)) => {
                 self.at += token.len();
