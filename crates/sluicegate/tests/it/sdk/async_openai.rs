@@ -1,5 +1,7 @@
 //! async-openai, the Rust client, in a program of its own (`async-openai/`).
 
+mod features;
+
 use serde_json::json;
 use tokio::process::Command;
 

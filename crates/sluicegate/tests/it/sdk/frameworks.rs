@@ -1,5 +1,7 @@
 //! LangChain and LlamaIndex.
 
+mod features;
+
 use serde_json::json;
 use tokio::process::Command;
 

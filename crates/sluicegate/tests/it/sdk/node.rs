@@ -1,5 +1,7 @@
 //! The official SDK for Node, and the Vercel AI SDK.
 
+mod features;
+
 use serde_json::json;
 use tokio::process::Command;
 

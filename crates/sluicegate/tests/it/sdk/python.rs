@@ -1,5 +1,7 @@
 //! The official Python SDK.
 
+mod features;
+
 use serde_json::json;
 use tokio::process::Command;
 
