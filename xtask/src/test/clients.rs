@@ -5,7 +5,6 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
-    time::Instant,
 };
 
 use super::{finish_quietly, node, python};
@@ -31,7 +30,6 @@ const CLIENTS: &[Client] = &[
 
 /// Makes all that are not there yet, at the same time. Returns the variables for the tests.
 pub(super) fn prepare(dir: &Path) -> Vec<(String, String)> {
-    let start = Instant::now();
     let made: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> =
             CLIENTS.iter().map(|(name, make)| (*name, scope.spawn(move || make(dir)))).collect();
@@ -47,7 +45,6 @@ pub(super) fn prepare(dir: &Path) -> Vec<(String, String)> {
             }
         }
     }
-    eprintln!("clients for the tests: ready after {} s", start.elapsed().as_secs());
     variables
 }
 

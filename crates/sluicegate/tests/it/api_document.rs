@@ -48,7 +48,9 @@ async fn answers_are_as_described() {
     let gateway = launch.config(&config).serve().await;
     let data = format!("http://{}", gateway.data);
     let admin = format!("http://{}", gateway.admin);
-    for (url, operations) in [(&data, ["--exclude-path", "/metrics"]), (&admin, ["--include-path", "/metrics"])] {
+    for (url, operations) in
+        [(&data, ["--exclude-path", "/metrics"]), (&admin, ["--include-path", "/metrics"])]
+    {
         let output = schemathesis(gateway.dir(), url, &operations).await;
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
