@@ -87,9 +87,11 @@ pub(crate) fn admit(
     let cap = output_cap(&key.limits, &limits);
     check_output_limit(&scan, cap)?;
     let default = key.default_max_output_tokens.or(model.options.default_max_output_tokens);
+    // What the model can give at all bounds a default, and is no limit of its own.
+    let most = model.options.capabilities.max_output_tokens;
     let output_limit = match scan.output_limit() {
         Some(_) => None,
-        None => default.map(|tokens| cap.map_or(tokens, |cap| tokens.min(cap))).or(cap),
+        None => default.into_iter().chain(cap).chain(default.and(most)).min(),
     };
     let eligible: SmallVec<[usize; 4]> =
         (0..model.targets.len()).filter(|i| can_take(&model.targets[*i], &scan)).collect();
@@ -104,15 +106,21 @@ fn output_cap(key: &Limits, model: &Limits) -> Option<u64> {
 }
 
 fn check_output_limit(scan: &RequestScan, cap: Option<u64>) -> Result<(), Refusal> {
-    let (Some(asked), Some(cap)) = (scan.output_limit(), cap) else { return Ok(()) };
-    if asked <= cap {
-        return Ok(());
+    let Some(cap) = cap else { return Ok(()) };
+    // Each on its own: which of the two an upstream goes by is its business.
+    for (param, asked) in
+        [("max_completion_tokens", scan.max_completion_tokens), ("max_tokens", scan.max_tokens)]
+    {
+        if let Some(asked) = asked.map(|field| field.value).filter(|asked| *asked > cap) {
+            let text = format!(
+                "Invalid '{param}': this API key allows at most {cap} output tokens, but {asked} were asked for."
+            );
+            return Err(Refusal::bad_request(
+                ApiError::invalid("integer_above_max_value", text).with_param(param),
+            ));
+        }
     }
-    let param = if scan.max_completion_tokens.is_some() { "max_completion_tokens" } else { "max_tokens" };
-    let text = format!(
-        "Invalid '{param}': this API key allows at most {cap} output tokens, but {asked} were asked for."
-    );
-    Err(Refusal::bad_request(ApiError::invalid("integer_above_max_value", text).with_param(param)))
+    Ok(())
 }
 
 /// Whether a target can take the request at all. Targets of the caller's own dialect take everything that a scan

@@ -153,6 +153,14 @@ impl Exchange {
         Some(settle::charge(&open.meter, open.prompt?, false).usage)
     }
 
+    /// Notes that a target is called; `attempts` with this one.
+    pub(crate) fn calling(&mut self, model: &Arc<Model>, target: usize, attempts: u32) {
+        self.note(|record| {
+            record.called = Some((Arc::clone(model), target));
+            record.attempts = attempts;
+        });
+    }
+
     /// Notes that the first content has come.
     pub(crate) fn first_token(&mut self) {
         let elapsed = clock::now().duration_since(self.started);

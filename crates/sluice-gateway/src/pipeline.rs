@@ -26,7 +26,7 @@ use crate::{
     server::ConnectionState,
     settle::PromptSize,
     snapshot::Snapshot,
-    translate::{Outbound, translate},
+    translate::{Outbound, Said, translate},
     upstream::{self, Answer},
 };
 
@@ -84,6 +84,7 @@ async fn answered(
     let deadline = exchange.started + model.clocks.total;
     let worker = Rc::clone(exchange.worker());
     let mut attempts = route(admitted);
+    let mut without_usage = false;
     loop {
         let index = match attempts.next_step() {
             Step::Call { target } => target,
@@ -92,11 +93,9 @@ async fn answered(
             }
         };
         let target = &model.targets[index];
-        exchange.note(|record| {
-            record.called = Some((model.clone(), index));
-            record.attempts = attempts.made();
-        });
-        let out: Outbound<'_> = match translate(admitted, target, &head.headers, attempts.made()) {
+        exchange.calling(model, index, attempts.made());
+        let said = Said { attempt: attempts.made(), without_usage };
+        let out: Outbound<'_> = match translate(admitted, target, &head.headers, said) {
             Ok(out) => out,
             Err(failure) => {
                 attempts.failed(failure);
@@ -113,14 +112,23 @@ async fn answered(
             }
             Ok(Answer::Stream(answer)) => {
                 exchange.first_token();
+                if without_usage {
+                    target.upstream.ask_no_usage();
+                }
                 exchange.note(|record| record.status = 200);
                 let terms = RelayTerms::of(context.connection, &out, admitted, deadline);
                 return reply::stream(context.ids, &about, Relay::start(*answer, exchange, terms));
             }
-            Err(failure) if out.hide_usage && target.upstream.learns_to_ask_less(&failure) => {
+            Err(failure)
+                if out.stream && !without_usage && target.upstream.refuses_to_tell_usage(&failure) =>
+            {
+                without_usage = true;
                 attempts.once_more(index);
             }
-            Err(failure) => attempts.failed(failure),
+            Err(failure) => {
+                without_usage = false;
+                attempts.failed(failure);
+            }
         }
     }
 }

@@ -30,6 +30,15 @@ pub(crate) struct Outbound<'a> {
     pub(crate) attempt: u32,
 }
 
+/// Which saying of a request this is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    /// 1 for the first call of the request.
+    pub(crate) attempt: u32,
+    /// The target refused the question for usage: it is left out.
+    pub(crate) without_usage: bool,
+}
+
 /// Writes the request for `target`.
 ///
 /// # Errors
@@ -38,7 +47,7 @@ pub(crate) fn translate<'a>(
     admitted: &Admitted,
     target: &'a Target,
     headers: &HeaderMap,
-    attempt: u32,
+    said: Said,
 ) -> Result<Outbound<'a>, Failure> {
     let upstream = &target.upstream;
     let row = upstream.provider().row();
@@ -49,7 +58,7 @@ pub(crate) fn translate<'a>(
         upstream_model: &target.model,
         row,
         injected_output_limit: admitted.output_limit(),
-        ask_usage: upstream.may_ask_usage(),
+        ask_usage: upstream.may_ask_usage() && !said.without_usage,
     };
     let encoded = dialect(row.dialect).encode(&call).map_err(unsupported)?;
     if let Some(field) = encoded.dropped.first().filter(|_| admitted.model().options.strict == Some(true)) {
@@ -69,7 +78,7 @@ pub(crate) fn translate<'a>(
         hide_usage: encoded.hide_usage,
         forwarded: upstream.forward_headers().iter().filter_map(named).collect(),
         sandbox_fault: fault.and_then(|v| v.to_str().ok()).map(str::to_owned),
-        attempt,
+        attempt: said.attempt,
     })
 }
 

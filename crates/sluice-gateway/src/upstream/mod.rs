@@ -138,14 +138,20 @@ impl Upstream {
         !self.refuses_usage.load(Ordering::Relaxed)
     }
 
-    /// Learns from a refused request that only we had asked for usage in. True when the same request is worth
-    /// saying once more without.
-    pub(crate) fn learns_to_ask_less(&self, failure: &Failure) -> bool {
-        let about_options = |text: &str| text.contains("stream_options") || text.contains("include_usage");
+    /// Whether a refusal is about the usage that was asked for in a stream, so that the same request is worth saying
+    /// once more without. Where the provider names a field, that counts and not its words, which may be a caller's.
+    pub(crate) fn refuses_to_tell_usage(&self, failure: &Failure) -> bool {
         let error = &failure.error;
-        failure.kind == FailureKind::BadRequest
-            && (about_options(&error.message) || error.param.as_deref().is_some_and(about_options))
-            && !self.refuses_usage.swap(true, Ordering::Relaxed)
+        let about_options = match error.param.as_deref() {
+            Some(param) => param.starts_with("stream_options"),
+            None => error.message.contains("stream_options") || error.message.contains("include_usage"),
+        };
+        failure.kind == FailureKind::BadRequest && about_options && self.may_ask_usage()
+    }
+
+    /// Remembers that usage is not to be asked for: the request without it was taken.
+    pub(crate) fn ask_no_usage(&self) {
+        self.refuses_usage.store(true, Ordering::Relaxed);
     }
 
     /// Names of callers' headers that this provider wants to see.

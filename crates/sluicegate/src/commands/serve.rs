@@ -10,7 +10,7 @@ use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
-    time::{Duration, timeout},
+    time::{Duration, sleep, timeout},
 };
 use tracing_subscriber::EnvFilter;
 
@@ -27,6 +27,8 @@ use crate::{
 const MASTER_KEY_VARIABLE: &str = "SLUICEGATE_MASTER_KEY";
 /// How long the start looks for an Ollama on this machine.
 const OLLAMA_PROBE_MS: u64 = 200;
+/// A second signal counts only so long after the first.
+const INSISTED_AFTER_MS: u64 = 500;
 /// Name and project of the key that the first run makes.
 const FIRST_KEY_NAME: &str = "first";
 const FIRST_KEY_PROJECT: &str = "default";
@@ -50,8 +52,10 @@ pub(crate) fn run(arguments: &cli::Serve) -> Result<(), Failure> {
         .build()
         .map_err(|error| format!("cannot start a runtime: {error}"))?;
     let outcome = runtime.block_on(async {
+        // First, so that no signal has its default action while the start goes on.
+        let signals = Signals::listen()?;
         let mut process = Process::prepare(path, overrides, settings).await?;
-        process.run().await
+        process.run(signals).await
     });
     // A second signal ends at once: what still runs is not waited for.
     runtime.shutdown_background();
@@ -90,8 +94,14 @@ struct Process {
 
 /// What is known of the key that the first run makes.
 enum FirstKey {
-    New(String),
-    Known { prefix: String },
+    /// Not stored yet: that happens when it can be shown.
+    New {
+        secret: String,
+        key: Box<Key>,
+    },
+    Known {
+        prefix: String,
+    },
     Own,
 }
 
@@ -129,10 +139,18 @@ impl Signals {
     async fn next_end(&mut self) {
         while !matches!(self.next().await, Asked::End) {}
     }
+
+    /// Waits for a second signal to end. Supervisors send one stop more than once, microseconds apart: what comes
+    /// right behind the first does not count.
+    async fn insisted(&mut self) {
+        sleep(Duration::from_millis(INSISTED_AFTER_MS)).await;
+        let _ = timeout(Duration::ZERO, self.next_end()).await;
+        self.next_end().await;
+    }
 }
 
 impl Process {
-    /// Makes the data directory, the store and the first key, as far as they are missing.
+    /// Makes the data directory and the store, as far as they are missing.
     async fn prepare(
         path: Option<PathBuf>,
         overrides: Overrides,
@@ -152,32 +170,40 @@ impl Process {
     }
 
     /// Serves until a signal says to end.
-    async fn run(&mut self) -> Result<(), Failure> {
-        let mut signals = Signals::listen()?;
+    async fn run(&mut self, mut signals: Signals) -> Result<(), Failure> {
         let config = self.settings.config(self.admin_token.clone());
-        let catalog = self.catalog(&self.settings).await?;
+        let mut catalog = self.catalog(&self.settings).await?;
         let model = self.model_to_try(&catalog);
+        if let FirstKey::New { key, .. } = &self.first_key {
+            catalog.keys.push((**key).clone());
+        }
         let gateway = Gateway::start(&config, catalog).map_err(|error| error.to_string())?;
+        // Only now: a key that is stored but was never shown is of no use to anybody.
+        if let FirstKey::New { key, .. } = &self.first_key {
+            self.store.insert_key(key).await.map_err(|error| error.to_string())?;
+        }
         self.greet(&gateway, model.as_deref());
         while matches!(signals.next().await, Asked::Reload) {
             self.reload(&gateway).await;
         }
         tracing::info!("leaving: running requests finish first, a second signal ends at once");
         gateway.shutdown();
-        let (done, finished) = oneshot::channel();
+        let (done, mut finished) = oneshot::channel();
         std::thread::spawn(move || {
             gateway.join();
             // Nobody listens any more after a second signal.
             let _ = done.send(());
         });
-        tokio::select! {
-            _ = finished => {
-                self.store.clone().close().await;
-                tracing::info!("left: every request is done");
-                Ok(())
-            }
-            () = signals.next_end() => Err("ended by a second signal: running requests were cut".into()),
+        let left = tokio::select! {
+            _ = &mut finished => true,
+            () = signals.insisted() => false,
+        };
+        if !left {
+            return Err("ended by a second signal: running requests were cut".into());
         }
+        self.store.clone().close().await;
+        tracing::info!("left: every request is done");
+        Ok(())
     }
 
     /// Everything the gateway is to know: what is stored, and what was detected.
@@ -205,7 +231,7 @@ impl Process {
 
     fn greet(&self, gateway: &Gateway, model: Option<&str>) {
         let key = match &self.first_key {
-            FirstKey::New(secret) => KeyShown::New(secret),
+            FirstKey::New { secret, .. } => KeyShown::New(secret),
             FirstKey::Known { prefix } => KeyShown::Known { prefix },
             FirstKey::Own => KeyShown::Own,
         };
@@ -267,7 +293,7 @@ impl Process {
     }
 }
 
-/// Makes the first key when there is none of any origin.
+/// The first key, made in memory when there is none of any origin.
 async fn first_key(store: &SqliteStore) -> Result<FirstKey, Failure> {
     let keys = store.load_catalog().await.map_err(|error| error.to_string())?.keys;
     if let Some(key) = keys.iter().find(|key| key.origin == Origin::FirstRun && !key.revoked) {
@@ -277,8 +303,8 @@ async fn first_key(store: &SqliteStore) -> Result<FirstKey, Failure> {
         return Ok(FirstKey::Own);
     }
     let secret = random::key_secret()?;
-    store.insert_key(&new_first_key(&secret)?).await.map_err(|error| error.to_string())?;
-    Ok(FirstKey::New(secret))
+    let key = Box::new(new_first_key(&secret)?);
+    Ok(FirstKey::New { secret, key })
 }
 
 fn new_first_key(secret: &str) -> Result<Key, Failure> {

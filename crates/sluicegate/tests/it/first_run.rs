@@ -83,6 +83,32 @@ async fn the_first_key_survives_a_restart_and_is_shown_once() {
 }
 
 #[cfg(unix)]
+/// A key that nobody was shown would be of no use to anybody.
+#[tokio::test]
+async fn a_first_run_that_fails_makes_no_key() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let serve = |address: String| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sluicegate"));
+        command.args(["serve", "--listen", &address, "--admin-listen", "127.0.0.1:0", "--data-dir"]);
+        command.arg(dir.path()).kill_on_drop(true).stdout(std::process::Stdio::null());
+        command.stderr(std::process::Stdio::piped());
+        command
+    };
+    let address = taken.local_addr().unwrap().to_string();
+    let output = within("the refusal", serve(address).output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let mut second = serve("127.0.0.1:0".to_owned()).spawn().unwrap();
+    let mut text = String::new();
+    let mut lines = tokio::io::BufReader::new(second.stderr.take().unwrap());
+    while !text.contains("curl ") {
+        let read = tokio::io::AsyncBufReadExt::read_line(&mut lines, &mut text);
+        assert_ne!(within("a line of the greeting", read).await.unwrap(), 0, "{text}");
+    }
+    let curl = &text[text.find("curl ").unwrap()..];
+    assert!(run_shell(curl).await.contains("\"choices\""), "{text}");
+}
+
 #[tokio::test]
 async fn secrets_on_disk_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;

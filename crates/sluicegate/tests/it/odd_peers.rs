@@ -199,3 +199,28 @@ async fn a_reader_who_takes_longer_than_an_idle_connection_lives_is_owed_the_res
     let (head, _) = slow.exchange(post(KEY, "", chat("m", false))).await;
     assert_eq!(head.status, 200);
 }
+
+#[tokio::test]
+async fn a_cap_holds_for_both_names_of_the_limit() {
+    let capped = "sk-capped-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    let rig = Rig::with(|upstream| {
+        base_config()
+            + &format!("[[keys]]\nname = \"capped\"\nsecret = \"{capped}\"\nmodels = [\"*\"]\nlimits = {{ max_output_tokens = 100 }}\n")
+            + &provider("up", &upstream.base_url())
+            + &model("m", &[("up", "m")], "")
+    })
+    .await;
+    for (limits, param) in [
+        (json!({ "max_tokens": 101 }), Some("max_tokens")),
+        (json!({ "max_completion_tokens": 101 }), Some("max_completion_tokens")),
+        (json!({ "max_completion_tokens": 10, "max_tokens": 1_000_000 }), Some("max_tokens")),
+        (json!({ "max_completion_tokens": 100, "max_tokens": 100 }), None),
+        (json!({}), None),
+    ] {
+        let mut body: serde_json::Value = serde_json::from_str(&chat("m", false)).unwrap();
+        body.as_object_mut().unwrap().extend(limits.as_object().unwrap().clone());
+        let (head, answer) = rig.exchange(post(capped, "", body.to_string())).await;
+        assert_eq!(head.status == 400, param.is_some(), "{limits}: {}", answer.text());
+        assert_eq!(answer.json()["error"]["param"].as_str(), param, "{limits}");
+    }
+}

@@ -106,6 +106,47 @@ async fn an_upstream_that_refuses_stream_options_is_asked_without_them() {
 }
 
 #[tokio::test]
+async fn a_caller_who_asks_first_is_no_worse_off() {
+    let rig = Rig::start().await;
+    rig.upstream.respond(|request| {
+        if request.json().get("stream_options").is_some() {
+            let error =
+                r#"{"error":{"message":"no such field","type":"invalid_request_error","param":"stream_options"}}"#;
+            Script::new().write(answers::json_answer(422, error))
+        } else {
+            answers::default_script(request)
+        }
+    });
+    let (head, body) = rig.ask(chat_with_usage("m")).await;
+    assert_eq!((head.status, rig.upstream.requests_so_far()), (200, 2), "{}", body.text());
+    assert!(body.text().contains("\"total_tokens\""), "usage was asked for: {}", body.text());
+}
+
+/// What a provider repeats of a request in its own words is not what it says about it.
+#[tokio::test]
+async fn a_caller_cannot_talk_a_provider_out_of_telling_usage() {
+    let rig = Rig::start().await;
+    rig.upstream.respond(|request| {
+        if request.json().get("service_tier").is_some() {
+            let error = r#"{"error":{"message":"Invalid value: 'stream_options'","type":"invalid_request_error","param":"service_tier","code":"invalid_value"}}"#;
+            Script::new().write(answers::json_answer(400, error))
+        } else {
+            answers::default_script(request)
+        }
+    });
+    let mut echoed: Value = serde_json::from_str(&chat("m", true)).unwrap();
+    echoed["service_tier"] = json!("stream_options");
+    let (head, _) = rig.ask(echoed.to_string()).await;
+    assert_eq!((head.status, rig.upstream.requests_so_far()), (400, 1));
+    rig.upstream.next_request().await;
+    rig.ask(chat("m", true)).await;
+    assert!(
+        rig.upstream.next_request().await.json().get("stream_options").is_some(),
+        "usage is still asked for"
+    );
+}
+
+#[tokio::test]
 async fn whole_answers_keep_their_usage() {
     let rig = Rig::start().await;
     let (head, body) = rig.ask(chat("m", false)).await;
