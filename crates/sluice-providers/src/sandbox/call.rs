@@ -9,7 +9,7 @@ use super::schema;
 use super::text::Text;
 
 /// Calls in one answer at most.
-const CALLS_MAX: usize = 16;
+const CALLS_MAX: usize = 32;
 
 /// A tool that may be called.
 #[derive(Clone, Debug)]

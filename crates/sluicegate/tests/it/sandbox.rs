@@ -1,5 +1,7 @@
 //! The sandbox: answers offline, the same for the same request, with every fault on demand.
 
+mod features;
+
 use serde_json::{Value, json};
 use sluice_testkit::client::{Body, Client, Ending, Head, post};
 
