@@ -149,13 +149,21 @@ impl Edits<'_> {
         }
     }
 
+    /// The vendor's own name wins where both mean something; no key that we write stands there twice.
     fn seed(&mut self) {
-        if self.wants(RequestQuirk::SeedIsRandomSeed) && !self.has("random_seed") {
-            for index in self.entries("seed") {
-                let span = self.scan.entries[index].key;
-                self.edits.push(Edit::Replace { span, with: Bytes::from_static(b"\"random_seed\"") });
-            }
+        if !self.wants(RequestQuirk::SeedIsRandomSeed) {
+            return;
         }
+        let seeds = self.entries("seed");
+        let Some((last, repeated)) = seeds.split_last() else { return };
+        if self.has("random_seed") {
+            self.remove("seed");
+            return;
+        }
+        self.remove("random_seed");
+        self.edits.extend(repeated.iter().map(|index| Edit::RemoveEntry { index: *index }));
+        let span = self.scan.entries[*last].key;
+        self.edits.push(Edit::Replace { span, with: Bytes::from_static(b"\"random_seed\"") });
     }
 
     fn refused_fields(&mut self) {

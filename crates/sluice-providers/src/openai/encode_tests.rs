@@ -181,7 +181,19 @@ fn fields_that_a_vendor_refuses_are_reported() {
 
 #[test]
 fn seeds_are_random_at_mistral() {
-    check(&Case { kind: "mistral", ..PLAIN }, &with(r#""seed":0"#), &with(r#""random_seed":0"#));
+    let check = |pairs: &str, expect: &str| {
+        check(&Case { kind: "mistral", ..PLAIN }, &with(pairs), &with(expect));
+    };
+    check(r#""seed":0"#, r#""random_seed":0"#);
+    check(r#""random_seed":5"#, r#""random_seed":5"#);
+    check(r#""random_seed":null"#, r#""random_seed":null"#);
+    // The vendor's own name wins; the other one is a field that it refuses.
+    check(r#""seed":1,"random_seed":2"#, r#""random_seed":2"#);
+    check(r#""random_seed":2,"n":1,"s\u0065ed":1"#, r#""random_seed":2,"n":1"#);
+    // A null is no seed, and its key is not written a second time.
+    check(r#""seed":1,"random_seed":null"#, r#""random_seed":1"#);
+    check(r#""random_seed":null,"seed":1,"random_s\u0065ed":null,"n":1"#, r#""random_seed":1,"n":1"#);
+    check(r#""seed":1,"n":1,"seed":2"#, r#""n":1,"random_seed":2"#);
 }
 
 #[test]
@@ -195,6 +207,11 @@ fn messages_are_edited_only_where_a_vendor_refuses_them() {
     let developer = r#"{"role":"developer", "content":"be kind"}"#;
     check("vllm", developer, r#"{"role":"system","content":"be kind"}"#);
     check("openai", developer, developer);
+    let escaped = r#"{"role":"dev\u0065loper", "content":"be kind"}"#;
+    check("vllm", escaped, r#"{"role":"system","content":"be kind"}"#);
+    check("openai", escaped, escaped);
+    let other = r#"{"role":"us\u0065r", "content":"developer"}"#;
+    check("vllm", other, other);
     let named = r#"{"role":"user","name":"ann","content":"hi","x":1}"#;
     check("groq", named, r#"{"role":"user","content":"hi","x":1}"#);
     check("openai-compatible", named, named);

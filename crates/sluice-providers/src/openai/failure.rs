@@ -1,6 +1,7 @@
 //! What failures of OpenAI-like upstreams mean: by status, by code, and, where vendors say it no other way, by text.
 //!
-//! The texts are those of the vendors' error pages; they are compared in lower case.
+//! The texts are those of the vendors' error pages; they are compared in lower case. Messages quote what callers
+//! wrote, so that an identifier counts only where the upstream alone speaks (see [`Said`]).
 
 use std::borrow::Cow;
 
@@ -77,13 +78,67 @@ const MODEL_MISSING: &[&str] = &[
     "invalidendpoint.notfound",
 ];
 
-const OVERLOADED: &[&str] = &["overloaded", "slow_down", "unavailable_error", "service_unavailable"];
-const RATE: &[&str] = &["rate_limit", "ratelimit", "throttling", "too_many_requests", "rate limit"];
-const CREDENTIALS: &[&str] =
-    &["invalid_api_key", "authentication_error", "authenticationerror", "incorrect api key"];
+const OVERLOADED: &[&str] = &[
+    "overloaded",
+    "slow_down",
+    "unavailable_error",
+    "service_unavailable",
+    "currently overloaded",
+    "is overloaded",
+];
+
+const RATE: &[&str] =
+    &["rate_limit", "ratelimit", "throttling", "too_many_requests", "rate limit", "too many requests"];
+
+/// The provider does not take the key.
+const CREDENTIALS: &[&str] = &[
+    "invalid_api_key",
+    "api_key_invalid",
+    "invalidapikey",
+    "authentication_error",
+    "authenticationerror",
+    "incorrect api key",
+    "invalid api key",
+    "api key not valid",
+];
+
+/// What an upstream said, in lower case.
+struct Said<'a> {
+    /// Code, type, status and inner code: the upstream's own words.
+    words: String,
+    /// Text for a person, with what the caller wrote quoted in it.
+    message: String,
+    /// The field that the upstream finds fault with.
+    param: Option<&'a str>,
+}
+
+impl Said<'_> {
+    /// Whether one of the texts was said. Identifiers are what callers may have for a value of theirs: in a message
+    /// they prove nothing.
+    fn any(&self, texts: &[&str]) -> bool {
+        let is_phrase = |text: &str| text.contains(' ') && !text.contains('_');
+        texts.iter().any(|text| self.words.contains(text) || (is_phrase(text) && self.message.contains(text)))
+    }
+
+    /// Whether the fault is in a field of the request other than the model. Such a failure is the caller's, whatever
+    /// words the field's value brought along.
+    fn blames_a_field(&self, status: u16) -> bool {
+        matches!(status, 0 | 400 | 422) && self.param.is_some_and(|param| param != "model")
+    }
+}
 
 /// What an answer that is not a success means. With a status of success it is one that is no completion.
 pub(crate) fn of_answer(answer: &FailedAnswer<'_>) -> Failure {
+    let failure = of_status_and_body(answer);
+    // A quota that comes back at a time that is told is one of requests or tokens, not of money.
+    let comes_back = failure.status == Some(429) && answer.retry_after_ms.is_some();
+    match failure.kind {
+        FailureKind::BalanceGone if comes_back => Failure { kind: FailureKind::RateLimited, ..failure },
+        _ => failure,
+    }
+}
+
+fn of_status_and_body(answer: &FailedAnswer<'_>) -> Failure {
     if (200..300).contains(&answer.status) {
         let html = answer.content_type.is_some_and(|kind| kind.contains("html"));
         let failure = if html { bad_response(HTML_PAGE) } else { of_no_completion(answer.body) };
@@ -204,11 +259,11 @@ fn of_text(answer: &FailedAnswer<'_>) -> Failure {
         _ if (300..400).contains(&status) => format!("the upstream answered with a redirect ({status})"),
         _ => format!("the upstream answered {status}"),
     };
-    let lower = message.to_ascii_lowercase();
+    let said = Said { words: String::new(), message: message.to_ascii_lowercase(), param: None };
     let kind = match status {
         // A page in place of an API's answer says nothing about the request.
         400 | 422 if html => FailureKind::BadResponse,
-        _ => kind_of(status, &lower),
+        _ => kind_of(status, &said),
     };
     let error = ApiError { message, kind: Cow::Borrowed(kind::UPSTREAM), param: None, code: None };
     finished(kind, error)
@@ -230,11 +285,11 @@ fn of_value(status: u16, value: &Value) -> Failure {
         error.message = inner.message;
         error.param = error.param.or(inner.param);
     }
-    let inner = value.pointer("/error/innererror/code").and_then(Value::as_str).unwrap_or_default();
-    let reasons = value.pointer("/error/metadata/reasons").map_or("", |_| "flagged_input");
     let code = error.code.as_deref().unwrap_or_default();
-    let words = [&*error.message, &*error.kind, code, inner, reasons].join("\n").to_ascii_lowercase();
-    let kind = business_code(code).unwrap_or_else(|| kind_of(status, &words));
+    let said = said_in(value, &error);
+    let kind = business_code(code)
+        .filter(|kind| !(about_the_account_or_model(*kind) && said.blames_a_field(status)))
+        .unwrap_or_else(|| kind_of(status, &said));
     // A code that only repeats an HTTP status is none.
     if code.parse::<u16>().is_ok_and(|code| (100..600).contains(&code)) {
         error.code = None;
@@ -250,6 +305,24 @@ fn of_value(status: u16, value: &Value) -> Failure {
     failure
 }
 
+fn said_in<'a>(value: &Value, error: &'a ApiError) -> Said<'a> {
+    let text = |place: &str| value.pointer(place).and_then(Value::as_str).unwrap_or_default();
+    let code = error.code.as_deref().unwrap_or_default();
+    let reasons = value.pointer("/error/metadata/reasons").map_or("", |_| "flagged_input");
+    let words = [&*error.kind, code, text("/error/status"), text("/error/innererror/code"), reasons];
+    Said {
+        words: words.join("\n").to_ascii_lowercase(),
+        message: error.message.to_ascii_lowercase(),
+        // Proxies in Python write the absence of a field as a word.
+        param: error.param.as_deref().filter(|param| !matches!(*param, "None" | "null")),
+    }
+}
+
+/// The kinds that are about what the provider has for us, and never about a field of the request.
+fn about_the_account_or_model(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::BalanceGone | FailureKind::ModelMissing | FailureKind::AuthRefused)
+}
+
 /// Zhipu's numbers, the only thing that it says.
 fn business_code(code: &str) -> Option<FailureKind> {
     Some(match code {
@@ -262,17 +335,19 @@ fn business_code(code: &str) -> Option<FailureKind> {
     })
 }
 
-/// The kind of a failure; status 0 is "none was stated". `words` is everything that was said, in lower case.
-fn kind_of(status: u16, words: &str) -> FailureKind {
-    let says = |texts: &[&str]| texts.iter().any(|text| words.contains(text));
+/// The kind of a failure; status 0 is "none was stated".
+fn kind_of(status: u16, said: &Said<'_>) -> FailureKind {
+    let says = |texts: &[&str]| said.any(texts);
     let about_the_request = matches!(status, 0 | 400 | 403 | 404 | 413 | 422);
-    let token_count = words.contains("input token count") && words.contains("exceeds");
+    let token_count = said.message.contains("input token count") && said.message.contains("exceeds");
+    let of_a_field = said.blames_a_field(status);
     match status {
         _ if about_the_request && (says(CONTEXT_LENGTH) || token_count) => FailureKind::ContextLength,
         _ if about_the_request && says(CONTENT_POLICY) => FailureKind::ContentPolicy,
-        0 | 400 | 402 | 403 | 429 if says(BALANCE) => FailureKind::BalanceGone,
-        0 | 400 | 404 if says(MODEL_MISSING) => FailureKind::ModelMissing,
-        0 => kind_of_words(&says),
+        0 | 400 | 402 | 403 | 429 if !of_a_field && says(BALANCE) => FailureKind::BalanceGone,
+        0 | 400 | 404 if !of_a_field && says(MODEL_MISSING) => FailureKind::ModelMissing,
+        0 => kind_of_words(said),
+        400 | 422 if said.param.is_none() && says(CREDENTIALS) => FailureKind::AuthRefused,
         401 | 403 | 407 => FailureKind::AuthRefused,
         402 => FailureKind::BalanceGone,
         404 => FailureKind::ModelMissing,
@@ -285,14 +360,14 @@ fn kind_of(status: u16, words: &str) -> FailureKind {
     }
 }
 
-fn kind_of_words(says: &dyn Fn(&[&str]) -> bool) -> FailureKind {
-    if says(RATE) {
+fn kind_of_words(said: &Said<'_>) -> FailureKind {
+    if said.any(RATE) {
         FailureKind::RateLimited
-    } else if says(OVERLOADED) {
+    } else if said.any(OVERLOADED) {
         FailureKind::Overloaded
-    } else if says(CREDENTIALS) {
+    } else if said.param.is_none() && said.any(CREDENTIALS) {
         FailureKind::AuthRefused
-    } else if says(&[kind::INVALID_REQUEST]) {
+    } else if said.any(&[kind::INVALID_REQUEST]) {
         FailureKind::BadRequest
     } else {
         FailureKind::ServerError

@@ -3,11 +3,14 @@
 use super::*;
 
 fn check(status: u16, body: &str, expect: &str) {
-    let answer =
-        FailedAnswer { status, content_type: None, retry_after_ms: Some(1500), body: body.as_bytes() };
+    check_after(None, status, body, expect);
+}
+
+fn check_after(retry_after_ms: Option<u64>, status: u16, body: &str, expect: &str) {
+    let answer = FailedAnswer { status, content_type: None, retry_after_ms, body: body.as_bytes() };
     let failure = of_answer(&answer);
     assert_eq!(failure.status, Some(status), "{body}");
-    assert_eq!(failure.retry_after_ms, Some(1500), "{body}");
+    assert_eq!(failure.retry_after_ms, retry_after_ms, "{body}");
     assert_eq!(shown(&failure), expect, "{status} {body}");
 }
 
@@ -238,4 +241,127 @@ fn errors_in_place_of_a_chunk() {
         "Some(400) ContentPolicy invalid_request_error - content_policy_violation: m",
     );
     check(r#""boom""#, "None ServerError upstream_error - -: boom");
+}
+
+/// What callers write comes back in messages, above all as the value that was refused.
+#[test]
+fn text_of_the_caller_decides_nothing() {
+    let check = |status: u16, message: &str, param: &str, rest: &str, expect: FailureKind| {
+        let body = format!(
+            r#"{{"error":{{"message":"{message}","type":"invalid_request_error","param":{param}{rest}}}}}"#
+        );
+        let answer = FailedAnswer { status, content_type: None, retry_after_ms: None, body: body.as_bytes() };
+        assert_eq!(of_answer(&answer).kind, expect, "{status} {body}");
+    };
+    let words = [
+        "insufficient_quota",
+        "billing_hard_limit_reached",
+        "arrearage",
+        "AccountOverdue",
+        "model_not_found",
+        "DeploymentNotFound",
+        "invalid_model",
+        "invalid_api_key",
+        "API_KEY_INVALID",
+        "authentication_error",
+        "content_filter",
+        "content_policy",
+        "ResponsibleAIPolicyViolation",
+        "DataInspectionFailed",
+        "context_length_exceeded",
+        "exceed_context_size",
+        "flagged_input",
+        "rate_limit",
+        "overloaded",
+    ];
+    for word in words {
+        for status in [400, 422] {
+            check(status, &format!("Invalid value: '{word}'"), "null", "", FailureKind::BadRequest);
+            check(status, &format!("Invalid value: '{word}'"), "\"user\"", "", FailureKind::BadRequest);
+        }
+        check(403, &format!("no '{word}'"), "null", "", FailureKind::AuthRefused);
+        check(429, &format!("no '{word}'"), "null", "", FailureKind::RateLimited);
+    }
+    let phrases = [
+        "Exceeded your current quota",
+        "Insufficient balance",
+        "insufficient credits",
+        "model not found",
+        "Model does not exist",
+        "not a valid model id",
+        "Incorrect API key provided",
+        "API key not valid",
+    ];
+    for phrase in phrases {
+        for status in [400, 422] {
+            for param in ["\"metadata.a\"", "\"tools[0].function.name\"", "\"user\""] {
+                check(status, &format!("bad '{phrase}'"), param, "", FailureKind::BadRequest);
+            }
+        }
+    }
+    for code in ["insufficient_quota", "model_not_found", "invalid_api_key", "1113", "1211"] {
+        for status in [400, 422] {
+            check(status, "m", "\"user\"", &format!(r#","code":"{code}""#), FailureKind::BadRequest);
+        }
+    }
+    check(400, "m", "\"model\"", r#","code":"model_not_found""#, FailureKind::ModelMissing);
+    check(400, "Model not found", "\"model\"", "", FailureKind::ModelMissing);
+    // Proxies write the absence of a field as a word.
+    check(400, "Model not found", "\"None\"", "", FailureKind::ModelMissing);
+    check(400, "m", "null", r#","code":"insufficient_quota""#, FailureKind::BalanceGone);
+    check(
+        400,
+        "m",
+        "null",
+        r#","innererror":{"code":"ResponsibleAIPolicyViolation"}"#,
+        FailureKind::ContentPolicy,
+    );
+    check(400, "This prompt is too long", "\"messages\"", "", FailureKind::ContextLength);
+}
+
+#[test]
+fn refused_credentials_may_be_a_400() {
+    check(
+        400,
+        r#"{"error":{"message":"Incorrect API key provided: sk-x.","type":"invalid_request_error","param":null}}"#,
+        "AuthRefused invalid_request_error - -: Incorrect API key provided: sk-x.",
+    );
+    check(
+        400,
+        r#"{"code":"Client specified an invalid argument","error":"Incorrect API key provided: x***y."}"#,
+        "AuthRefused upstream_error - Client specified an invalid argument: Incorrect API key provided: x***y.",
+    );
+    check(
+        400,
+        r#"[{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT"}}]"#,
+        "AuthRefused upstream_error - -: API key not valid. Please pass a valid API key.",
+    );
+    check(
+        400,
+        r#"{"error":{"code":"API_KEY_INVALID","message":"m"}}"#,
+        "AuthRefused upstream_error - API_KEY_INVALID: m",
+    );
+    check(
+        400,
+        r#"{"error":{"code":400,"message":"m","status":"API_KEY_INVALID"}}"#,
+        "AuthRefused upstream_error - -: m",
+    );
+    check(
+        422,
+        r#"{"error":{"code":"invalid_api_key","message":"m"}}"#,
+        "AuthRefused upstream_error - invalid_api_key: m",
+    );
+    check(400, "Incorrect API key provided", "AuthRefused upstream_error - -: Incorrect API key provided");
+}
+
+#[test]
+fn a_quota_that_comes_back_is_a_rate() {
+    let quota = r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}"#;
+    let shown = "insufficient_quota - insufficient_quota: You exceeded your current quota";
+    check_after(None, 429, quota, &format!("BalanceGone {shown}"));
+    check_after(Some(1500), 429, quota, &format!("RateLimited {shown}"));
+    check_after(Some(1500), 403, quota, &format!("BalanceGone {shown}"));
+    let google = r#"[{"error":{"code":429,"message":"You exceeded your current quota","status":"RESOURCE_EXHAUSTED"}}]"#;
+    check_after(Some(0), 429, google, "RateLimited upstream_error - -: You exceeded your current quota");
+    check_after(Some(1500), 500, "", "ServerError upstream_error - -: the upstream answered 500");
 }

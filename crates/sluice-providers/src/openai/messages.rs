@@ -51,9 +51,8 @@ impl Quirks {
     /// The message as the vendor wants it, `None` when it is already so.
     fn rewritten(&self, message: &str) -> Option<Bytes> {
         if let Ok(glance) = serde_json::from_str::<Glance<'_>>(message) {
-            let has = |value: Option<&RawValue>, text: &str| value.is_some_and(|value| value.get() == text);
             let list = glance.content.is_some_and(|content| content.get().starts_with('['));
-            let needed = (self.developer && has(glance.role, "\"developer\""))
+            let needed = (self.developer && glance.role.is_some_and(|role| is_text(role, "developer")))
                 || (self.name && glance.name.is_some())
                 || (self.nulls && message.contains("null"))
                 || (self.parts && list);
@@ -84,6 +83,13 @@ impl Quirks {
             message.insert("content".to_owned(), text.into());
         }
     }
+}
+
+/// Whether a value is this string, however it is escaped.
+fn is_text(value: &RawValue, text: &str) -> bool {
+    let written = value.get();
+    written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) == Some(text)
+        || (written.contains('\\') && serde_json::from_str::<String>(written).is_ok_and(|read| read == text))
 }
 
 /// The text of a content that is a list of nothing but text parts; parts are joined by a line end.
