@@ -1,10 +1,12 @@
 //! `${VAR}` in strings of the configuration file.
 
+use crate::environment::NOT_UTF8;
+
 /// Why a string could not be expanded.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ExpandError {
-    /// The text at fault as it stands in the string, for finding its place in the file.
-    pub(super) at: String,
+    /// Where in the string the `${` at fault begins, in bytes.
+    pub(super) at: usize,
     pub(super) text: String,
 }
 
@@ -15,6 +17,7 @@ pub(super) fn expand(raw: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<
     let mut rest = raw;
     while let Some(start) = rest.find("${") {
         let (before, after) = (&rest[..start], &rest[start + 2..]);
+        let at = raw.len() - rest.len() + start;
         if let Some(escaped) = before.strip_suffix('$') {
             out.push_str(escaped);
             out.push_str("${");
@@ -24,7 +27,7 @@ pub(super) fn expand(raw: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<
         out.push_str(before);
         let Some(end) = after.find('}') else {
             errors.push(ExpandError {
-                at: rest[start..].to_owned(),
+                at,
                 text: "`${` has no closing `}`; write `$${` for a literal `${`".to_owned(),
             });
             return Err(errors);
@@ -32,7 +35,7 @@ pub(super) fn expand(raw: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<
         let name = &after[..end];
         match variable(name, env) {
             Ok(value) => out.push_str(&value),
-            Err(text) => errors.push(ExpandError { at: format!("${{{name}}}"), text }),
+            Err(text) => errors.push(ExpandError { at, text }),
         }
         rest = &after[end + 1..];
     }
@@ -49,7 +52,13 @@ fn variable(name: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, 
             "`{name}` is not the name of an environment variable; write `$${{` for a literal `${{`"
         ));
     }
-    env(name).ok_or_else(|| format!("the environment variable `{name}` is not set"))
+    match env(name) {
+        Some(value) if value.contains(NOT_UTF8) => {
+            Err(format!("the environment variable `{name}` is not UTF-8 text"))
+        }
+        Some(value) => Ok(value),
+        None => Err(format!("the environment variable `{name}` is not set")),
+    }
 }
 
 #[cfg(test)]
@@ -64,10 +73,10 @@ mod tests {
             "EMPTY" => Some(String::new()),
             _ => None,
         };
-        let check = |raw: &str, expect: Result<&str, &[&str]>| {
+        let check = |raw: &str, expect: Result<&str, &[usize]>| {
             let found =
                 expand(raw, &env).map_err(|errors| errors.into_iter().map(|e| e.at).collect::<Vec<_>>());
-            let expect = expect.map(str::to_owned).map_err(|at| at.iter().map(|s| (*s).to_owned()).collect());
+            let expect = expect.map(str::to_owned).map_err(<[usize]>::to_vec);
             assert_eq!(found, expect, "{raw}");
         };
         check("", Ok(""));
@@ -80,11 +89,13 @@ mod tests {
         check("$${A}", Ok("${A}"));
         check("$$${A}", Ok("$${A}"));
         check("a$${b", Ok("a${b"));
-        check("${NOPE}${A}${ALSO}", Err(&["${NOPE}", "${ALSO}"]));
-        check("${}", Err(&["${}"]));
-        check("${A:-x}", Err(&["${A:-x}"]));
-        check("${1A}", Err(&["${1A}"]));
-        check("${A", Err(&["${A"]));
-        check("${NOPE} ${A", Err(&["${NOPE}", "${A"]));
+        check("${NOPE}${A}${ALSO}", Err(&[0, 11]));
+        check("${}", Err(&[0]));
+        check("${A:-x}", Err(&[0]));
+        check("${1A}", Err(&[0]));
+        check("${A", Err(&[0]));
+        check("${NOPE} ${A", Err(&[0, 8]));
+        check("$${NOPE} ${NOPE} ${NOPE}", Err(&[9, 17]));
+        check("é${NOPE}", Err(&[2]));
     }
 }

@@ -19,12 +19,13 @@ const MIN_SECRET_CHARS: usize = 16;
 pub(super) const MAX_TOKENS: u64 = 1_000_000_000_000;
 const MAX_OWNER_CHARS: usize = 200;
 
-pub(super) fn projects(root: &Section<'_>) -> Vec<Project> {
+/// Each project with its name as the file has it.
+pub(super) fn projects(root: &Section<'_>) -> Vec<(Project, Text)> {
     let mut names = Names::new("project");
     root.sections("projects").into_iter().filter_map(|section| project(section, &mut names)).collect()
 }
 
-fn project(section: Section<'_>, names: &mut Names) -> Option<Project> {
+fn project(section: Section<'_>, names: &mut Names) -> Option<(Project, Text)> {
     let name = section.need("name").and_then(|value| value.text());
     if let Some(name) = &name {
         names.add(&section, name);
@@ -35,7 +36,8 @@ fn project(section: Section<'_>, names: &mut Names) -> Option<Project> {
         say_not_yet(&section, key);
     }
     section.finish();
-    Some(Project { name: name?.value, limits, budget, origin: Origin::File })
+    let name = name?;
+    Some((Project { name: name.value.clone(), limits, budget, origin: Origin::File }, name))
 }
 
 fn say_not_yet(section: &Section<'_>, key: &'static str) {
@@ -51,12 +53,12 @@ struct Seen {
     secrets: Vec<(KeyHash, usize)>,
 }
 
-pub(super) fn keys(root: &Section<'_>, projects: &[Project]) -> Vec<Key> {
+pub(super) fn keys(root: &Section<'_>, projects: &[Text]) -> Vec<Key> {
     let mut seen = Seen { names: Names::new("key"), secrets: Vec::new() };
     root.sections("keys").into_iter().filter_map(|section| key(section, projects, &mut seen)).collect()
 }
 
-fn key(section: Section<'_>, projects: &[Project], seen: &mut Seen) -> Option<Key> {
+fn key(section: Section<'_>, projects: &[Text], seen: &mut Seen) -> Option<Key> {
     let name = section.need("name").and_then(|value| value.text());
     if let Some(name) = &name {
         seen.names.add(&section, name);
@@ -143,19 +145,20 @@ fn models(section: &Section<'_>) -> ModelAccess {
     ModelAccess::from_list(list.into_iter().map(|text| text.value).collect())
 }
 
-fn project_of(section: &Section<'_>, projects: &[Project]) -> String {
+fn project_of(section: &Section<'_>, projects: &[Text]) -> String {
     let Some(text) = section.text("project") else {
         if section.get("project").is_none() {
             section.reader.note(section.path_of("project"), format!("{DEFAULT_PROJECT:?}"), true);
         }
         return DEFAULT_PROJECT.to_owned();
     };
-    let names = || projects.iter().map(|project| project.name.as_str()).chain([DEFAULT_PROJECT]);
-    if !names().any(|name| name == text.value) {
-        let hint = hint(&text.value, names());
+    let known = text.value == DEFAULT_PROJECT || projects.iter().any(|name| name.value == text.value);
+    if !known {
+        let names = || projects.iter().map(|name| name.shown.as_str()).chain([DEFAULT_PROJECT]);
+        let hint = hint(&text.shown, names());
         let list = names().map(|name| format!("`{name}`")).collect::<std::collections::BTreeSet<_>>();
         let list = list.into_iter().collect::<Vec<_>>().join(", ");
-        let message = format!("there is no project `{}`{hint}; there are: {list}", text.value);
+        let message = format!("there is no project `{}`{hint}; there are: {list}", text.shown);
         section.reader.problem(text.offset, &text.path, message);
     }
     text.value

@@ -138,22 +138,22 @@ fn everything(
     let providers = providers::providers(&root);
     let detected = if providers.any { Vec::new() } else { detect::from_environment(env) };
     let names = match providers.any {
-        true => providers
-            .names
+        true => providers.names.iter().map(|name| (name.value.as_str(), name.shown.as_str())).collect(),
+        false => detected
             .iter()
-            .map(String::as_str)
-            .chain(providers.later.iter().map(String::as_str))
+            .map(|one| one.record.name.as_str())
+            .chain([OLLAMA])
+            .map(|name| (name, name))
             .collect(),
-        false => detected.iter().map(|one| one.record.name.as_str()).chain([OLLAMA]).collect(),
     };
     let known = models::KnownProviders { names, later: &providers.later, sandbox_enabled };
     let models = models::models(&root, &known);
-    let projects = keys::projects(&root);
-    let keys = keys::keys(&root, &projects);
+    let (projects, project_names): (Vec<_>, Vec<_>) = keys::projects(&root).into_iter().unzip();
+    let keys = keys::keys(&root, &project_names);
     let server = server.map(|server| overridden(server, overrides));
-    if let Some(server) = server.as_ref().filter(|server| server::collide(server.listen, server.admin_listen))
-    {
-        let text = format!("listen and admin_listen are the same address, {}", server.listen);
+    if server.as_ref().is_some_and(|server| server::collide(server.listen, server.admin_listen)) {
+        // Which one it is may have come from a variable.
+        let text = "listen and admin_listen are the same address";
         root.reader.problem(root.get("server").map_or(0, |value| value.offset()), "server", text);
     }
     root.finish();

@@ -21,8 +21,8 @@ const MAX_RETRY_AFTER_WAIT_MS: u64 = 60_000;
 
 /// What a target may name.
 pub(super) struct KnownProviders<'a> {
-    /// Of the file, or where it has none those that are detected.
-    pub(super) names: Vec<&'a str>,
+    /// Of the file, or where it has none those that are detected: each name, and how it is shown.
+    pub(super) names: Vec<(&'a str, &'a str)>,
     /// Named, but of a kind that is not built yet.
     pub(super) later: &'a [String],
     pub(super) sandbox_enabled: bool,
@@ -53,7 +53,7 @@ fn model(section: Section<'_>, providers: &KnownProviders<'_>, names: &mut Names
         reader.warning(
             offset,
             &path,
-            format!("the model `{}` is left out: none of its targets acts yet", name.value),
+            format!("the model `{}` is left out: none of its targets acts yet", name.shown),
         );
         return None;
     }
@@ -92,6 +92,12 @@ fn target(section: Section<'_>, providers: &KnownProviders<'_>) -> Option<Target
     }
     let weight = section.integer("weight", 1..MAX_WEIGHT + 1).unwrap_or(1);
     let priority = section.integer("priority", 0..MAX_PRIORITY + 1).unwrap_or(0);
+    for key in ["context_length", "max_output_tokens", "capabilities"] {
+        if let Some(value) = section.get(key) {
+            let text = format!("{NOT_YET}: only the model's own is shown");
+            section.reader.warning(value.offset(), &value.path, text);
+        }
+    }
     let capabilities = capabilities(&section);
     section.finish();
     Some(TargetRecord {
@@ -112,15 +118,14 @@ fn check_provider(section: &Section<'_>, provider: &Text, providers: &KnownProvi
         }
         return;
     }
-    if !providers.names.contains(&name) {
-        let there = match providers.names.as_slice() {
+    if !providers.names.iter().any(|(known, _)| *known == name) {
+        let names: Vec<&str> = providers.names.iter().map(|(_, shown)| *shown).collect();
+        let there = match names.as_slice() {
             [] => "there is only `sandbox`".to_owned(),
             names => format!("there are: {}, sandbox", names.join(", ")),
         };
-        fail(format!(
-            "there is no provider `{name}`{}; {there}",
-            hint(name, providers.names.iter().copied())
-        ));
+        let shown = &provider.shown;
+        fail(format!("there is no provider `{shown}`{}; {there}", hint(shown, names)));
     }
 }
 
@@ -133,7 +138,7 @@ fn check_model(section: &Section<'_>, model: &Text, from_sandbox: bool) {
     } else if from_sandbox && !sandbox::models().contains(&model.value.as_str()) {
         fail(format!(
             "the sandbox has no model `{}`; there are: {}",
-            model.value,
+            model.shown,
             sandbox::models().join(", ")
         ));
     }

@@ -38,6 +38,8 @@ const KIND_SETTINGS: &[(&[&str], &str, bool)] = &[
 const OWN_HEADERS: &[&str] = &[
     "host",
     "connection",
+    "keep-alive",
+    "proxy-connection",
     "content-length",
     "content-type",
     "transfer-encoding",
@@ -52,7 +54,8 @@ const OWN_HEADERS: &[&str] = &[
 ];
 
 /// Headers of a caller that no provider may see.
-const NEVER_FORWARDED: &[&str] = &["cookie", "proxy-authorization", "x-sandbox-fault", "idempotency-key"];
+const NEVER_FORWARDED: &[&str] =
+    &["cookie", "proxy-authorization", "x-sandbox-fault", "idempotency-key", "x-trace-id", "user-agent"];
 
 /// What the file says about providers.
 #[derive(Debug, Default)]
@@ -60,7 +63,7 @@ pub(super) struct Providers {
     pub(super) records: Vec<ProviderRecord>,
     pub(super) credentials: BTreeMap<String, Credential>,
     /// Every name in the file, with those that do not act yet.
-    pub(super) names: Vec<String>,
+    pub(super) names: Vec<Text>,
     /// Names of providers whose kind is not built yet.
     pub(super) later: Vec<String>,
     /// Whether the file has any `[[providers]]` at all, good or bad.
@@ -73,7 +76,7 @@ pub(super) fn providers(root: &Section<'_>) -> Providers {
     for section in root.sections("providers") {
         found.any = true;
         if let Some(one) = provider(section, &mut names) {
-            found.names.push(one.record.name.clone());
+            found.names.push(one.name);
             if one.later {
                 found.later.push(one.record.name);
                 continue;
@@ -86,6 +89,7 @@ pub(super) fn providers(root: &Section<'_>) -> Providers {
 }
 
 struct One {
+    name: Text,
     record: ProviderRecord,
     credential: Credential,
     later: bool,
@@ -110,8 +114,9 @@ fn provider(section: Section<'_>, names: &mut Names) -> Option<One> {
     if let (Some(kind), true, false) = (&kind, known, unread) {
         whole(&section, kind, base, api_key.as_ref());
     }
+    let name = name?;
     let record = ProviderRecord {
-        name: name?.value,
+        name: name.value.clone(),
         kind: kind.map(|kind| kind.value).unwrap_or_default(),
         base_url: base.map(|text| text.value.clone()),
         options,
@@ -119,13 +124,13 @@ fn provider(section: Section<'_>, names: &mut Names) -> Option<One> {
     };
     section.finish();
     let credential = api_key.map_or_else(Credential::none, |text| Credential::api_key(text.value));
-    Some(One { record, credential, later })
+    Some(One { name, record, credential, later })
 }
 
 fn check_name(section: &Section<'_>, name: &Text) {
     let fail = |text: &str| section.reader.problem(name.offset, &name.path, text);
     if name.value == SANDBOX {
-        fail("`sandbox` is built in: choose another name, or switch it off by [sandbox] enabled = false");
+        fail("`sandbox` is the name of the built-in provider, switched off or not: choose another");
     } else if name.value.contains('/') {
         fail("must not contain `/`: callers write `provider/model`");
     } else if !is_header_text(&name.value) {
@@ -139,7 +144,13 @@ pub(super) fn is_header_text(text: &str) -> bool {
 }
 
 fn check_kind(section: &Section<'_>, kind: &Text) -> bool {
+    if kind.value == SANDBOX {
+        let text = "the sandbox is built in and needs no table; `[sandbox] enabled = false` switches it off";
+        section.reader.problem(kind.offset, &kind.path, text);
+        return false;
+    }
     let mut kinds: Vec<&str> = vendors().iter().map(|row| row.kind.as_str()).collect();
+    kinds.retain(|kind| *kind != SANDBOX);
     kinds.extend(LATER_KINDS);
     if kinds.contains(&kind.value.as_str()) {
         return true;
@@ -147,8 +158,8 @@ fn check_kind(section: &Section<'_>, kind: &Text) -> bool {
     kinds.sort_unstable();
     let text = format!(
         "there is no kind `{}`{}; there are: {}",
-        kind.value,
-        hint(&kind.value, kinds.iter().copied()),
+        kind.shown,
+        hint(&kind.shown, kinds.iter().copied()),
         kinds.join(", ")
     );
     section.reader.problem(kind.offset, &kind.path, text);
@@ -191,14 +202,14 @@ fn whole(section: &Section<'_>, kind: &Text, base_url: Option<&Text>, api_key: O
     let made = match Provider::new("", &kind.value, base, Credential::none()) {
         Err(ProviderError::KindNotSupportedYet(_)) => {
             let text =
-                format!("the kind `{}` {NOT_YET}: this provider and its targets are left out", kind.value);
+                format!("the kind `{}` {NOT_YET}: this provider and its targets are left out", kind.shown);
             section.reader.warning(kind.offset, &kind.path, text);
             Provider::new("", "openai-compatible", base.or(Some("http://localhost")), Credential::none())
         }
         made => made,
     };
     match (made, base_url) {
-        (Ok(provider), None) if !provider.is_sandbox() => {
+        (Ok(provider), None) => {
             if let Some(own) = provider.row().base_url.as_deref() {
                 section.reader.note(section.path_of("base_url"), format!("{own:?}"), true);
             }
@@ -206,8 +217,8 @@ fn whole(section: &Section<'_>, kind: &Text, base_url: Option<&Text>, api_key: O
         (Err(ProviderError::BaseUrlInvalid { reason, .. }), Some(text)) => {
             section.reader.problem(text.offset, &text.path, reason);
         }
-        (Err(ProviderError::BaseUrlMissing { kind }), _) => {
-            let text = format!("`base_url` is missing: the kind `{kind}` has no address of its own");
+        (Err(ProviderError::BaseUrlMissing { .. }), _) => {
+            let text = format!("`base_url` is missing: the kind `{}` has no address of its own", kind.shown);
             section.reader.problem(section.offset, &section.path, text);
         }
         (Err(error), _) => section.reader.problem(section.offset, &section.path, error.to_string()),
@@ -217,7 +228,7 @@ fn whole(section: &Section<'_>, kind: &Text, base_url: Option<&Text>, api_key: O
 
 fn options(section: &Section<'_>) -> ProviderOptions {
     let headers = section.section("headers").map(headers).unwrap_or_default();
-    let forward_headers = forward_headers(section);
+    let forward_headers = forward_headers(section, &headers);
     let http2 = section.flag_or("http2", false);
     let inline_media = section.flag_or("inline_media", false);
     if inline_media && let Some(value) = section.get("inline_media") {
@@ -261,13 +272,20 @@ fn headers(section: Section<'_>) -> Vec<(String, String)> {
     list
 }
 
-fn forward_headers(section: &Section<'_>) -> Vec<String> {
+/// `set` are the headers that the provider gets anyway.
+fn forward_headers(section: &Section<'_>, set: &[(String, String)]) -> Vec<String> {
     let mut list = Vec::new();
     for name in section.texts("forward_headers").unwrap_or_default() {
         let lower = name.value.to_ascii_lowercase();
         check_header_name(section, &name, &lower);
         if OWN_HEADERS.contains(&lower.as_str()) || NEVER_FORWARDED.contains(&lower.as_str()) {
-            section.reader.problem(name.offset, &name.path, format!("`{lower}` is never passed on"));
+            let text = format!("`{}` is never passed on", name.shown);
+            section.reader.problem(name.offset, &name.path, text);
+        } else if list.contains(&lower) {
+            section.reader.problem(name.offset, &name.path, "this header is there twice");
+        } else if set.iter().any(|(other, _)| *other == lower) {
+            let text = format!("`{}` is one of the provider's own `headers` already", name.shown);
+            section.reader.problem(name.offset, &name.path, text);
         }
         list.push(lower);
     }
@@ -280,7 +298,7 @@ fn check_header_name(section: &Section<'_>, name: &Text, lower: &str) {
         section.reader.problem(
             name.offset,
             &name.path,
-            format!("`{}` is not the name of a header", name.value),
+            format!("`{}` is not the name of a header", name.shown),
         );
     }
 }
@@ -295,7 +313,7 @@ fn kind_settings(section: &Section<'_>, kind: Option<&Text>) {
                 value.fail(format!(
                     "is a setting of the kind {}, not of `{}`",
                     kinds.join(" or "),
-                    kind.value
+                    kind.shown
                 ));
             }
             _ if text.is_some() => section.reader.warning(value.offset(), &value.path, NOT_YET),

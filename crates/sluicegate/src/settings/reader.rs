@@ -14,6 +14,9 @@ use super::{
     problem::{Problem, hint, position},
 };
 
+/// What stands in place of a secret.
+const NOT_SHOWN: &str = "(set, not shown)";
+
 /// What is being read, and what was found on the way.
 pub(super) struct Reader<'a> {
     source: &'a str,
@@ -97,6 +100,8 @@ impl<'a> Reader<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Text {
     pub(super) value: String,
+    /// As the file has it, with its variables unexpanded: what may be shown, for a variable may hold a secret.
+    pub(super) shown: String,
     pub(super) path: String,
     pub(super) offset: usize,
 }
@@ -133,11 +138,13 @@ impl<'a> Value<'a> {
             return None;
         };
         match expand(raw, self.reader.env) {
-            Ok(value) => Some(Text { value, path: self.path.clone(), offset: self.offset() }),
+            Ok(value) => {
+                Some(Text { value, shown: raw.to_string(), path: self.path.clone(), offset: self.offset() })
+            }
             Err(errors) => {
                 let text = self.reader.source.get(self.span.clone()).unwrap_or_default();
                 for error in errors {
-                    let at = self.offset() + text.find(&error.at).unwrap_or(0);
+                    let at = self.offset() + written_at(raw, text, error.at);
                     self.reader.problem(at, &self.path, error.text);
                 }
                 None
@@ -147,15 +154,15 @@ impl<'a> Value<'a> {
 
     pub(super) fn text(&self) -> Option<Text> {
         let text = self.raw_text()?;
-        self.note(quoted(&text.value));
+        self.note(quoted(&text.shown));
         Some(text)
     }
 
     /// A string that is shown to nobody.
     pub(super) fn secret(&self) -> Option<Text> {
         let text = self.raw_text()?;
-        self.note("(set, not shown)");
-        Some(text)
+        self.note(NOT_SHOWN);
+        Some(Text { shown: NOT_SHOWN.to_owned(), ..text })
     }
 
     pub(super) fn flag(&self) -> Option<bool> {
@@ -210,8 +217,14 @@ impl<'a> Value<'a> {
     pub(super) fn moment(&self) -> Option<Text> {
         match self.node {
             DeValue::Datetime(moment) => {
-                self.note(moment.to_string());
-                Some(Text { value: moment.to_string(), path: self.path.clone(), offset: self.offset() })
+                let moment = moment.to_string();
+                self.note(&moment);
+                Some(Text {
+                    value: moment.clone(),
+                    shown: moment,
+                    path: self.path.clone(),
+                    offset: self.offset(),
+                })
             }
             _ => self.text(),
         }
@@ -292,7 +305,8 @@ impl<'a> Section<'a> {
                     span: node.span(),
                     node: node.get_ref(),
                 };
-                (Text { value: key.get_ref().to_string(), path, offset: key.span().start }, value)
+                let name = key.get_ref().to_string();
+                (Text { value: name.clone(), shown: name, path, offset: key.span().start }, value)
             })
             .collect();
         entries.sort_by_key(|(key, _)| key.offset);
@@ -327,8 +341,8 @@ impl<'a> Section<'a> {
                 format!(
                     "must be {}, not `{}`{}",
                     list.join(" or "),
-                    text.value,
-                    hint(&text.value, words.iter().map(|(word, _)| *word))
+                    text.shown,
+                    hint(&text.shown, words.iter().map(|(word, _)| *word))
                 ),
             );
         }
@@ -393,6 +407,13 @@ impl<'a> Section<'a> {
 /// A string as it would stand in the file.
 pub(super) fn quoted(text: &str) -> String {
     format!("{text:?}")
+}
+
+/// Where a `${` of a string stands in the text that the file has for it; its begin where escapes hide one.
+fn written_at(raw: &str, source: &str, at: usize) -> usize {
+    let before = raw[..at].matches("${").count();
+    let mut written = source.match_indices("${").map(|(at, _)| at);
+    if written.clone().count() == raw.matches("${").count() { written.nth(before).unwrap_or(0) } else { 0 }
 }
 
 fn article(type_name: &str) -> String {

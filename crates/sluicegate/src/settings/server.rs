@@ -97,29 +97,36 @@ fn text_or(section: &Section<'_>, key: &'static str, default: &str) -> Option<Te
         None => {
             let path = section.path_of(key);
             section.reader.note(path.clone(), quoted(default), true);
-            Some(Text { value: default.to_owned(), path, offset: section.offset })
+            let value = default.to_owned();
+            Some(Text { shown: value.clone(), value, path, offset: section.offset })
         }
     }
 }
 
 fn address(section: &Section<'_>, key: &'static str, default: &str) -> Option<SocketAddr> {
     let text = text_or(section, key, default)?;
-    let address = parse_address(&text.value);
-    if let Err(reason) = &address {
-        section.reader.problem(text.offset, &text.path, reason);
+    let address = address_of(&text.value);
+    if address.is_none() {
+        section.reader.problem(text.offset, &text.path, not_an_address(&text.shown));
     }
-    address.ok()
+    address
 }
 
 /// Reads where to listen.
 pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    address_of(text).ok_or_else(|| not_an_address(text))
+}
+
+fn address_of(text: &str) -> Option<SocketAddr> {
     let numeric = match text.strip_prefix("localhost:") {
         Some(port) => format!("127.0.0.1:{port}"),
         None => text.to_owned(),
     };
-    numeric.parse().map_err(|_| {
-        format!("must be an IP address and a port such as `127.0.0.1:8080` or `[::]:8080`, not `{text}`")
-    })
+    numeric.parse().ok()
+}
+
+fn not_an_address(shown: &str) -> String {
+    format!("must be an IP address and a port such as `127.0.0.1:8080` or `[::]:8080`, not `{shown}`")
 }
 
 /// Whether two listeners cannot both have their place.

@@ -12,6 +12,9 @@ fn env(name: &str) -> Option<String> {
         "OPENAI_API_KEY" => "sk-provider-secret",
         "DEV_KEY" => "sk-0123456789abcdef",
         "EMPTY" => "",
+        "LATIN_1" => "caf\u{fffd}",
+        "SEC" => "hidden",
+        "SEC_URL" => "ftp://hidden",
         _ => return None,
     };
     Some(value.to_owned())
@@ -261,6 +264,18 @@ fn variables() {
         ok("[server]\ndata_dir = '$${A}/${DEV_KEY}'").server.data_dir,
         PathBuf::from("${A}/sk-0123456789abcdef")
     );
+    check(
+        "[server]\ndata_dir = '${NOPE} ${NOPE}'",
+        &["2:13: ..`NOPE` is not set", "2:21: ..`NOPE` is not set"],
+    );
+    check("[server]\ndata_dir = '$${NOPE} ${NOPE}'", &["2:22: ..`NOPE` is not set"]);
+    check("[server]\ndata_dir = \"\\t${NOPE}\"", &["2:15: ..`NOPE` is not set"]);
+    check(
+        "[server]\ndata_dir = '${LATIN_1}'",
+        &["2:13: server.data_dir: the environment variable `LATIN_1` is not UTF-8 text"],
+    );
+    // An escape hides what begins there: the string as a whole is named.
+    check("[server]\ndata_dir = \"\\u0024{EMPTY}${NOPE}\"", &["2:12: ..`NOPE` is not set"]);
     // A variable within a comment or a key is none.
     check("# ${NOPE}\n[sandbox]\nenabled = true", &[]);
 }
@@ -282,6 +297,17 @@ fn what_does_not_act_yet() {
     check_warnings(
         &format!("{PROVIDER}inline_media = true\non_disconnect = 'drain'"),
         &["4:16: ..does not act yet", "5:17: ..does not act yet"],
+    );
+    check_warnings(
+        &format!(
+            "{PROVIDER}[[models]]\nname = 'm'\ntargets = [{{ provider = 'p', model = 'x', \
+             context_length = 1, max_output_tokens = 1, capabilities = [] }}]\ncontext_length = 1"
+        ),
+        &[
+            "6:60: models[0].targets[0].context_length: does not act yet",
+            "6:83: models[0].targets[0].max_output_tokens: does not act yet",
+            "6:101: models[0].targets[0].capabilities: does not act yet",
+        ],
     );
     check_warnings(&format!("{PROVIDER}inline_media = false\non_disconnect = 'cancel'"), &[]);
     check_warnings(
@@ -345,6 +371,63 @@ fn tables_that_stand_alone() {
         &["1:1: oidc: `client_secret` is missing", "3:13: oidc.client_id: must not be empty"],
     );
     check("[server.tls]\ncert = 'c.pem'", &["1:1: server.tls: `key` is missing"]);
+}
+
+/// What a variable holds may be a secret, wherever the file puts it.
+#[test]
+fn no_value_of_a_variable_is_shown() {
+    let check = |source: &str, expect: &[&str]| {
+        let found: Vec<String> = match parse(source) {
+            Ok(settings) => settings
+                .warnings
+                .iter()
+                .map(ToString::to_string)
+                .chain(show(&settings).lines().map(str::to_owned))
+                .collect(),
+            Err(problems) => problems.iter().map(ToString::to_string).collect(),
+        };
+        assert!(!found.iter().any(|line| line.contains("hidden")), "{source}\n{found:#?}");
+        for expect in expect {
+            let told = |line: &String| expect.split("..").all(|part| line.contains(part));
+            assert!(found.iter().any(told), "{source}\n{expect}\n{found:#?}");
+        }
+    };
+    check("[server]\ndata_dir = '/x/${SEC}'", &["server.data_dir ..= \"/x/${SEC}\""]);
+    check(
+        "[server]\nlisten = '${SEC}'\naccess_log = '${SEC}'",
+        &["must be an IP address ..not `${SEC}`", "must be `json` or ..not `${SEC}`"],
+    );
+    check("[[providers]]\nname = '${SEC}'\nkind = '${SEC}'", &["there is no kind `${SEC}`"]);
+    check(&format!("{PROVIDER}base_url = '${{SEC_URL}}'"), &["4:12: providers[0].base_url: "]);
+    check(&format!("{PROVIDER}base_url = 'https://${{SEC}}'"), &["base_url ..= \"https://${SEC}\""]);
+    check(
+        &format!("{PROVIDER}forward_headers = ['a ${{SEC}}', '${{SEC}}', '${{SEC}}']"),
+        &["`a ${SEC}` is not the name of a header", "this header is there twice"],
+    );
+    let named = "[[providers]]\nname = '${SEC}'\nkind = 'openai'\n";
+    check(&format!("{named}{named}"), &["there is already a provider named `${SEC}`, on line 2"]);
+    check(
+        &format!("{named}[[models]]\nname = 'm'\ntargets = [{{ provider = '${{SEC}}x', model = 'x' }}]"),
+        &["there is no provider `${SEC}x`..there are: ${SEC}, sandbox"],
+    );
+    check(
+        "[[models]]\nname = 'm'\ntargets = [{ provider = 'sandbox', model = '${SEC}' }]",
+        &["the sandbox has no model `${SEC}`"],
+    );
+    check(
+        "[[providers]]\nname = 'c'\nkind = 'anthropic'\n[[models]]\nname = '${SEC}'\n\
+         targets = [{ provider = 'c', model = 'x' }]",
+        &["the model `${SEC}` is left out", "models[0].name ..= \"${SEC}\""],
+    );
+    check(
+        "[[projects]]\nname = '${SEC}'\n[[keys]]\nname = 'k'\nsecret = '${DEV_KEY}'\nproject = '${SEC}x'",
+        &["there is no project `${SEC}x`..there are: `${SEC}`, `default`"],
+    );
+    // Names are compared by their values.
+    check(
+        &format!("{named}[[models]]\nname = 'm'\ntargets = [{{ provider = '${{SEC}}', model = 'x' }}]"),
+        &["models[0].targets[0].provider ..= \"${SEC}\""],
+    );
 }
 
 #[test]

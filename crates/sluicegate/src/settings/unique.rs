@@ -33,7 +33,7 @@ impl Names {
         }
         if let Some(first) = self.seen.get(&name.value) {
             let (line, _) = position(section.reader.source(), *first);
-            fail(format!("there is already a {} named `{}`, on line {line}", self.kind, name.value));
+            fail(format!("there is already a {} named `{}`, on line {line}", self.kind, name.shown));
         } else {
             self.seen.insert(name.value.clone(), name.offset);
         }

@@ -36,6 +36,23 @@ fn providers() {
         "forward_headers = ['OpenAI-Organization', 'cookie']",
         &["4:43: providers[0].forward_headers[1]: `cookie` is never passed on"],
     );
+    for never in ["X-Trace-Id", "user-agent", "keep-alive", "proxy-connection", "connection"] {
+        with(
+            &format!("forward_headers = ['{never}']"),
+            &[&format!("4:20: providers[0].forward_headers[0]: `{never}` is never passed on")],
+        );
+    }
+    with("headers = { Keep-Alive = 'x' }", &["4:13: ..the gateway writes `keep-alive` itself"]);
+    with("headers = { proxy-connection = 'x' }", &["4:13: ..the gateway writes `proxy-connection` itself"]);
+    with("headers = { user-agent = 'x', x-trace-id = 'y' }", &[]);
+    with(
+        "forward_headers = ['x-a', 'x-b', 'X-A']",
+        &["4:34: providers[0].forward_headers[2]: this header is there twice"],
+    );
+    with(
+        "headers = { X-A = '1' }\nforward_headers = ['x-a', 'x-b']",
+        &["5:20: providers[0].forward_headers[0]: `x-a` is one of the provider's own `headers` already"],
+    );
     let named = |name: &str, expect: &[&str]| {
         check(&format!("[[providers]]\nname = '{name}'\nkind = 'openai'"), expect);
     };
@@ -44,7 +61,15 @@ fn providers() {
     named("", &["2:8: providers[0].name: must not be empty"]);
     named(" a", &["must not have control characters, nor white space at its ends"]);
     named("a/b", &["2:8: providers[0].name: must not contain `/`"]);
-    named("sandbox", &["2:8: providers[0].name: `sandbox` is built in"]);
+    named("sandbox", &["2:8: providers[0].name: `sandbox` is the name of the built-in provider"]);
+    for before in ["", "[sandbox]\nenabled = false\n"] {
+        check(
+            &format!("{before}[[providers]]\nname = 'p'\nkind = 'sandbox'"),
+            &["providers[0].kind: the sandbox is built in..`[sandbox] enabled = false` switches it off"],
+        );
+    }
+    let known = parse("[[providers]]\nname = 'p'\nkind = 'nothing'").unwrap_err();
+    assert!(!known[0].text.contains("sandbox"), "{}", known[0]);
     named(&"x".repeat(201), &["must be at most 200 characters long"]);
     check("[[providers]]\nname = 'p'", &["1:1: providers[0]: `kind` is missing"]);
     for kind in ["azure", "newapi", "openai-compatible"] {
