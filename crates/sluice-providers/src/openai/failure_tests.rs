@@ -244,15 +244,17 @@ fn errors_in_place_of_a_chunk() {
 }
 
 /// What callers write comes back in messages, above all as the value that was refused.
+/// One error of an upstream, its message and `param` as given; `rest` are further pairs.
+fn told(status: u16, message: &str, param: &str, rest: &str, expect: FailureKind) {
+    let body = format!(
+        r#"{{"error":{{"message":"{message}","type":"invalid_request_error","param":{param}{rest}}}}}"#
+    );
+    let answer = FailedAnswer { status, content_type: None, retry_after_ms: None, body: body.as_bytes() };
+    assert_eq!(of_answer(&answer).kind, expect, "{status} {body}");
+}
+
 #[test]
 fn text_of_the_caller_decides_nothing() {
-    let check = |status: u16, message: &str, param: &str, rest: &str, expect: FailureKind| {
-        let body = format!(
-            r#"{{"error":{{"message":"{message}","type":"invalid_request_error","param":{param}{rest}}}}}"#
-        );
-        let answer = FailedAnswer { status, content_type: None, retry_after_ms: None, body: body.as_bytes() };
-        assert_eq!(of_answer(&answer).kind, expect, "{status} {body}");
-    };
     let words = [
         "insufficient_quota",
         "billing_hard_limit_reached",
@@ -276,11 +278,11 @@ fn text_of_the_caller_decides_nothing() {
     ];
     for word in words {
         for status in [400, 422] {
-            check(status, &format!("Invalid value: '{word}'"), "null", "", FailureKind::BadRequest);
-            check(status, &format!("Invalid value: '{word}'"), "\"user\"", "", FailureKind::BadRequest);
+            told(status, &format!("Invalid value: '{word}'"), "null", "", FailureKind::BadRequest);
+            told(status, &format!("Invalid value: '{word}'"), "\"user\"", "", FailureKind::BadRequest);
         }
-        check(403, &format!("no '{word}'"), "null", "", FailureKind::AuthRefused);
-        check(429, &format!("no '{word}'"), "null", "", FailureKind::RateLimited);
+        told(403, &format!("no '{word}'"), "null", "", FailureKind::AuthRefused);
+        told(429, &format!("no '{word}'"), "null", "", FailureKind::RateLimited);
     }
     let phrases = [
         "Exceeded your current quota",
@@ -295,28 +297,32 @@ fn text_of_the_caller_decides_nothing() {
     for phrase in phrases {
         for status in [400, 422] {
             for param in ["\"metadata.a\"", "\"tools[0].function.name\"", "\"user\""] {
-                check(status, &format!("bad '{phrase}'"), param, "", FailureKind::BadRequest);
+                told(status, &format!("bad '{phrase}'"), param, "", FailureKind::BadRequest);
             }
         }
     }
     for code in ["insufficient_quota", "model_not_found", "invalid_api_key", "1113", "1211"] {
         for status in [400, 422] {
-            check(status, "m", "\"user\"", &format!(r#","code":"{code}""#), FailureKind::BadRequest);
+            told(status, "m", "\"user\"", &format!(r#","code":"{code}""#), FailureKind::BadRequest);
         }
     }
-    check(400, "m", "\"model\"", r#","code":"model_not_found""#, FailureKind::ModelMissing);
-    check(400, "Model not found", "\"model\"", "", FailureKind::ModelMissing);
+}
+
+#[test]
+fn what_an_upstream_says_itself_decides() {
+    told(400, "m", "\"model\"", r#","code":"model_not_found""#, FailureKind::ModelMissing);
+    told(400, "Model not found", "\"model\"", "", FailureKind::ModelMissing);
     // Proxies write the absence of a field as a word.
-    check(400, "Model not found", "\"None\"", "", FailureKind::ModelMissing);
-    check(400, "m", "null", r#","code":"insufficient_quota""#, FailureKind::BalanceGone);
-    check(
+    told(400, "Model not found", "\"None\"", "", FailureKind::ModelMissing);
+    told(400, "m", "null", r#","code":"insufficient_quota""#, FailureKind::BalanceGone);
+    told(
         400,
         "m",
         "null",
         r#","innererror":{"code":"ResponsibleAIPolicyViolation"}"#,
         FailureKind::ContentPolicy,
     );
-    check(400, "This prompt is too long", "\"messages\"", "", FailureKind::ContextLength);
+    told(400, "This prompt is too long", "\"messages\"", "", FailureKind::ContextLength);
 }
 
 #[test]

@@ -53,6 +53,10 @@ fn providers() {
         "headers = { X-A = '1' }\nforward_headers = ['x-a', 'x-b']",
         &["5:20: providers[0].forward_headers[0]: `x-a` is one of the provider's own `headers` already"],
     );
+}
+
+#[test]
+fn provider_names_and_kinds() {
     let named = |name: &str, expect: &[&str]| {
         check(&format!("[[providers]]\nname = '{name}'\nkind = 'openai'"), expect);
     };
