@@ -3,13 +3,17 @@
 //! The model's name says what it answers: `small` (a whole answer of 600 bytes), `burst` (67 events as fast as the
 //! socket takes them, a write each), `paced` (64 events, one each 5 ms), `idle` (the first word, then nothing).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use memchr::memmem;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Notify,
 };
 
 use crate::answers;
@@ -53,12 +57,16 @@ fn writes(events: usize) -> Vec<Vec<u8>> {
 /// Serves for ever on `listener`, on the caller's runtime.
 pub async fn serve(listener: TcpListener) {
     let answers = Arc::new(Answers::new());
+    let beats = Beats::start();
+    let mut number = 0;
     loop {
         if let Ok((stream, _)) = listener.accept().await {
+            number += 1;
+            let beats = beats.clone();
             let answers = Arc::clone(&answers);
             tokio::spawn(async move {
                 // A connection that breaks is the end of that connection alone.
-                let _ = converse(stream, &answers).await;
+                let _ = converse(stream, &answers, beats, number).await;
             });
         }
     }
@@ -72,7 +80,12 @@ enum Kind {
     Idle,
 }
 
-async fn converse(mut stream: TcpStream, answers: &Answers) -> std::io::Result<()> {
+async fn converse(
+    mut stream: TcpStream,
+    answers: &Answers,
+    beats: Beats,
+    number: usize,
+) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(2048);
     while let Some(kind) = next_request(&mut stream, &mut buffer).await? {
@@ -84,9 +97,8 @@ async fn converse(mut stream: TcpStream, answers: &Answers) -> std::io::Result<(
                 }
             }
             Kind::Paced => {
-                let mut ticks = tokio::time::interval(PACE);
                 for write in &answers.paced {
-                    ticks.tick().await;
+                    beats.next(number).await;
                     stream.write_all(write).await?;
                 }
             }
@@ -95,6 +107,36 @@ async fn converse(mut stream: TcpStream, answers: &Answers) -> std::io::Result<(
         }
     }
     Ok(())
+}
+
+/// Beats out of step with one another, from a thread that sleeps by the kernel's fine clock. The runtime's own timers
+/// fire together once a millisecond, which would hand the events of many streams to the proxy in bunches; those of
+/// real upstreams come one by one.
+#[derive(Clone)]
+struct Beats(Arc<[Notify; PHASES]>);
+
+/// Streams are out of step by this share of [`PACE`].
+const PHASES: usize = 64;
+
+impl Beats {
+    /// Starts the thread; it ends with the process.
+    fn start() -> Self {
+        let beats = Self(Arc::new(std::array::from_fn(|_| Notify::new())));
+        let ticking = beats.clone();
+        std::thread::spawn(move || {
+            let start = Instant::now();
+            let step = PACE / u32::try_from(PHASES).unwrap_or(1);
+            for beat in 0_u32.. {
+                ticking.0[beat as usize % PHASES].notify_waiters();
+                std::thread::sleep((start + step * (beat + 1)).saturating_duration_since(Instant::now()));
+            }
+        });
+        beats
+    }
+
+    async fn next(&self, stream: usize) {
+        self.0[stream % PHASES].notified().await;
+    }
 }
 
 /// Reads one request and drops it; `None` at the end of the connection.
