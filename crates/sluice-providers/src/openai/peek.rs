@@ -72,7 +72,7 @@ fn without_lone_surrogates(text: &str) -> String {
     out + rest
 }
 
-/// The half of a surrogate pair that `uXXXX` at the beginning of the text means.
+/// The half of a surrogate pair that `u` and four hexadecimal digits at the beginning of the text means.
 fn surrogate(escape: &str) -> Option<u16> {
     let half = u16::from_str_radix(escape.strip_prefix('u')?.get(..4)?, 16).ok()?;
     (0xD800..0xE000).contains(&half).then_some(half)

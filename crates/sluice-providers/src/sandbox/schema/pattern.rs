@@ -1,6 +1,6 @@
 //! Regular expressions of JSON Schema (the plain part of ECMA-262): texts that match, and whether one does.
 //!
-//! Known: literals, escapes, `\d \w \s` and their opposites, `\uXXXX`, `\xXX`, `\p{L}`-like classes of letters and
+//! Known: literals, escapes, `\d \w \s` and their opposites, `\u` and `\x` with digits, `\p{L}`-like classes of letters and
 //! digits, sets, `.`, groups, alternatives, repeats, `^ $ \b`. Not known: references back, looking around.
 
 use std::cell::Cell;
