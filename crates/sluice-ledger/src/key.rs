@@ -76,6 +76,10 @@ pub struct Key {
     pub expires_at: Option<i64>,
     pub owner: Option<String>,
     pub revoked: bool,
+    /// The hash before the last rotation, and until when (Unix seconds) it may still be used.
+    pub previous: Option<(KeyHash, i64)>,
+    /// Unix seconds; `None` for keys of the configuration file.
+    pub created_at: Option<i64>,
     pub origin: Origin,
 }
 
@@ -83,6 +87,13 @@ impl Key {
     /// Whether the key may be used at `now` (Unix seconds).
     pub fn is_active(&self, now: i64) -> bool {
         !self.revoked && self.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// Whether the secret with `hash` may be used at `now` (Unix seconds): the key's own, or the one before it for as
+    /// long as the two overlap.
+    pub fn accepts(&self, hash: &KeyHash, now: i64) -> bool {
+        let before = self.previous.as_ref().is_some_and(|(old, until)| old.matches(hash) && now < *until);
+        self.is_active(now) && (self.hash.matches(hash) || before)
     }
 }
 

@@ -3,18 +3,25 @@
 //!
 //! Pure: no I/O, no clock, no floating-point numbers. Money is integer nano-dollars.
 
+pub mod account;
 pub mod budget;
 pub mod key;
+pub mod lease;
 pub mod limit;
 pub mod money;
 pub mod price;
+pub mod purse;
+pub mod record;
 pub mod reservation;
 pub mod secret;
 
+pub use account::{AccountId, PurseId, Window};
 pub use budget::{Budget, Period};
 pub use key::{Key, ModelAccess, Origin, Project};
 pub use limit::Limits;
 pub use money::NanoUsd;
 pub use price::{LongContextPrice, Price};
+pub use purse::{Purse, Short};
+pub use record::{Posting, Record, RequestId};
 pub use reservation::{Charge, Reservation, UsageSource};
 pub use secret::KeyHash;

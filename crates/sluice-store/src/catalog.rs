@@ -22,7 +22,29 @@ pub struct ProviderRecord {
     /// Absolute URL without query; `None`: the vendor row's own.
     pub base_url: Option<String>,
     pub options: ProviderOptions,
+    /// The sealed credential of a provider that was made through the admin API; see [`seal`](crate::seal).
+    pub sealed: Option<Vec<u8>>,
     pub origin: Origin,
+}
+
+/// One change of the catalog by an operator. Objects of the configuration file cannot be changed.
+#[derive(Clone, Debug)]
+pub enum CatalogChange {
+    InsertKey(Key),
+    /// Only if it still is as `before`.
+    UpdateKey { before: Box<Key>, after: Box<Key> },
+    InsertProject(Project),
+    UpdateProject { before: Project, after: Project },
+    /// By its name; only when no key is in it.
+    DeleteProject(String),
+    InsertProvider(ProviderRecord),
+    UpdateProvider { before: Box<ProviderRecord>, after: Box<ProviderRecord> },
+    /// By its name; only when no model has a target there.
+    DeleteProvider(String),
+    InsertModel(ModelRecord),
+    UpdateModel { before: Box<ModelRecord>, after: Box<ModelRecord> },
+    /// By its name.
+    DeleteModel(String),
 }
 
 /// The settings of a provider that are neither its place nor its credential.

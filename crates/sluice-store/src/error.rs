@@ -9,6 +9,7 @@ pub enum ObjectKind {
     Project,
     Provider,
     Model,
+    Node,
 }
 
 impl std::fmt::Display for ObjectKind {
@@ -18,6 +19,7 @@ impl std::fmt::Display for ObjectKind {
             Self::Project => "project",
             Self::Provider => "provider",
             Self::Model => "model",
+            Self::Node => "node",
         })
     }
 }
@@ -52,6 +54,30 @@ pub enum StoreError {
         "the secret of the key `{name}` is already that of the key `{other}`: every key needs its own secret"
     )]
     DuplicateSecret { name: String, other: String },
+    /// There is no such object.
+    #[error("there is no {kind} `{name}`")]
+    NotFound { kind: ObjectKind, name: String },
+    /// A change names an object that is not there.
+    #[error("the {kind} `{name}` does not exist")]
+    Missing { kind: ObjectKind, name: String },
+    /// The object has changed since it was read.
+    #[error("the {kind} `{name}` was changed by somebody else in the meantime: read it again")]
+    Stale { kind: ObjectKind, name: String },
+    /// The configuration file owns it.
+    #[error("the {kind} `{name}` is owned by the configuration file: change it there")]
+    OwnedByFile { kind: ObjectKind, name: String },
+    /// Others need it.
+    #[error("the {kind} `{name}` is in use by {by}")]
+    InUse { kind: ObjectKind, name: String, by: String },
+    /// A newer run of this node writes.
+    #[error(
+        "another process has taken over as the node `{node}`: its data directory must not be used twice, \
+         and a copy of it needs its `node.id` removed"
+    )]
+    Superseded { node: String },
+    /// The database cannot be reached.
+    #[error("the database cannot be reached: {0}")]
+    Away(String),
     /// A row that cannot be read back.
     #[error("the {kind} `{name}` in the database cannot be read: {reason}")]
     Corrupt { kind: ObjectKind, name: String, reason: String },

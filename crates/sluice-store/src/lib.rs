@@ -1,8 +1,11 @@
-//! The catalog of a Sluicegate: keys, projects, providers and models in a database.
+//! What a Sluicegate keeps: its catalog of keys, projects, providers and models, and the books of what was spent, in a
+//! database; and the journal files that come before the database.
 
+pub mod books;
 pub mod catalog;
 mod document;
 mod error;
+pub mod query;
 mod row;
 mod sql;
 mod sqlite;
@@ -11,7 +14,7 @@ mod store;
 mod suite;
 
 pub use catalog::{
-    Catalog, ModelCapabilities, ModelOptions, ModelRecord, ProviderOptions, ProviderRecord, TargetRecord,
+    Catalog, CatalogChange, ModelCapabilities, ModelOptions, ModelRecord, ProviderOptions, ProviderRecord, TargetRecord,
 };
 pub use error::{ObjectKind, StoreError};
 pub use sqlite::SqliteStore;

@@ -3,19 +3,24 @@
 
 use std::future::Future;
 
-use sluice_ledger::Key;
+use sluice_ledger::{Key, PurseId, RequestId};
 
-use crate::{Catalog, StoreError};
+use crate::{
+    Catalog, CatalogChange, StoreError,
+    books::{Batch, BudgetRow, Cursor, Heartbeat, LeaseAnswer, LeaseRequest, Session},
+    query::{AuditEntry, AuditRow, Mismatch, RequestFilter, RequestRow, UsageQuery, UsageRow},
+};
 
-/// A database of keys, projects, providers and models.
-pub trait Store {
+/// A database of keys, projects, providers and models, and of what was spent.
+pub trait Store: Send + Sync + 'static {
     /// Number of the newest migration that was applied.
     fn schema_version(&self) -> impl Future<Output = Result<i64, StoreError>> + Send;
 
     /// Reads everything, each list in the order of names.
     fn load_catalog(&self) -> impl Future<Output = Result<Catalog, StoreError>> + Send;
 
-    /// Replaces everything that the configuration file owned by `objects`, which must be of [`Origin::File`].
+    /// Replaces everything that the configuration file owned by `objects`, which must be of [`Origin::File`]. Limits
+    /// of budgets that have changed hold at once for the windows that are open.
     ///
     /// # Errors
     /// [`StoreError::OwnedElsewhere`] and [`StoreError::DuplicateSecret`] when an object of the file meets one that
@@ -29,4 +34,109 @@ pub trait Store {
     /// # Errors
     /// [`StoreError::DuplicateName`] or [`StoreError::DuplicateSecret`] when there is one like it.
     fn insert_key(&self, key: &Key) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Changes one object of the catalog and writes the entry of the audit log, both or neither.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::DuplicateName`], [`StoreError::DuplicateSecret`],
+    /// [`StoreError::Stale`] when the object is no longer as the change says it was, [`StoreError::OwnedByFile`],
+    /// [`StoreError::InUse`], [`StoreError::Missing`] when it names an object that is not there.
+    fn change(
+        &self,
+        change: &CatalogChange,
+        audit: &AuditEntry,
+        unix_ms: u64,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Begins a run of `node`: no earlier run of it may write any more. `epoch` is the newest epoch that the node's
+    /// own journal knows; the new one is above it.
+    ///
+    /// # Errors
+    /// [`StoreError::Superseded`] when the database knows a newer epoch than the node itself: its data directory is
+    /// a copy of one that is in use elsewhere.
+    fn open_session(
+        &self,
+        node: &str,
+        epoch: u32,
+        unix_ms: u64,
+    ) -> impl Future<Output = Result<Session, StoreError>> + Send;
+
+    /// Says that the node is alive.
+    ///
+    /// # Errors
+    /// [`StoreError::Superseded`] when a newer run of the node has begun.
+    fn heartbeat(
+        &self,
+        session: &Session,
+        unix_ms: u64,
+    ) -> impl Future<Output = Result<Heartbeat, StoreError>> + Send;
+
+    /// How far the journals of a node have been posted.
+    fn cursors(&self, node: &str) -> impl Future<Output = Result<Vec<Cursor>, StoreError>> + Send;
+
+    /// Takes a batch into the books: rows of requests that are not there yet, and for those alone balances, leases
+    /// and rollups. Sending a batch again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Superseded`] when a newer run of the node has begun.
+    fn post(&self, session: &Session, batch: &Batch) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Grants a lease, or takes one back.
+    ///
+    /// # Errors
+    /// [`StoreError::Superseded`] when a newer run of the node has begun.
+    fn lease(
+        &self,
+        session: &Session,
+        request: &LeaseRequest,
+    ) -> impl Future<Output = Result<LeaseAnswer, StoreError>> + Send;
+
+    /// Gives back all that the node has leased, in any run of it. Only when all of its journal is posted and nothing
+    /// of it is open.
+    fn end_leases(&self, session: &Session) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Gives back what a node that will not come back had leased; an operator's decision, recorded.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::InUse`] while the node is alive.
+    fn write_off(
+        &self,
+        node: &str,
+        audit: &AuditEntry,
+        unix_ms: u64,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The rows of these purses; those without a row are left out.
+    fn budgets(
+        &self,
+        purses: &[PurseId],
+    ) -> impl Future<Output = Result<Vec<BudgetRow>, StoreError>> + Send;
+
+    /// Sums of usage, in the order of bucket and groups.
+    fn usage(&self, query: &UsageQuery) -> impl Future<Output = Result<Vec<UsageRow>, StoreError>> + Send;
+
+    /// Requests, newest first.
+    fn requests(
+        &self,
+        filter: &RequestFilter,
+    ) -> impl Future<Output = Result<Vec<RequestRow>, StoreError>> + Send;
+
+    /// One request.
+    fn request(
+        &self,
+        id: RequestId,
+    ) -> impl Future<Output = Result<Option<RequestRow>, StoreError>> + Send;
+
+    /// The audit log, newest first; only entries before the one with the id `before`, if given.
+    fn audit(
+        &self,
+        before: Option<i64>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<AuditRow>, StoreError>> + Send;
+
+    /// Deletes rows of requests that came before `unix_ms`, at most `limit` of them. Usage stays. Returns how many.
+    fn retire(&self, unix_ms: u64, limit: u32) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Compares what is derived with what it is derived from: rollups with rows, leases with budgets.
+    fn self_check(&self) -> impl Future<Output = Result<Vec<Mismatch>, StoreError>> + Send;
 }

@@ -1,0 +1,131 @@
+//! What the admin API asks of the books.
+
+use sluice_ledger::{NanoUsd, RequestId};
+
+use crate::books::Details;
+
+/// One property by which usage is grouped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GroupBy {
+    Model,
+    Key,
+    Project,
+    Provider,
+}
+
+/// The width of a bucket of time, by the UTC calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bucket {
+    Hour,
+    Day,
+}
+
+/// Which usage. Times are Unix seconds, widened to whole hours: usage is kept by the hour in which requests came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UsageQuery {
+    pub from: i64,
+    /// Exclusive.
+    pub to: i64,
+    pub group_by: Vec<GroupBy>,
+    pub bucket: Option<Bucket>,
+    /// Only of these, where given.
+    pub key: Option<String>,
+    pub project: Option<String>,
+    pub model: Option<String>,
+    pub provider: Option<String>,
+}
+
+/// Sums over one group. A property that was not grouped by is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UsageRow {
+    /// Start of the bucket in Unix seconds.
+    pub bucket: Option<i64>,
+    pub model: Option<String>,
+    pub key: Option<String>,
+    pub project: Option<String>,
+    /// Empty for requests that no provider answered.
+    pub provider: Option<String>,
+    pub requests: u64,
+    pub errors: u64,
+    pub prompt_tokens: u64,
+    pub completion_tokens: u64,
+    pub cached_tokens: u64,
+    pub reasoning_tokens: u64,
+    pub cost: NanoUsd,
+}
+
+/// Which requests, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestFilter {
+    pub key: Option<String>,
+    pub project: Option<String>,
+    pub model: Option<String>,
+    pub status: Option<u16>,
+    pub trace_id: Option<String>,
+    /// Only requests that came before this one, as a list's last row gave it: (milliseconds, id).
+    pub before: Option<(u64, RequestId)>,
+    /// Largest number of rows.
+    pub limit: u32,
+}
+
+/// One request, as the books have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestRow {
+    pub request: RequestId,
+    /// When it came, in milliseconds since the Unix epoch.
+    pub unix_ms: u64,
+    pub key: String,
+    pub project: String,
+    pub model: String,
+    pub stream: bool,
+    /// `None` where nobody answered, or nothing was sent.
+    pub provider: Option<String>,
+    pub upstream_model: Option<String>,
+    pub prompt_tokens: u64,
+    pub completion_tokens: u64,
+    pub cached_tokens: u64,
+    pub cache_write_tokens: u64,
+    pub reasoning_tokens: u64,
+    /// `provider`, `estimated`, `interrupted`; `None` for a request that failed.
+    pub usage_source: Option<String>,
+    pub reserved: NanoUsd,
+    /// `None`: the model has no price.
+    pub charged: Option<NanoUsd>,
+    pub price_version: Option<String>,
+    pub flags: sluice_ledger::record::Flags,
+    /// `None` where they were lost.
+    pub details: Option<Details>,
+}
+
+/// One entry of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Rises with every entry.
+    pub id: i64,
+    /// Milliseconds since the Unix epoch.
+    pub unix_ms: u64,
+    pub entry: AuditEntry,
+}
+
+/// Who changed what. It never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// `admin_token`, or the id of a user.
+    pub actor: String,
+    /// `create`, `update`, `delete`, `revoke`, `rotate`, `write_off`.
+    pub action: String,
+    /// `key`, `project`, `provider`, `model`, `node`.
+    pub object: String,
+    pub object_id: String,
+    /// The object before and after as JSON, in the form of the admin API.
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+/// A sum that two ways of counting do not agree on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    pub what: String,
+    pub counted: i128,
+    pub kept: i128,
+}
