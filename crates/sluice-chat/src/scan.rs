@@ -90,6 +90,8 @@ pub struct RequestScan {
     pub model_value: Span,
     /// The array of messages.
     pub messages: Span,
+    /// How many there are.
+    pub message_count: u32,
     pub stream: bool,
     /// The object, where there is one. (A `null` is `None` here but has its entry: use
     /// [`Edit::set`](crate::splice::Edit::set) to change the field whatever stands there.)

@@ -23,5 +23,5 @@ pub use money::NanoUsd;
 pub use price::{LongContextPrice, Price};
 pub use purse::{Purse, Short};
 pub use record::{Posting, Record, RequestId};
-pub use reservation::{Charge, Reservation, UsageSource};
+pub use reservation::{Charge, Purses, Reservation, TooLittle, UsageSource};
 pub use secret::KeyHash;

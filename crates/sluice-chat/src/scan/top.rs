@@ -64,6 +64,7 @@ fn nothing_found() -> RequestScan {
         model: String::new(),
         model_value: Span::default(),
         messages: Span::default(),
+        message_count: 0,
         stream: false,
         stream_options: None,
         include_usage: false,
@@ -101,7 +102,10 @@ fn note(found: &mut RequestScan, checker: &mut Checker<'_>, noted: Noted) {
             found.model = cursor.unescape(text).into_owned();
             found.model_value = value;
         }
-        ("messages", _) => found.messages = value,
+        ("messages", Seen::List(count)) => {
+            found.messages = value;
+            found.message_count = count;
+        }
         ("stream", Seen::Bool(stream)) => found.stream = stream,
         ("stream_options", Seen::Object(_)) => {
             found.stream_options = Some(value);
