@@ -104,7 +104,7 @@ fn note(found: &mut RequestScan, checker: &mut Checker<'_>, noted: Noted) {
         }
         ("messages", Seen::List(count)) => {
             found.messages = value;
-            found.message_count = count;
+            found.message_count = u32::try_from(count).unwrap_or(u32::MAX);
         }
         ("stream", Seen::Bool(stream)) => found.stream = stream,
         ("stream_options", Seen::Object(_)) => {
