@@ -215,6 +215,7 @@ fn sandbox_record() -> ProviderRecord {
         kind: SANDBOX.to_owned(),
         base_url: None,
         options: Default::default(),
+        sealed: None,
         origin: Origin::File,
     }
 }

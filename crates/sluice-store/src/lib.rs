@@ -14,8 +14,9 @@ mod store;
 mod suite;
 
 pub use catalog::{
-    Catalog, CatalogChange, ModelCapabilities, ModelOptions, ModelRecord, ProviderOptions, ProviderRecord, TargetRecord,
+    Catalog, CatalogChange, ModelCapabilities, ModelOptions, ModelRecord, ProviderOptions, ProviderRecord,
+    TargetRecord,
 };
 pub use error::{ObjectKind, StoreError};
-pub use sqlite::SqliteStore;
+pub use sqlite::SqlStore;
 pub use store::Store;

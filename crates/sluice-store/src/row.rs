@@ -82,6 +82,8 @@ pub(crate) fn key(row: KeyRow) -> Result<Key, StoreError> {
         expires_at: end,
         owner,
         revoked,
+        previous: None,
+        created_at: None,
     })
 }
 
@@ -105,6 +107,7 @@ pub(crate) fn provider(
         name,
         kind,
         base_url,
+        sealed: None,
     })
 }
 

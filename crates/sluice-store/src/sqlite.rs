@@ -11,7 +11,12 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{Catalog, ModelRecord, ObjectKind, ProviderRecord, Store, StoreError, document, row, sql};
+use crate::books::{Batch, BudgetRow, Cursor, Heartbeat, LeaseAnswer, LeaseRequest, Session};
+use crate::query::{AuditEntry, AuditRow, Mismatch, RequestFilter, RequestRow, UsageQuery, UsageRow};
+use crate::{
+    Catalog, CatalogChange, ModelRecord, ObjectKind, ProviderRecord, Store, StoreError, document, row, sql,
+};
+use sluice_ledger::{PurseId, RequestId};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -25,17 +30,17 @@ const FILE_MODE: u32 = 0o600;
 
 /// A store in one SQLite file: one connection writes, several read.
 #[derive(Clone, Debug)]
-pub struct SqliteStore {
+pub struct SqlStore {
     writer: SqlitePool,
     readers: SqlitePool,
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// Opens the file, making it (mode 0600) when it is missing, and brings its schema up to date.
     ///
     /// # Errors
     /// [`StoreError::Open`], or [`StoreError::NewerSchema`] when a later release wrote it.
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+    pub async fn open_sqlite(path: &Path) -> Result<Self, StoreError> {
         make_private(path).map_err(|error| open_error(path, &error))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -67,7 +72,7 @@ impl SqliteStore {
     }
 }
 
-impl Store for SqliteStore {
+impl Store for SqlStore {
     async fn schema_version(&self) -> Result<i64, StoreError> {
         sqlx::query_scalar(sql::SCHEMA_VERSION).fetch_one(&self.readers).await.map_err(engine)
     }
@@ -130,6 +135,56 @@ impl Store for SqliteStore {
         }
         tx.commit().await.map_err(engine)
     }
+
+    async fn change(&self, _: &CatalogChange, _: &AuditEntry, _: u64) -> Result<(), StoreError> {
+        absent()
+    }
+    async fn open_session(&self, _: &str, _: u32, _: u64) -> Result<Session, StoreError> {
+        absent()
+    }
+    async fn heartbeat(&self, _: &Session, _: u64) -> Result<Heartbeat, StoreError> {
+        absent()
+    }
+    async fn cursors(&self, _: &str) -> Result<Vec<Cursor>, StoreError> {
+        absent()
+    }
+    async fn post(&self, _: &Session, _: &Batch) -> Result<(), StoreError> {
+        absent()
+    }
+    async fn lease(&self, _: &Session, _: &LeaseRequest) -> Result<LeaseAnswer, StoreError> {
+        absent()
+    }
+    async fn end_leases(&self, _: &Session) -> Result<(), StoreError> {
+        absent()
+    }
+    async fn write_off(&self, _: &str, _: &AuditEntry, _: u64) -> Result<(), StoreError> {
+        absent()
+    }
+    async fn budgets(&self, _: &[PurseId]) -> Result<Vec<BudgetRow>, StoreError> {
+        absent()
+    }
+    async fn usage(&self, _: &UsageQuery) -> Result<Vec<UsageRow>, StoreError> {
+        absent()
+    }
+    async fn requests(&self, _: &RequestFilter) -> Result<Vec<RequestRow>, StoreError> {
+        absent()
+    }
+    async fn request(&self, _: RequestId) -> Result<Option<RequestRow>, StoreError> {
+        absent()
+    }
+    async fn audit(&self, _: Option<i64>, _: u32) -> Result<Vec<AuditRow>, StoreError> {
+        absent()
+    }
+    async fn retire(&self, _: u64, _: u32) -> Result<u64, StoreError> {
+        absent()
+    }
+    async fn self_check(&self) -> Result<Vec<Mismatch>, StoreError> {
+        absent()
+    }
+}
+
+fn absent<T>() -> Result<T, StoreError> {
+    Err(StoreError::Engine("this build does not keep books".to_owned()))
 }
 
 /// Makes the file with its mode before SQLite would make it with the umask's, and narrows one that is too wide.
@@ -278,9 +333,9 @@ mod tests {
     use super::*;
     use crate::suite;
 
-    async fn fresh() -> (tempfile::TempDir, SqliteStore) {
+    async fn fresh() -> (tempfile::TempDir, SqlStore) {
         let dir = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&dir.path().join("sluicegate.db")).await.unwrap();
+        let store = SqlStore::open_sqlite(&dir.path().join("sluicegate.db")).await.unwrap();
         (dir, store)
     }
 
@@ -308,9 +363,9 @@ mod tests {
         let catalog = suite::full_catalog();
         store.apply_file(&catalog).await.unwrap();
         store.close().await;
-        let store = SqliteStore::open(&dir.path().join("sluicegate.db")).await.unwrap();
+        let store = SqlStore::open_sqlite(&dir.path().join("sluicegate.db")).await.unwrap();
         assert_eq!(store.load_catalog().await.unwrap().keys, catalog.keys);
-        assert_eq!(store.schema_version().await.unwrap(), 1);
+        assert_eq!(store.schema_version().await.unwrap(), 2);
     }
 
     #[tokio::test]
@@ -336,8 +391,8 @@ mod tests {
         .await
         .unwrap();
         store.close().await;
-        let text = SqliteStore::open(&path).await.unwrap_err().to_string();
-        assert!(text.contains("newer release (schema 9000, this one knows 1)"), "{text}");
+        let text = SqlStore::open_sqlite(&path).await.unwrap_err().to_string();
+        assert!(text.contains("newer release (schema 9000, this one knows 2)"), "{text}");
     }
 
     #[tokio::test]
@@ -345,9 +400,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sluicegate.db");
         std::fs::write(&path, "this is a text file, and a rather long one at that\n".repeat(30)).unwrap();
-        let text = SqliteStore::open(&path).await.unwrap_err().to_string();
+        let text = SqlStore::open_sqlite(&path).await.unwrap_err().to_string();
         assert!(text.starts_with("cannot open the database") && text.contains("not a database"), "{text}");
-        let text = SqliteStore::open(&dir.path().join("no/such/dir.db")).await.unwrap_err().to_string();
+        let text = SqlStore::open_sqlite(&dir.path().join("no/such/dir.db")).await.unwrap_err().to_string();
         assert!(text.starts_with("cannot open the database"), "{text}");
     }
 }

@@ -148,6 +148,8 @@ fn key(name: &str, secret: &str, origin: Origin) -> Key {
         expires_at: None,
         owner: None,
         revoked: false,
+        previous: None,
+        created_at: None,
         origin,
     }
 }
@@ -189,6 +191,7 @@ fn bare_provider() -> ProviderRecord {
         kind: "openai".to_owned(),
         base_url: None,
         options: ProviderOptions::default(),
+        sealed: None,
         origin: Origin::File,
     }
 }
@@ -206,6 +209,7 @@ fn full_provider() -> ProviderRecord {
             drain_on_disconnect: true,
             internal: true,
         },
+        sealed: None,
         origin: Origin::File,
     }
 }

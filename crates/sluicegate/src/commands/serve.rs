@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sluice_gateway::Gateway;
 use sluice_ledger::{Key, KeyHash, Limits, ModelAccess, Origin, secret};
-use sluice_store::{Catalog, SqliteStore, Store};
+use sluice_store::{Catalog, SqlStore, Store};
 use tokio::{
     net::TcpStream,
     runtime,
@@ -84,7 +84,7 @@ struct Process {
     path: Option<PathBuf>,
     overrides: Overrides,
     settings: Settings,
-    store: SqliteStore,
+    store: SqlStore,
     admin_token: String,
     first_key: FirstKey,
     ollama: bool,
@@ -162,7 +162,7 @@ impl Process {
         if environment::variable(MASTER_KEY_VARIABLE).is_none_or(|key| key.is_empty()) {
             data_dir.master_key()?;
         }
-        let store = SqliteStore::open(&data_dir.database()).await.map_err(|error| error.to_string())?;
+        let store = SqlStore::open_sqlite(&data_dir.database()).await.map_err(|error| error.to_string())?;
         store.apply_file(&settings.catalog).await.map_err(|error| error.to_string())?;
         let first_key = first_key(&store).await?;
         let ollama = !settings.names_provider && is_ollama_there().await;
@@ -294,7 +294,7 @@ impl Process {
 }
 
 /// The first key, made in memory when there is none of any origin.
-async fn first_key(store: &SqliteStore) -> Result<FirstKey, Failure> {
+async fn first_key(store: &SqlStore) -> Result<FirstKey, Failure> {
     let keys = store.load_catalog().await.map_err(|error| error.to_string())?.keys;
     if let Some(key) = keys.iter().find(|key| key.origin == Origin::FirstRun && !key.revoked) {
         return Ok(FirstKey::Known { prefix: key.prefix.clone() });
@@ -324,6 +324,8 @@ fn new_first_key(secret: &str) -> Result<Key, Failure> {
         expires_at: None,
         owner: None,
         revoked: false,
+        previous: None,
+        created_at: None,
         origin: Origin::FirstRun,
     })
 }

@@ -41,6 +41,7 @@ pub(crate) fn record(kind: &str) -> ProviderRecord {
         kind: kind.to_owned(),
         base_url: None,
         options: ProviderOptions::default(),
+        sealed: None,
         origin: Origin::File,
     }
 }

@@ -96,6 +96,8 @@ fn key(section: Section<'_>, projects: &[Text], seen: &mut Seen) -> Option<Key> 
         expires_at,
         owner: owner.map(|owner| owner.value),
         revoked: false,
+        previous: None,
+        created_at: None,
         origin: Origin::File,
     })
 }

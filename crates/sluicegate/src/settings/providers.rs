@@ -120,6 +120,7 @@ fn provider(section: Section<'_>, names: &mut Names) -> Option<One> {
         kind: kind.map(|kind| kind.value).unwrap_or_default(),
         base_url: base.map(|text| text.value.clone()),
         options,
+        sealed: None,
         origin: Origin::File,
     };
     section.finish();
