@@ -26,6 +26,16 @@ impl Period {
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Day, Self::Week, Self::Month, Self::Total].into_iter().find(|p| p.as_str() == word)
     }
+
+    /// Longer periods have higher ranks.
+    pub(crate) fn rank(self) -> u8 {
+        match self {
+            Self::Day => 0,
+            Self::Week => 1,
+            Self::Month => 2,
+            Self::Total => 3,
+        }
+    }
 }
 
 /// A limit on spend.

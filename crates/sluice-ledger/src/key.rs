@@ -106,6 +106,73 @@ pub struct Project {
     pub origin: Origin,
 }
 
+/// A key that would allow more than its project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wider {
+    /// The field of the key, such as `limits.rpm`, `model_limits.gpt-4o.tpm` or `budget`.
+    pub field: String,
+    /// What is wrong and what would be right.
+    pub text: String,
+}
+
+impl std::fmt::Display for Wider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.field, self.text)
+    }
+}
+
+impl std::error::Error for Wider {}
+
+/// Whether `key` only narrows what its project allows: no limit, for all models or for one, and no budget is above
+/// the project's where the project has one. A budget of a longer period than the project's cannot be compared; the
+/// project's holds beside it anyway.
+///
+/// # Errors
+/// The first field that is wider.
+pub fn narrowed(key: &Key, project: &Project) -> Result<(), Wider> {
+    narrower(&key.limits, project, "limits")?;
+    for (model, limits) in &key.model_limits {
+        narrower(limits, project, &format!("model_limits.{model}"))?;
+    }
+    if let (Some(mine), Some(all)) = (key.budget, project.budget)
+        && mine.period.rank() <= all.period.rank()
+        && mine.limit > all.limit
+    {
+        let text = format!(
+            "{} USD a {} is above the {} USD a {} of the project `{}`: lower it, or raise the project's",
+            mine.limit.dollars(),
+            mine.period.as_str(),
+            all.limit.dollars(),
+            all.period.as_str(),
+            project.name
+        );
+        return Err(Wider { field: "budget".to_owned(), text });
+    }
+    Ok(())
+}
+
+fn narrower(limits: &Limits, project: &Project, field: &str) -> Result<(), Wider> {
+    let all = project.limits;
+    let pairs = [
+        ("rpm", limits.rpm.map(u64::from), all.rpm.map(u64::from)),
+        ("tpm", limits.tpm, all.tpm),
+        ("parallel", limits.parallel.map(u64::from), all.parallel.map(u64::from)),
+        ("max_output_tokens", limits.max_output_tokens, all.max_output_tokens),
+    ];
+    for (name, mine, all) in pairs {
+        if let (Some(mine), Some(all)) = (mine, all)
+            && mine > all
+        {
+            let text = format!(
+                "{mine} is above the {all} of the project `{}`: lower it, or raise the project's",
+                project.name
+            );
+            return Err(Wider { field: format!("{field}.{name}"), text });
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

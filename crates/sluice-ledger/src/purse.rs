@@ -60,7 +60,8 @@ impl Purse {
     /// covered (`> 0`).
     pub fn change(&self, by: i64) {
         // The closure always gives a value.
-        let _ = self.free.try_update(Ordering::AcqRel, Ordering::Acquire, |free| Some(free.saturating_add(by)));
+        let _ =
+            self.free.try_update(Ordering::AcqRel, Ordering::Acquire, |free| Some(free.saturating_add(by)));
     }
 
     /// Takes everything that is free, to give it back to the database. Returns it in nano-dollars.
