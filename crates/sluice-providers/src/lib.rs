@@ -6,6 +6,7 @@
 //!
 //! Pure: no I/O, no clock, no randomness of its own.
 
+pub mod capability;
 pub mod dialect;
 mod hash;
 pub mod openai;
@@ -15,6 +16,7 @@ pub mod quirk;
 pub mod sandbox;
 pub mod vendor;
 
+pub use capability::{ModelFacts, facts};
 pub use dialect::{Call, Decoder, Dialect, Encoded, FailedAnswer, UpstreamModel, dialect};
 pub use passage::{Passage, Progress, WholeAnswer, whole_answer};
 pub use provider::{Credential, Endpoint, Provider, ProviderError};
