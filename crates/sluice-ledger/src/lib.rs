@@ -6,6 +6,7 @@
 pub mod account;
 pub mod budget;
 pub mod estimate;
+pub mod frame;
 pub mod key;
 pub mod lease;
 pub mod limit;

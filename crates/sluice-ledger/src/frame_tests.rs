@@ -1,0 +1,6 @@
+use super::*;
+
+#[test]
+fn nothing() {
+    assert_eq!(decode(&[]), Ok(None));
+}
