@@ -7,6 +7,7 @@ mod bench;
 mod ci;
 mod docs;
 mod openapi;
+mod prices;
 mod test;
 mod tidy;
 
@@ -18,7 +19,8 @@ commands:
   tidy      check the rules of the repository
   bench     measure against nginx in the same run
   openapi   write docs/openapi.json; --check only compares
-  docs      write what is generated in docs/, check its links; --check only compares";
+  docs      write what is generated in docs/, check its links; --check only compares
+  prices    write the built-in tables of prices and capabilities from a file of facts about models";
 
 /// What a command answers: an error is one text for standard error.
 type Outcome = Result<(), String>;
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(&args),
         "openapi" => openapi::run(&args),
         "docs" => docs::run(&args),
+        "prices" => prices::run(&args),
         other => {
             eprintln!("unknown command `{other}`\n\n{USAGE}");
             return ExitCode::from(2);

@@ -38,3 +38,37 @@ pub fn text_tokens(text_bytes: u64, non_ascii_bytes: u64) -> u64 {
 pub fn prompt_bound(text_bytes: u64, media_parts: u32) -> u64 {
     text_bytes.saturating_add(u64::from(media_parts) * MEDIA_PART_TOKENS_MAX).saturating_add(ADDED_TOKENS_MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_guessed_by_classes_of_bytes() {
+        let check = |text: &str, expect: u64| {
+            let other = text.bytes().filter(|b| !b.is_ascii()).count() as u64;
+            assert_eq!(text_tokens(text.len() as u64, other), expect, "{text}");
+        };
+        check("", 0);
+        check("a", 1);
+        check("The quick brown fox jumps over the lazy dog.", 11);
+        check("你好，世界", 5);
+        check("a你", 2);
+        assert_eq!(text_tokens(3, 100), 1);
+        assert_eq!(text_tokens(u64::MAX, u64::MAX), u64::MAX / 3);
+        assert_eq!(prompt_tokens(8, 0, 2), 2 + 2 * MEDIA_PART_TOKENS);
+        assert_eq!(
+            prompt_tokens(u64::MAX, 0, u32::MAX),
+            u64::MAX / 4 + 1 + u64::from(u32::MAX) * MEDIA_PART_TOKENS
+        );
+    }
+
+    #[test]
+    fn bounds_are_above_guesses() {
+        for (bytes, other, media) in [(0, 0, 0), (1, 1, 0), (1_000, 500, 3), (u64::MAX, 0, u32::MAX)] {
+            let (guess, bound) = (prompt_tokens(bytes, other, media), prompt_bound(bytes, media));
+            assert!(guess <= bound && bytes <= bound, "{bytes} {other} {media}");
+        }
+        assert_eq!(prompt_bound(100, 1), 100 + MEDIA_PART_TOKENS_MAX + ADDED_TOKENS_MAX);
+    }
+}

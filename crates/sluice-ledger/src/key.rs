@@ -176,6 +176,7 @@ fn narrower(limits: &Limits, project: &Project, field: &str) -> Result<(), Wider
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{NanoUsd, Period};
 
     #[test]
     fn model_access() {
@@ -190,5 +191,66 @@ mod tests {
         check(&["gpt-4o"], "gpt-4o-mini", false);
         check(&["sandbox/*"], "sandbox/echo", true);
         check(&["sandbox/*"], "sandbox", false);
+    }
+
+    fn key(limits: Limits, model_limits: &[(&str, Limits)], budget: Option<Budget>) -> Key {
+        Key {
+            id: "key_1".into(),
+            name: "n".into(),
+            hash: KeyHash::of("s"),
+            prefix: "s".into(),
+            project: "p".into(),
+            models: ModelAccess::All,
+            limits,
+            model_limits: model_limits.iter().map(|(model, limits)| ((*model).to_owned(), *limits)).collect(),
+            budget,
+            default_max_output_tokens: None,
+            expires_at: None,
+            owner: None,
+            revoked: false,
+            previous: None,
+            created_at: None,
+            origin: Origin::Admin,
+        }
+    }
+
+    fn usd(dollars: u64, period: Period) -> Option<Budget> {
+        Some(Budget { limit: NanoUsd(dollars * 1_000_000_000), period })
+    }
+
+    #[test]
+    fn keys_only_narrow_their_project() {
+        let limits =
+            Limits { rpm: Some(60), tpm: Some(1_000), parallel: Some(5), max_output_tokens: Some(100) };
+        let project =
+            Project { name: "p".into(), limits, budget: usd(50, Period::Month), origin: Origin::Admin };
+        let none = Limits::default();
+        let check = |key: &Key, project: &Project, wider: Option<&str>| {
+            let found = narrowed(key, project).map_err(|wider| wider.to_string());
+            assert_eq!(found.err().as_deref(), wider);
+        };
+        check(&key(none, &[], None), &project, None);
+        check(&key(limits, &[("m", limits)], usd(50, Period::Month)), &project, None);
+        let open = Project { limits: none, budget: None, ..project.clone() };
+        check(&key(limits, &[("m", limits)], usd(5_000, Period::Total)), &open, None);
+        let over = |limits: Limits, field: &str, text: &str| {
+            let text = format!("{field}: {text} of the project `p`: lower it, or raise the project's");
+            let for_all = key(limits, &[], None);
+            check(&for_all, &project, Some(&format!("limits.{text}")));
+            check(&key(none, &[("m", limits)], None), &project, Some(&format!("model_limits.m.{text}")));
+        };
+        over(Limits { rpm: Some(61), ..none }, "rpm", "61 is above the 60");
+        over(Limits { tpm: Some(1_001), ..limits }, "tpm", "1001 is above the 1000");
+        over(Limits { parallel: Some(6), ..limits }, "parallel", "6 is above the 5");
+        over(Limits { max_output_tokens: Some(101), ..none }, "max_output_tokens", "101 is above the 100");
+        let spend = |budget, wider: Option<&str>| {
+            let text =
+                wider.map(|w| format!("budget: {w} of the project `p`: lower it, or raise the project's"));
+            check(&key(none, &[], budget), &project, text.as_deref());
+        };
+        spend(usd(51, Period::Month), Some("51 USD a month is above the 50 USD a month"));
+        spend(usd(51, Period::Day), Some("51 USD a day is above the 50 USD a month"));
+        spend(usd(50, Period::Day), None);
+        spend(usd(500, Period::Total), None);
     }
 }

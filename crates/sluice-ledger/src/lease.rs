@@ -45,3 +45,43 @@ pub fn chunk(remaining: NanoUsd, need: NanoUsd, live_nodes: u32) -> Option<NanoU
     }
     Some(NanoUsd(need.0.max(remaining.0 / 100 * PERCENT)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charges_come_out_of_the_lease_as_far_as_it_goes() {
+        let check = |amount: i64, charged: u64, left: i64, uncovered: i64| {
+            let mut lease = Lease { amount, op: 3 };
+            assert_eq!(lease.post(NanoUsd(charged)), uncovered, "{amount} {charged}");
+            assert_eq!(lease, Lease { amount: left, op: 3 }, "{amount} {charged}");
+        };
+        check(100, 0, 100, 0);
+        check(100, 30, 70, 0);
+        check(100, 100, 0, 0);
+        check(100, 130, 0, 30);
+        check(0, 30, 0, 30);
+        check(-5, 30, -5, 30);
+        check(i64::MAX, u64::MAX, 0, 0);
+        check(0, u64::MAX, 0, i64::MAX);
+    }
+
+    #[test]
+    fn chunks_shrink_to_what_is_needed_and_never_below() {
+        let check = |remaining: u64, need: u64, nodes: u32, expect: Option<u64>| {
+            let found = chunk(NanoUsd(remaining), NanoUsd(need), nodes);
+            assert_eq!(found, expect.map(NanoUsd), "{remaining} {need} {nodes}");
+        };
+        check(1_000, 10, 0, Some(1_000));
+        check(1_000, 10, 1, Some(1_000));
+        check(1_000, 10, 2, Some(20));
+        check(1_000, 20, 2, Some(20));
+        check(1_000, 21, 2, Some(21));
+        check(1_000, 1_000, 9, Some(1_000));
+        check(1_000, 1_001, 1, None);
+        check(0, 0, 1, Some(0));
+        check(0, 1, 1, None);
+        check(u64::MAX, 1, 2, Some(u64::MAX / 100 * 2));
+    }
+}

@@ -168,3 +168,126 @@ impl Slots {
         self.0.load(Ordering::Acquire)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    /// Steps of (nanoseconds, units) against one limit, and what came of each.
+    fn check(limit: u64, steps: &[(u64, u64, Result<u64, TooMuch>)]) {
+        let (rate, cell) = (Rate::per_minute(limit), RateCell::new());
+        for (now, cost, expect) in steps {
+            let taken = cell.take(rate, *now, *cost).map(|()| cell.remaining(rate, *now));
+            assert_eq!(taken, *expect, "{limit} a minute: {cost} at {now}");
+        }
+    }
+
+    fn wait(ns: u64) -> Result<u64, TooMuch> {
+        Err(TooMuch::Wait { ns })
+    }
+
+    #[test]
+    fn the_burst_is_the_whole_limit_and_flows_back_evenly() {
+        check(
+            60,
+            &[
+                (0, 60, Ok(0)),
+                (0, 1, wait(SECOND)),
+                (SECOND - 1, 1, wait(1)),
+                (SECOND, 1, Ok(0)),
+                (11 * SECOND, 11, wait(SECOND)),
+                (11 * SECOND, 10, Ok(0)),
+                (1_000 * SECOND, 60, Ok(0)),
+                (1_000 * SECOND, 61, Err(TooMuch::Never)),
+            ],
+        );
+    }
+
+    #[test]
+    fn odd_limits_lose_nothing_to_rounding() {
+        let ones: Vec<_> = (0..7).map(|n| (0, 1, Ok(6 - n))).collect();
+        check(7, &ones);
+        check(1, &[(5, 1, Ok(0)), (6, 1, wait(MINUTE_NS - 1)), (5 + MINUTE_NS, 1, Ok(0))]);
+        check(0, &[(0, 1, Err(TooMuch::Never)), (0, 0, Ok(0))]);
+    }
+
+    #[test]
+    fn the_largest_numbers_are_numbers() {
+        check(u64::MAX, &[(0, u64::MAX, Ok(0)), (0, u64::MAX, wait(MINUTE_NS))]);
+        check(10, &[(u64::MAX, 10, Ok(10)), (u64::MAX, 11, Err(TooMuch::Never))]);
+        assert_eq!(Rate::per_minute(1).post(u64::MAX, 0, i64::MAX), u64::MAX);
+        assert_eq!(Rate::per_minute(0).post(0, 0, i64::MIN), 0);
+    }
+
+    #[test]
+    fn corrections_may_go_below_nothing() {
+        let (rate, cell) = (Rate::per_minute(600), RateCell::new());
+        cell.take(rate, 0, 100).unwrap();
+        cell.post(rate, 0, 800);
+        assert_eq!((cell.remaining(rate, 0), cell.reset_ns(rate, 0)), (0, 90 * SECOND));
+        assert_eq!(cell.take(rate, 0, 1), Err(TooMuch::Wait { ns: 30 * SECOND + SECOND / 10 }));
+        cell.post(rate, 0, -900);
+        assert_eq!((cell.remaining(rate, 0), cell.reset_ns(rate, 0)), (600, 0));
+        // Nothing is saved up beyond the limit, and what comes late counts from when it comes.
+        cell.post(rate, 0, -900);
+        cell.post(rate, 1_000 * SECOND, 300);
+        assert_eq!(cell.remaining(rate, 1_000 * SECOND), 300);
+    }
+
+    #[test]
+    fn slots() {
+        let slots = Slots::new();
+        assert!(slots.take(2) && slots.take(2) && !slots.take(2));
+        slots.give_back();
+        assert!(slots.take(2) && !slots.take(0));
+        for _ in 0..5 {
+            slots.give_back();
+        }
+        assert_eq!(slots.used(), 0);
+        assert!(!slots.take(0));
+    }
+
+    #[test]
+    fn threads_take_no_more_than_there_is() {
+        let (rate, cell, slots) = (Rate::per_minute(1_000), RateCell::new(), Slots::new());
+        let taken: usize = std::thread::scope(|scope| {
+            let thread = || (0..1_000).filter(|_| cell.take(rate, 7, 1).is_ok() && slots.take(1_000)).count();
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(thread)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!((taken, cell.remaining(rate, 7), slots.used()), (1_000, 0, 1_000));
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_than_a_burst_and_what_flows_back(
+            limit in 1..2_000u64,
+            steps in prop::collection::vec((0..3 * SECOND, 1..40u64), 1..200),
+        ) {
+            let rate = Rate::per_minute(limit);
+            let (mut tat, mut now, mut taken) = (0, 0, 0);
+            for (wait, cost) in steps {
+                now += wait;
+                match rate.take(tat, now, cost) {
+                    Ok(next) => {
+                        prop_assert!(rate.remaining(tat, now) + 1 >= cost);
+                        (tat, taken) = (next, taken + cost);
+                    }
+                    Err(TooMuch::Never) => prop_assert!(cost > limit),
+                    Err(TooMuch::Wait { ns }) => {
+                        prop_assert!(rate.remaining(tat, now) < cost);
+                        prop_assert!(rate.take(tat, now + ns, cost).is_ok());
+                        prop_assert!(rate.take(tat, now + ns - 1, cost).is_err());
+                    }
+                }
+                // A burst, and what has flowed back since; a nanosecond for each take is lost to rounding.
+                let flowed = u128::from(limit) * u128::from(now + 200) / u128::from(MINUTE_NS);
+                prop_assert!(u128::from(taken) <= u128::from(limit) + flowed + 1);
+            }
+        }
+    }
+}

@@ -157,3 +157,163 @@ impl Side {
 fn whole(nano_millionths: u128) -> Option<NanoUsd> {
     u64::try_from(nano_millionths.div_ceil(TOKENS_PER_PRICE)).ok().map(NanoUsd)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use sluice_chat::usage::{CompletionDetails, PromptDetails};
+
+    use super::*;
+
+    const USD: u64 = 1_000_000_000;
+
+    fn usage(prompt: [u64; 4], completion: [u64; 3]) -> Usage {
+        let [prompt_tokens, cached_tokens, cache_write_tokens, audio_in] = prompt;
+        let [completion_tokens, reasoning_tokens, audio_out] = completion;
+        Usage {
+            prompt_tokens,
+            completion_tokens,
+            prompt: PromptDetails {
+                cached_tokens,
+                cache_write_tokens,
+                audio_tokens: audio_in,
+                ..PromptDetails::default()
+            },
+            completion: CompletionDetails {
+                reasoning_tokens,
+                audio_tokens: audio_out,
+                ..CompletionDetails::default()
+            },
+        }
+    }
+
+    fn price() -> Price {
+        Price {
+            input: NanoUsd(3 * USD),
+            output: NanoUsd(15 * USD),
+            cache_read: Some(NanoUsd(USD / 2)),
+            cache_write: Some(NanoUsd(4 * USD)),
+            cache_write_1h: Some(NanoUsd(6 * USD)),
+            reasoning: Some(NanoUsd(20 * USD)),
+            audio_input: Some(NanoUsd(40 * USD)),
+            audio_output: Some(NanoUsd(80 * USD)),
+            long_context: None,
+        }
+    }
+
+    fn check(price: &Price, prompt: [u64; 4], completion: [u64; 3], nano: Option<u64>) {
+        assert_eq!(price.cost(&usage(prompt, completion)), nano.map(NanoUsd), "{prompt:?} {completion:?}");
+    }
+
+    #[test]
+    fn each_token_costs_what_it_is() {
+        let all = price();
+        check(&all, [0, 0, 0, 0], [0, 0, 0], Some(0));
+        check(&all, [1_000, 0, 0, 0], [100, 0, 0], Some(3_000_000 + 1_500_000));
+        check(&all, [1_000, 400, 0, 0], [100, 0, 0], Some(1_800_000 + 200_000 + 1_500_000));
+        check(&all, [1_000, 400, 300, 200], [0, 0, 0], Some(200_000 + 1_200_000 + 8_000_000 + 300_000));
+        check(&all, [0, 0, 0, 0], [100, 60, 30], Some(1_200_000 + 2_400_000 + 150_000));
+        // What is not priced apart costs what its parent costs.
+        let plain = Price { input: NanoUsd(3 * USD), output: NanoUsd(15 * USD), ..Price::default() };
+        check(&plain, [1_000, 400, 300, 200], [100, 60, 30], Some(3_000_000 + 1_500_000));
+        check(&Price::default(), [u64::MAX, 0, 0, 0], [u64::MAX, 0, 0], Some(0));
+        assert!(Price::default().is_free() && !plain.is_free());
+    }
+
+    #[test]
+    fn details_beyond_their_whole_are_cut() {
+        check(&price(), [10, 100, 100, 100], [10, 100, 100], Some(10 * 500 + 10 * 20_000));
+        check(&price(), [10, 5, 100, 100], [10, 5, 100], Some(5 * 500 + 5 * 4_000 + 5 * 20_000 + 5 * 80_000));
+    }
+
+    #[test]
+    fn the_sum_is_rounded_up_once() {
+        // 0.3 and 0.4 nano-dollars a token.
+        let price = Price { input: NanoUsd(300_000), output: NanoUsd(400_000), ..Price::default() };
+        check(&price, [1, 0, 0, 0], [0, 0, 0], Some(1));
+        check(&price, [1, 0, 0, 0], [1, 0, 0], Some(1));
+        check(&price, [2, 0, 0, 0], [1, 0, 0], Some(1));
+        check(&price, [2, 0, 0, 0], [2, 0, 0], Some(2));
+    }
+
+    #[test]
+    fn what_is_too_much_is_not_known() {
+        let dear = Price { input: NanoUsd(u64::MAX), output: NanoUsd(u64::MAX), ..Price::default() };
+        check(&dear, [1_000_000, 0, 0, 0], [0, 0, 0], Some(u64::MAX));
+        check(&dear, [1_000_000, 0, 0, 0], [1, 0, 0], None);
+        check(&dear, [u64::MAX, 0, 0, 0], [u64::MAX, 0, 0], None);
+        assert_eq!(dear.bound(u64::MAX, u64::MAX), None);
+    }
+
+    #[test]
+    fn long_prompts_have_their_own_prices() {
+        let long = LongContextPrice {
+            above_tokens: 200_000,
+            input: NanoUsd(6 * USD),
+            output: NanoUsd(30 * USD),
+            cache_read: None,
+        };
+        let tiered = Price { long_context: Some(long), ..price() };
+        check(&tiered, [200_000, 0, 0, 0], [10, 0, 0], Some(200_000 * 3_000 + 10 * 15_000));
+        // The whole request, not what is above.
+        check(&tiered, [200_001, 0, 0, 0], [10, 0, 0], Some(200_001 * 6_000 + 10 * 30_000));
+        // Twice the input: twice the components of the prompt; reasoning goes with the output.
+        check(&tiered, [200_001, 200_001, 0, 0], [10, 10, 0], Some(200_001 * 1_000 + 10 * 40_000));
+        check(&tiered, [200_001, 0, 200_001, 0], [0, 0, 0], Some(200_001 * 8_000));
+        let named = LongContextPrice { cache_read: Some(NanoUsd(USD)), ..long };
+        let named = Price { long_context: Some(named), cache_read: None, ..tiered };
+        check(&named, [200_001, 200_001, 0, 0], [0, 0, 0], Some(200_001 * 1_000));
+        // Free below, dear above: the bound knows.
+        let free_below = Price { long_context: Some(long), ..Price::default() };
+        check(&free_below, [200_001, 200_001, 0, 0], [0, 0, 0], Some(200_001 * 6_000));
+        assert_eq!(free_below.bound(200_000, 10), Some(NanoUsd(0)));
+        assert_eq!(free_below.bound(200_001, 0), Some(NanoUsd(200_001 * 6_000)));
+        assert!(!free_below.is_free());
+    }
+
+    #[test]
+    fn bounds_take_the_dearest_component() {
+        let bound = price().bound(1_000, 100);
+        assert_eq!(bound, Some(NanoUsd(1_000 * 40_000 + 100 * 80_000)));
+        let silent = Price { audio_input: None, audio_output: None, ..price() };
+        assert_eq!(silent.bound(1_000, 100), Some(NanoUsd(1_000 * 6_000 + 100 * 20_000)));
+    }
+
+    fn amount() -> impl Strategy<Value = NanoUsd> {
+        prop_oneof![Just(0), 0..=200 * USD, Just(u64::MAX / 2)].prop_map(NanoUsd)
+    }
+
+    prop_compose! {
+        fn any_price()(
+            whole in [amount(), amount()],
+            parts in prop::array::uniform6(prop::option::of(amount())),
+            long in prop::option::of((0..1_000u64, amount(), amount(), prop::option::of(amount()))),
+        ) -> Price {
+            let [input, output] = whole;
+            let [cache_read, cache_write, cache_write_1h, reasoning, audio_input, audio_output] = parts;
+            let long_context = long.map(|(above_tokens, input, output, cache_read)| {
+                LongContextPrice { above_tokens, input, output, cache_read }
+            });
+            Price {
+                input, output, cache_read, cache_write, cache_write_1h, reasoning, audio_input, audio_output,
+                long_context,
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_usage_within_the_tokens_costs_more_than_the_bound(
+            price in any_price(),
+            prompt in prop::array::uniform4(0..2_000u64),
+            completion in prop::array::uniform3(0..2_000u64),
+            more in [0..3_000u64, 0..3_000u64],
+        ) {
+            let usage = usage(prompt, completion);
+            let bound = price.bound(prompt[0] + more[0], completion[0] + more[1]);
+            if let Some(bound) = bound {
+                prop_assert!(price.cost(&usage).is_some_and(|cost| cost <= bound), "{bound:?}");
+            }
+        }
+    }
+}

@@ -105,7 +105,8 @@ pub fn bundled(vendor_kind: &str, upstream_model: &str) -> Option<PricedModel<'s
 }
 
 /// The names under which a model may stand in a table, the most exact first: as given; without what leads to it
-/// (`models/` of Gemini, the path of Vertex, the ARN and the region of Bedrock); each of them without a date
+/// (`models/` of Gemini, the path or `google/` of Vertex, the ARN and the region of Bedrock) and without whose it is
+/// (`ft:gpt-4o:me::id`); each of them without a date
 /// (`-2024-07-18`, `-20250219`, `@20250219`) or `-latest` at its end.
 pub fn spellings(model: &str) -> impl Iterator<Item = &str> {
     let bare = without_place(model);
@@ -121,12 +122,18 @@ fn without_place(model: &str) -> &str {
     let name = match model.rsplit_once("models/") {
         Some((_, name)) => name,
         None if model.starts_with("arn:") => model.rsplit('/').next().unwrap_or(model),
-        None => model,
+        None if model.starts_with("ft:") => fine_tuned(model),
+        None => model.strip_prefix("google/").unwrap_or(model),
     };
     match name.split_once('.') {
         Some((region, rest)) if REGIONS.contains(&region) => rest,
         _ => name,
     }
+}
+
+/// `ft:BASE` of OpenAI's `ft:BASE:ORGANISATION:NAME:ID`.
+fn fine_tuned(model: &str) -> &str {
+    model.match_indices(':').nth(1).map_or(model, |(at, _)| &model[..at])
 }
 
 fn without_date(model: &str) -> Option<&str> {
@@ -264,4 +271,151 @@ impl Fields {
 
 fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, String> {
     value.parse().map_err(|_| format!("`{name}={value}`: expected a whole number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUNDLED: &str = include_str!("prices.txt");
+
+    #[test]
+    fn the_bundled_table_parses_and_is_sorted() {
+        let table = parse_table(BUNDLED).unwrap();
+        assert!(table.len() > 1_000 && table.version().starts_with("bundled-20"), "{}", table.version());
+        let names: Vec<_> =
+            BUNDLED.lines().filter(|l| !l.starts_with('#') && !l.starts_with("version ")).collect();
+        assert_eq!(names.len(), table.len());
+        for row in &table.rows {
+            let free = row.price.is_free();
+            assert_eq!(
+                free,
+                &*row.kind == "ollama",
+                "{} {}: a price of 0 is seldom known",
+                row.kind,
+                row.model
+            );
+            let dearest = row.price.bound(1_000_000, 1_000_000).unwrap();
+            assert!(
+                dearest < NanoUsd(5_000_000_000_000),
+                "{} {}: {}",
+                row.kind,
+                row.model,
+                dearest.dollars()
+            );
+        }
+    }
+
+    fn price(kind: &str, model: &str) -> Option<String> {
+        let Price { input, output, cache_read, cache_write, cache_write_1h, long_context, .. } =
+            bundled(kind, model)?.price;
+        let shown = |amount: Option<NanoUsd>| amount.map_or("-".to_owned(), NanoUsd::dollars);
+        let long = long_context
+            .map(|l| format!(" >{} {} {}", l.above_tokens, l.input.dollars(), l.output.dollars()));
+        let parts = [Some(input), Some(output), cache_read, cache_write, cache_write_1h].map(shown).join(" ");
+        Some(parts + &long.unwrap_or_default())
+    }
+
+    #[test]
+    fn well_known_models_cost_what_their_vendors_say() {
+        let check = |kind, model, expect: Option<&str>| {
+            assert_eq!(price(kind, model).as_deref(), expect, "{kind} {model}");
+        };
+        check("openai", "gpt-4o-mini", Some("0.15 0.6 0.075 - -"));
+        check("openai", "gpt-4o-2024-05-13", Some("5 15 - - -"));
+        check("azure", "gpt-4o", Some("2.5 10 1.25 - -"));
+        check("anthropic", "claude-haiku-4-5", Some("1 5 0.1 1.25 2"));
+        check("vertex", "claude-haiku-4-5@20251001", Some("1 5 0.1 1.25 2"));
+        check("bedrock", "us.anthropic.claude-haiku-4-5-20251001-v1:0", Some("1.1 5.5 0.11 1.375 2.2"));
+        check("gemini", "gemini-2.5-pro", Some("1.25 10 0.125 - - >200000 2.5 15"));
+        check("vertex", "google/gemini-2.5-pro", Some("1.25 10 0.125 - - >200000 2.5 15"));
+        check("deepseek", "deepseek-chat", Some("0.28 0.42 0.028 - -"));
+        check("ollama", "llama3.1", Some("0 0 - - -"));
+        check("ollama", "gpt-oss:120b-cloud", None);
+        check("openai", "no-such-model", None);
+        check("openai-compatible", "gpt-4o-mini", None);
+        check("sandbox", "echo", None);
+    }
+
+    #[test]
+    fn names_are_found_in_all_their_spellings() {
+        let check = |model, expect: &[&str]| {
+            let found: Vec<_> = spellings(model).collect();
+            assert_eq!(found, expect, "{model}");
+        };
+        check("gpt-4o", &["gpt-4o"]);
+        check("gpt-4o-2024-08-06", &["gpt-4o-2024-08-06", "gpt-4o"]);
+        check("claude-x-20250219", &["claude-x-20250219", "claude-x"]);
+        check("claude-x@20250219", &["claude-x@20250219", "claude-x"]);
+        check("grok-4-latest", &["grok-4-latest", "grok-4"]);
+        check("models/gemini-2.5-pro", &["models/gemini-2.5-pro", "gemini-2.5-pro"]);
+        check("google/gemini-x", &["google/gemini-x", "gemini-x"]);
+        check(
+            "projects/p/locations/l/publishers/anthropic/models/claude-x@20250219",
+            &[
+                "projects/p/locations/l/publishers/anthropic/models/claude-x@20250219",
+                "claude-x@20250219",
+                "projects/p/locations/l/publishers/anthropic/models/claude-x",
+                "claude-x",
+            ],
+        );
+        check("eu.anthropic.c-v1:0", &["eu.anthropic.c-v1:0", "anthropic.c-v1:0"]);
+        check(
+            "arn:aws:bedrock:eu:1:inference-profile/eu.a.b",
+            &["arn:aws:bedrock:eu:1:inference-profile/eu.a.b", "a.b"],
+        );
+        check("ft:gpt-4o:me::id", &["ft:gpt-4o:me::id", "ft:gpt-4o"]);
+        check("ft:gpt-4o", &["ft:gpt-4o"]);
+        check("-2024-08-06", &["-2024-08-06"]);
+        check("20250219", &["20250219"]);
+        check("", &[""]);
+        check("模型-20250219", &["模型-20250219", "模型"]);
+    }
+
+    #[test]
+    fn tables_of_files() {
+        let text = "# ours\n\nversion ours-7\nopenai gpt-x input=1 output=2 long_above=9 long_input=3 long_output=4 \
+                    long_cache_read=0.5\n  mistral m  cache_write=1.5 output=0 input=0 \r\n\
+                    mistral m input=5 output=5 valid_from=100 valid_to=200\n";
+        let table = parse_table(text).unwrap();
+        assert_eq!((table.len(), table.version(), table.is_empty()), (3, "ours-7", false));
+        let check = |kind, model, unix_s, input: Option<&str>| {
+            let found = table.lookup(kind, model, unix_s).map(|found| found.price.input.dollars());
+            assert_eq!(found.as_deref(), input, "{kind} {model} {unix_s}");
+        };
+        check("openai", "gpt-x-2026-01-01", 0, Some("1"));
+        check("mistral", "m", 99, Some("0"));
+        check("mistral", "m", 100, Some("5"));
+        check("mistral", "m", 200, Some("0"));
+        check("openai", "m", 0, None);
+        check("", "", 0, None);
+        let found = table.lookup("mistral", "m", 150).unwrap();
+        assert_eq!((found.version, found.valid_from, found.valid_to), ("ours-7", Some(100), Some(200)));
+        assert!(parse_table("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn errors_name_the_line_and_what_would_be_right() {
+        let check = |text: &str, expect: &str| assert_eq!(parse_table(text).unwrap_err().to_string(), expect);
+        check("openai", "line 1: `openai` stands alone: expected `KIND MODEL input=USD output=USD`");
+        check("\nopenai m input=1", "line 2: `output=` is missing: add it");
+        check("openai m", "line 1: `input=` is missing: add it");
+        check("openai m input", "line 1: `input` is not `NAME=VALUE`: leave it out or add a value");
+        check(
+            "openai m input=-1 output=1",
+            "line 1: `input=-1`: expected dollars per million tokens, such as 0.15, with at most 9 decimals",
+        );
+        check("openai m input=1 input=1", "line 1: `input` stands there twice: leave one out");
+        check(
+            "openai m inptu=1",
+            "line 1: `inptu` is no part of a price: the head of the bundled table names them all",
+        );
+        check("a m input=1 output=1 long_above=x", "line 1: `long_above=x`: expected a whole number");
+        check("a m input=1 output=1 long_input=1", "line 1: `long_above=` is missing: add it, in tokens");
+        check("a m input=1 output=1 long_above=1 long_input=1", "line 1: `long_output=` is missing: add it");
+        check(
+            "a m input=1 output=1\n\na m input=2 output=1",
+            "line 3: `a m` has a price on line 1 already: leave one out",
+        );
+    }
 }

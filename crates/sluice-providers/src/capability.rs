@@ -28,8 +28,9 @@ pub struct ModelFacts {
     pub ends_on: Option<&'static str>,
 }
 
-/// Facts by kind and model.
-type Table = BTreeMap<(&'static str, &'static str), ModelFacts>;
+/// Kind of the vendor, and its name of the model.
+type Name = (&'static str, &'static str);
+type Table = BTreeMap<Name, ModelFacts>;
 
 /// What is known of a model. `vendor_kind` is the word of the configuration (`openai`, `bedrock`), `upstream_model`
 /// the name that goes to the vendor, as given or else the first of its [`spellings`] that is there.
@@ -42,7 +43,8 @@ pub fn facts(vendor_kind: &str, upstream_model: &str) -> Option<ModelFacts> {
 }
 
 /// The names under which a model may stand in the table, the most exact first: as given; without what leads to it
-/// (`models/` of Gemini, the path of Vertex, the ARN and the region of Bedrock); each of them without a date
+/// (`models/` of Gemini, the path or `google/` of Vertex, the ARN and the region of Bedrock) and without whose it is
+/// (`ft:gpt-4o:me::id`); each of them without a date
 /// (`-2024-07-18`, `-20250219`, `@20250219`) or `-latest` at its end. The table of prices is read in the same way.
 pub fn spellings(model: &str) -> impl Iterator<Item = &str> {
     let bare = without_place(model);
@@ -58,12 +60,18 @@ fn without_place(model: &str) -> &str {
     let name = match model.rsplit_once("models/") {
         Some((_, name)) => name,
         None if model.starts_with("arn:") => model.rsplit('/').next().unwrap_or(model),
-        None => model,
+        None if model.starts_with("ft:") => fine_tuned(model),
+        None => model.strip_prefix("google/").unwrap_or(model),
     };
     match name.split_once('.') {
         Some((region, rest)) if REGIONS.contains(&region) => rest,
         _ => name,
     }
+}
+
+/// `ft:BASE` of OpenAI's `ft:BASE:ORGANISATION:NAME:ID`.
+fn fine_tuned(model: &str) -> &str {
+    model.match_indices(':').nth(1).map_or(model, |(at, _)| &model[..at])
 }
 
 fn without_date(model: &str) -> Option<&str> {
@@ -80,7 +88,7 @@ fn without_date(model: &str) -> Option<&str> {
 }
 
 /// A row of the table, `None` for a comment, or what is wrong with the line.
-fn row(line: &'static str) -> Result<Option<((&'static str, &'static str), ModelFacts)>, String> {
+fn row(line: &'static str) -> Result<Option<(Name, ModelFacts)>, String> {
     let mut words = line.split_ascii_whitespace();
     let (kind, model) = match (words.next(), words.next()) {
         (None, _) => return Ok(None),
@@ -117,4 +125,60 @@ fn set(facts: &mut ModelFacts, word: &'static str) -> Option<()> {
         }
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vendor;
+
+    #[test]
+    fn every_line_of_the_table_is_read_once_and_speaks_of_a_vendor_of_ours() {
+        let mut seen = BTreeMap::new();
+        for line in include_str!("capabilities.txt").lines() {
+            let Some(((kind, model), facts)) = row(line).unwrap() else { continue };
+            assert!(vendor(kind).is_some() || vendor::LATER_KINDS.contains(&kind), "{line}");
+            assert!(facts.ends_on.is_none_or(|day| day.len() == 10), "{line}");
+            assert_ne!(facts, ModelFacts::default(), "{line}");
+            assert_eq!(seen.insert((kind, model), facts), None, "{line}");
+        }
+        assert!(seen.len() > 1_000);
+        for line in ["openai", "openai m flies", "openai m context=many", "openai m wings=2"] {
+            assert!(row(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn well_known_models_can_do_what_their_vendors_say() {
+        let check = |kind: &str, model: &str, expect: Option<(u64, u64, &str)>| {
+            let found = facts(kind, model).map(|facts| {
+                let words = [
+                    ("tools", facts.tools),
+                    ("parallel_tools", facts.parallel_tools),
+                    ("json_schema", facts.json_schema),
+                    ("vision", facts.vision),
+                    ("audio", facts.audio),
+                    ("pdf", facts.pdf),
+                    ("reasoning", facts.reasoning),
+                    ("prompt_cache", facts.prompt_cache),
+                ];
+                let words: Vec<_> = words.into_iter().filter(|(_, set)| *set).map(|(word, _)| word).collect();
+                (facts.context_length.unwrap(), facts.max_output_tokens.unwrap(), words.join(" "))
+            });
+            let found = found.as_ref().map(|(context, output, words)| (*context, *output, words.as_str()));
+            assert_eq!(found, expect, "{kind} {model}");
+        };
+        let mini = "tools parallel_tools json_schema vision pdf prompt_cache";
+        check("openai", "gpt-4o-mini", Some((128_000, 16_384, mini)));
+        // What is fine-tuned is a model of its own, known by its base.
+        let tuned = "tools parallel_tools json_schema pdf prompt_cache";
+        check("openai", "ft:gpt-4o-mini-2024-07-18:me::id", Some((128_000, 16_384, tuned)));
+        let haiku = "tools json_schema vision pdf reasoning prompt_cache";
+        check("anthropic", "claude-haiku-4-5", Some((200_000, 64_000, haiku)));
+        check("anthropic", "claude-haiku-4-5-latest", Some((200_000, 64_000, haiku)));
+        let gemini = "tools json_schema vision audio pdf reasoning prompt_cache";
+        check("gemini", "models/gemini-2.5-pro", Some((1_048_576, 65_536, gemini)));
+        check("openai-compatible", "gpt-4o-mini", None);
+        check("sandbox", "echo", None);
+    }
 }
