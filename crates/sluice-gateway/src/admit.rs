@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sluice_chat::{ApiError, ChatRequest, scan::RequestScan};
-use sluice_ledger::{Limits, Reservation};
+use sluice_ledger::{Limits, NanoUsd};
 use smallvec::SmallVec;
 
 use crate::{
+    accounting::{self, Demand, Hold, Standings},
     authenticate::Caller,
-    bounds,
+    bounds, clock,
+    pipeline::Context,
     refusal::Refusal,
     snapshot::{Model, Snapshot, Target},
+    worker::Worker,
 };
 
 /// A request that may be sent. There is no other way to one.
@@ -71,38 +74,92 @@ fn scan_here(body: &[u8]) -> Result<RequestScan, ApiError> {
     })
 }
 
-/// Decides on a scanned request. With it comes the reservation that its end must settle or release.
-pub(crate) fn admit(
+/// Decides on a scanned request, and takes what it needs: with it comes the hold that its end must close.
+pub(crate) async fn admit(
+    context: &Context<'_>,
+    worker: &Worker,
     caller: &Caller,
     body: Bytes,
     scan: RequestScan,
+) -> Result<(Admitted, Hold, Standings), Refusal> {
+    let admitted = allowed(context.snapshot, caller, body, scan)?;
+    let scan = &admitted.scan;
+    let output_tokens = output_tokens_max(&admitted);
+    let demand = Demand {
+        request: context.ids.request(),
+        key: caller.key(),
+        model: &scan.model,
+        stream: scan.stream,
+        unix_ms: context.unix_ms,
+        now: clock::now(),
+        bound: caller.guard().has_budget().then(|| cost_bound(&admitted, output_tokens)),
+        tokens: accounting::tokens(scan, output_tokens),
+    };
+    let (hold, standings) = Hold::take(worker, caller.guard(), &demand).await?;
+    Ok((admitted, hold, standings))
+}
+
+/// Whether the caller may do this at all, and with which targets.
+fn allowed(
     snapshot: &Snapshot,
-) -> Result<(Admitted, Reservation), Refusal> {
+    caller: &Caller,
+    body: Bytes,
+    scan: RequestScan,
+) -> Result<Admitted, Refusal> {
     let model = snapshot.model(&scan.model).ok_or_else(|| Refusal::model_not_found(&scan.model))?;
     let key = caller.key();
     if !key.models.allows(&scan.model) {
         return Err(Refusal::model_not_allowed(&scan.model));
     }
     let limits = key.model_limits.get(&scan.model).copied().unwrap_or_default();
-    let cap = output_cap(&key.limits, &limits);
+    let cap = output_cap(&key.limits, &limits, caller.guard().project_output_cap);
     check_output_limit(&scan, cap)?;
-    let default = key.default_max_output_tokens.or(model.options.default_max_output_tokens);
-    // What the model can give at all bounds a default, and is no limit of its own.
-    let most = model.options.capabilities.max_output_tokens;
-    let output_limit = match scan.output_limit() {
-        Some(_) => None,
-        None => default.into_iter().chain(cap).chain(default.and(most)).min(),
-    };
-    let eligible: SmallVec<[usize; 4]> =
+    let mut eligible: SmallVec<[usize; 4]> =
         (0..model.targets.len()).filter(|i| can_take(&model.targets[*i], &scan)).collect();
     if eligible.is_empty() {
         return Err(Refusal::bad_request(no_target_takes(&scan)));
     }
-    Ok((Admitted { body, scan, model, eligible, output_limit }, Reservation::unlimited()))
+    let has_budget = caller.guard().has_budget();
+    if has_budget {
+        eligible.retain(|i| model.targets[*i].priced.is_some());
+        if eligible.is_empty() {
+            return Err(Refusal::model_not_priced(&scan.model));
+        }
+    }
+    // A budget needs a bound: then there is a default even where nobody has set one.
+    let default = key
+        .default_max_output_tokens
+        .or(model.options.default_max_output_tokens)
+        .or(has_budget.then_some(bounds::DEFAULT_OUTPUT_TOKENS));
+    // What the targets can give at all bounds a default, and is no limit of its own.
+    let most = eligible.iter().filter_map(|i| model.targets[*i].max_output_tokens).min();
+    let output_limit = match scan.output_limit() {
+        Some(_) => None,
+        None => default.into_iter().chain(cap).chain(default.and(most)).min(),
+    };
+    Ok(Admitted { body, scan, model, eligible, output_limit })
 }
 
-fn output_cap(key: &Limits, model: &Limits) -> Option<u64> {
-    [key.max_output_tokens, model.max_output_tokens].into_iter().flatten().min()
+/// Output tokens of one choice, at most; where nobody set a limit, what a request is counted as.
+fn output_tokens_max(admitted: &Admitted) -> u64 {
+    let scan = &admitted.scan;
+    // Which of the two an upstream goes by is its business.
+    let asked = [scan.max_completion_tokens, scan.max_tokens].into_iter().flatten().map(|field| field.value);
+    asked.max().or(admitted.output_limit).unwrap_or(bounds::DEFAULT_OUTPUT_TOKENS)
+}
+
+/// What the request costs at most, at the dearest target that may answer.
+fn cost_bound(admitted: &Admitted, output_tokens: u64) -> NanoUsd {
+    let targets = admitted.eligible.iter().map(|i| &admitted.model.targets[*i]);
+    let bounds = targets.filter_map(|target| target.priced.as_ref()).map(|priced| {
+        // Beyond the range of the type no budget is large enough.
+        accounting::bound(priced, &admitted.scan, output_tokens).unwrap_or(NanoUsd(u64::MAX))
+    });
+    bounds.max().unwrap_or_default()
+}
+
+fn output_cap(key: &Limits, model: &Limits, project: Option<u64>) -> Option<u64> {
+    [key.max_output_tokens, model.max_output_tokens, project].into_iter().flatten().min()
 }
 
 fn check_output_limit(scan: &RequestScan, cap: Option<u64>) -> Result<(), Refusal> {

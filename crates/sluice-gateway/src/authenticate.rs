@@ -5,30 +5,45 @@ use std::sync::Arc;
 use http::{HeaderMap, header::AUTHORIZATION};
 use sluice_ledger::{Key, KeyHash};
 
-use crate::{refusal::Refusal, snapshot::Snapshot};
+use crate::{
+    accounting::Guard,
+    refusal::Refusal,
+    snapshot::{KnownKey, Snapshot},
+};
 
 /// A caller whose key was verified. There is no other way to one.
 #[derive(Debug)]
 pub(crate) struct Caller {
-    key: Arc<Key>,
+    known: Arc<KnownKey>,
 }
 
 impl Caller {
     pub(crate) fn key(&self) -> &Arc<Key> {
-        &self.key
+        &self.known.key
+    }
+
+    /// What the key is held to.
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.known.guard
     }
 }
 
-/// Verifies the bearer key. `unix_ms` decides on expiry.
+/// Verifies the bearer key. `unix_ms` decides on expiry. `stale`: keys that were made lately may not be known yet.
 pub(crate) fn authenticate(
     headers: &HeaderMap,
     snapshot: &Snapshot,
     unix_ms: u64,
+    stale: impl FnOnce() -> bool,
 ) -> Result<Caller, Refusal> {
     let now = i64::try_from(unix_ms / 1000).unwrap_or(i64::MAX);
     let secret = bearer(headers).ok_or_else(Refusal::invalid_api_key)?;
-    let key = snapshot.key(&KeyHash::of(secret)).filter(|key| key.is_active(now));
-    key.map(|key| Caller { key: Arc::clone(key) }).ok_or_else(Refusal::invalid_api_key)
+    let hash = KeyHash::of(secret);
+    match snapshot.key(&hash) {
+        Some(known) if known.key.accepts(&hash, now) => Ok(Caller { known: Arc::clone(known) }),
+        Some(_) => Err(Refusal::invalid_api_key()),
+        None if stale() => Err(Refusal::accounting_unavailable()),
+        None => Err(Refusal::invalid_api_key()),
+    }
 }
 
 /// The one bearer token of a request. Two `Authorization` headers are none: which one counts must not be a guess.

@@ -85,3 +85,46 @@ pub(crate) const TICK: Duration = Duration::from_millis(50);
 /// Batches of log lines that may wait for a slow standard output; more are dropped and counted.
 pub(crate) const LOG_BATCHES: usize = 256;
 pub(crate) const LOG_BATCH_BYTES: usize = 32 * 1024;
+
+/// A request waits this long for money that other requests hold.
+pub(crate) const ADMISSION_QUEUE: Duration = Duration::from_secs(2);
+/// And this long for an answer of the database, each time it asks.
+pub(crate) const LEASE_WAIT: Duration = Duration::from_millis(250);
+/// While it waits it asks again this often.
+pub(crate) const LEASE_ASK_AGAIN: Duration = Duration::from_millis(100);
+/// Requests that may wait for a lease at the same time.
+pub(crate) const LEASE_ASKS: usize = 4096;
+/// Leases that nobody used for so long go back, where several nodes share the budgets.
+pub(crate) const LEASE_IDLE: Duration = Duration::from_secs(1);
+/// How often a node says that it is alive and looks for changes.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(1);
+/// After so long without an answer of the database what is known of keys may be old.
+pub(crate) const STALE_AFTER: Duration = Duration::from_secs(2);
+/// Between two looks at the journal.
+pub(crate) const DRAIN_PAUSE: Duration = Duration::from_millis(100);
+/// While the books are behind the drain rests this many times as long as it worked.
+pub(crate) const DRAIN_REST: u32 = 3;
+/// Records that one look at the journal takes.
+pub(crate) const DRAIN_RECORDS: usize = 4_000;
+/// Postings that go into the books at once when an earlier run is recovered.
+pub(crate) const RECOVERY_POSTINGS: usize = 2_000;
+/// Records between two lines that say how far recovery is.
+pub(crate) const RECOVERY_REPORT_RECORDS: u64 = 1_000_000;
+/// Details of requests that wait for their money to be posted.
+pub(crate) const DETAILS_COUNT: usize = 50_000;
+/// Details on their way from the workers; more are dropped and counted.
+pub(crate) const NOTES: usize = 16_384;
+/// How often rows of old requests are looked for, and how many are deleted at once.
+pub(crate) const RETIRE: Duration = Duration::from_secs(60);
+pub(crate) const RETIRE_ROWS: u32 = 5_000;
+/// At the end of the process what is left is posted within this time; the rest stays in the journal.
+pub(crate) const LAST_POSTS: Duration = Duration::from_secs(10);
+/// A running stream notes what it costs so far after so many bytes (64 tokens by the rule of thumb), or so much time.
+pub(crate) const MARK_BYTES: u64 = 256;
+pub(crate) const MARK_EVERY: Duration = Duration::from_secs(1);
+/// Where a key has a budget and nobody names a limit on the output: so many tokens.
+pub(crate) const DEFAULT_OUTPUT_TOKENS: u64 = 16_384;
+/// Of a request's output so many tokens count against limits before the true number is known.
+pub(crate) const LIMIT_OUTPUT_TOKENS: u64 = 1_024;
+/// Tokens around each message, at most: role and separators.
+pub(crate) const MESSAGE_FRAME_TOKENS: u64 = 8;

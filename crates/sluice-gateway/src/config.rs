@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use sluice_providers::Credential;
+use sluice_store::ProviderRecord;
 
 /// Settings of one gateway process.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct Config {
     pub admin_token: String,
     /// Credentials of the providers by provider name. They never leave the process.
     pub credentials: BTreeMap<String, Credential>,
+    /// Providers that are there although the database does not know them; one of the same name in it goes before.
+    pub detected: Vec<ProviderRecord>,
 }
 
 /// Certificate chain and private key of the data listener, in PEM.

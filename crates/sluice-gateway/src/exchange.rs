@@ -4,11 +4,19 @@
 use std::{borrow::Cow, rc::Rc, sync::Arc, time::Duration, time::Instant};
 
 use http::Method;
-use sluice_chat::Usage;
-use sluice_ledger::{Charge, Key, Reservation};
+use sluice_chat::{Failure, Usage};
+use sluice_ledger::{
+    Charge, Key, NanoUsd,
+    record::{Answered, Flags, Mark, Settle, Void},
+};
+use sluice_store::{
+    books::{AttemptDetails, Details, Refused},
+    journal::{AppendError, Durability, Position},
+};
 
 use crate::{
-    clock,
+    accounting::{Closing, Hold, Note, Standings, flags},
+    bounds, clock,
     ids::Ids,
     settle::{self, Meter, PromptSize},
     snapshot::{Model, Target},
@@ -62,7 +70,12 @@ pub(crate) struct Record {
     /// The model and the index of the target called last.
     pub(crate) called: Option<(Arc<Model>, usize)>,
     pub(crate) attempts: u32,
+    /// Every call of an upstream.
+    pub(crate) calls: Vec<AttemptDetails>,
     pub(crate) charge: Option<Charge>,
+    pub(crate) reserved: NanoUsd,
+    pub(crate) flags: Flags,
+    pub(crate) queue: Option<Duration>,
     pub(crate) first_token: Option<Duration>,
     pub(crate) total: Duration,
     pub(crate) ending: Ending,
@@ -87,11 +100,27 @@ pub(crate) struct Exchange {
 #[derive(Debug)]
 struct Open {
     record: Record,
-    reservation: Option<Reservation>,
-    /// `None` until something is sent upstream.
-    prompt: Option<PromptSize>,
+    /// `None` until the request is admitted.
+    held: Option<Held>,
     meter: Meter,
 }
+
+/// What an admitted request holds.
+#[derive(Debug)]
+struct Held {
+    hold: Hold,
+    prompt: PromptSize,
+    choices: u32,
+    standings: Standings,
+    /// What the last mark said, and when.
+    marked_bytes: u64,
+    marked_at: Instant,
+}
+
+/// Nobody may be told that the request is complete: the journal did not take its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the journal did not take the end of the request")]
+pub(crate) struct NotWritten;
 
 impl Exchange {
     pub(crate) fn begin(worker: &Rc<Worker>, ids: Ids, method: Method, unix_ms: u64) -> Self {
@@ -107,14 +136,18 @@ impl Exchange {
             stream: false,
             called: None,
             attempts: 0,
+            calls: Vec::new(),
             charge: None,
+            reserved: NanoUsd::default(),
+            flags: Flags::default(),
+            queue: None,
             first_token: None,
             total: Duration::ZERO,
             ending: Ending::Complete,
         };
         worker.shared.metrics.requests.inc();
         worker.shared.metrics.running.inc();
-        let open = Some(Box::new(Open { record, reservation: None, prompt: None, meter: Meter::default() }));
+        let open = Some(Box::new(Open { record, held: None, meter: Meter::default() }));
         Self { worker: Rc::clone(worker), started: clock::now(), open }
     }
 
@@ -129,12 +162,26 @@ impl Exchange {
         }
     }
 
-    /// Keeps the reservation until the end; from now on something is sent upstream.
-    pub(crate) fn hold(&mut self, reservation: Reservation, prompt: PromptSize) {
+    /// Keeps what was taken until the end; from now on something is sent upstream.
+    pub(crate) fn hold(&mut self, hold: Hold, standings: Standings, prompt: PromptSize, choices: u32) {
         if let Some(open) = &mut self.open {
-            open.reservation = Some(reservation);
-            open.prompt = Some(prompt);
+            open.record.reserved = hold.reserved();
+            let marked_at = self.started;
+            open.held = Some(Held { hold, prompt, choices, standings, marked_bytes: 0, marked_at });
         }
+    }
+
+    /// Where the caller stands with its limits.
+    pub(crate) fn standings(&self) -> Standings {
+        let held = self.open.as_ref().and_then(|open| open.held.as_ref());
+        held.map(|held| held.standings).unwrap_or_default()
+    }
+
+    /// Where the journal says that this request holds something, if that has to be on the disk before the caller
+    /// gets its first byte.
+    pub(crate) fn reserve_to_sync(&self) -> Option<Position> {
+        let held = self.open.as_ref()?.held.as_ref()?;
+        (self.worker.shared.books.durability == Durability::Power).then(|| held.hold.written())
     }
 
     /// Notes what has come of the answer so far.
@@ -147,52 +194,191 @@ impl Exchange {
         }
     }
 
+    /// Writes down, now and then, what a running stream costs so far.
+    pub(crate) fn mark(&mut self, now: Instant) {
+        let Some(open) = &mut self.open else { return };
+        let Open { record, held: Some(held), meter } = &mut **open else { return };
+        let news = meter.content_bytes.saturating_sub(held.marked_bytes);
+        let due = news >= bounds::MARK_BYTES
+            || news > 0 && now.saturating_duration_since(held.marked_at) >= bounds::MARK_EVERY;
+        let Some(target) = record.target().filter(|_| due) else { return };
+        (held.marked_bytes, held.marked_at) = (meter.content_bytes, now);
+        let (charge, _) = settle::charge(meter, held.prompt, target, held.choices, true);
+        let request = held.hold.request();
+        let mark = Mark { request, usage: charge.usage, cost: charge.cost, answered: answered(target) };
+        held.hold.mark(&self.worker, mark);
+    }
+
     /// What the answer would be charged as it stands.
     pub(crate) fn usage_so_far(&self) -> Option<Usage> {
         let open = self.open.as_ref()?;
-        Some(settle::charge(&open.meter, open.prompt?, false).usage)
+        let held = open.held.as_ref()?;
+        let target = open.record.target()?;
+        Some(settle::charge(&open.meter, held.prompt, target, held.choices, false).0.usage)
     }
 
     /// Notes that a target is called; `attempts` with this one.
     pub(crate) fn calling(&mut self, model: &Arc<Model>, target: usize, attempts: u32) {
+        let (now, unix_ms) = (clock::now(), clock::unix_ms());
+        let queue = now.saturating_duration_since(self.started);
         self.note(|record| {
             record.called = Some((Arc::clone(model), target));
             record.attempts = attempts;
+            record.queue.get_or_insert(queue);
+            let Some(target) = model.targets.get(target) else { return };
+            record.calls.push(AttemptDetails {
+                provider: target.upstream.provider().name().to_owned(),
+                upstream_model: target.model.name().to_owned(),
+                started_ms: unix_ms,
+                outcome: "cancelled",
+                ..AttemptDetails::default()
+            });
+        });
+    }
+
+    /// Notes that the call that runs has failed.
+    pub(crate) fn call_failed(&mut self, failure: &Failure) {
+        let unix_ms = clock::unix_ms();
+        self.note(|record| {
+            let Some(call) = record.calls.last_mut() else { return };
+            call.ended_us = unix_ms.saturating_sub(call.started_ms) * 1000;
+            call.status = failure.status;
+            call.outcome = "failed";
+            call.reason = failure.error.code.as_deref().map(str::to_owned);
         });
     }
 
     /// Notes that the first content has come.
     pub(crate) fn first_token(&mut self) {
-        let elapsed = clock::now().duration_since(self.started);
-        self.note(|record| record.first_token = Some(elapsed));
+        let (elapsed, unix_ms) = (clock::now().duration_since(self.started), clock::unix_ms());
+        self.note(|record| {
+            record.first_token = Some(elapsed);
+            if let Some(call) = record.calls.last_mut() {
+                call.first_token_us = Some(unix_ms.saturating_sub(call.started_ms) * 1000);
+            }
+        });
     }
 
-    /// Ends the request: settles what it used or releases its reservation, and writes it down.
-    pub(crate) fn end(&mut self, ending: Ending, billing: Billing) {
-        if let Some(open) = self.open.take() {
-            finish(&self.worker, *open, self.started, ending, billing);
+    /// Ends the request: settles what it used or gives everything back, and writes it down. Where the end has to be
+    /// on the disk before the caller hears of it, says which line of the journal that is.
+    ///
+    /// # Errors
+    /// The journal did not take the end: the caller may not be told that the answer is complete.
+    pub(crate) fn end(&mut self, ending: Ending, billing: Billing) -> Result<Option<Position>, NotWritten> {
+        match self.open.take() {
+            Some(open) => finish(&self.worker, *open, self.started, ending, billing),
+            None => Ok(None),
         }
     }
 }
 
-fn finish(worker: &Worker, open: Open, started: Instant, ending: Ending, billing: Billing) {
-    let Open { mut record, reservation, prompt, meter } = open;
-    record.charge = match (reservation, prompt, billing) {
-        (Some(reservation), Some(prompt), Billing::Delivered) => {
-            Some(reservation.settle(settle::charge(&meter, prompt, ending == Ending::CallerLeft)))
-        }
-        (Some(reservation), ..) => {
-            reservation.release();
-            None
-        }
-        (None, ..) => None,
-    };
+fn answered(target: &Target) -> Answered {
+    Answered {
+        provider: target.upstream.provider().name().to_owned(),
+        upstream_model: target.model.name().to_owned(),
+        price_version: target.priced.as_ref().map(|priced| (*priced.version).to_owned()).unwrap_or_default(),
+    }
+}
+
+fn finish(
+    worker: &Worker,
+    open: Open,
+    started: Instant,
+    ending: Ending,
+    billing: Billing,
+) -> Result<Option<Position>, NotWritten> {
+    let Open { mut record, held, meter } = open;
+    let (now, unix_ms) = (clock::now(), clock::unix_ms());
     record.ending = ending;
-    record.total = clock::now().duration_since(started);
+    record.total = now.duration_since(started);
+    end_call(&mut record, unix_ms, billing);
+    let admitted = held.is_some();
+    let written = held.map(|held| {
+        let closing = closing(&mut record, &held, &meter, unix_ms, billing);
+        held.hold.close(worker, closing, now)
+    });
+    let written = written.transpose().map_err(|error| not_written(&mut record, &error));
     worker.shared.metrics.running.dec();
     count(worker, &record);
     let dropped = worker.log.add(&record);
     worker.shared.metrics.log_lines_dropped.inc_by(dropped);
+    tell(worker, record, admitted);
+    let durable = worker.shared.books.durability == Durability::Power;
+    written.map(|position| position.filter(|_| durable))
+}
+
+/// The last call has ended with the request.
+fn end_call(record: &mut Record, unix_ms: u64, billing: Billing) {
+    let Some(call) = record.calls.last_mut().filter(|call| call.outcome == "cancelled") else { return };
+    call.ended_us = unix_ms.saturating_sub(call.started_ms) * 1000;
+    if billing == Billing::Delivered && record.ending == Ending::Complete {
+        (call.outcome, call.status) = ("ok", Some(200));
+    } else if record.ending == Ending::Broken {
+        call.outcome = "failed";
+        call.reason = record.error_code.as_deref().map(str::to_owned);
+    }
+}
+
+fn closing(record: &mut Record, held: &Held, meter: &Meter, unix_ms: u64, billing: Billing) -> Closing {
+    let request = held.hold.request();
+    let interrupted = record.ending == Ending::CallerLeft;
+    let Some(target) = record.target().filter(|_| billing == Billing::Delivered) else {
+        let used_tokens = record.called.is_some().then_some(0);
+        return Closing::Voided { void: Void { request, unix_ms, status: record.status }, used_tokens };
+    };
+    let (charge, absurd) = settle::charge(meter, held.prompt, target, held.choices, interrupted);
+    let excess = charge.cost.is_some_and(|cost| held.hold.exceeds(cost));
+    let settle = Settle {
+        request,
+        unix_ms,
+        usage: charge.usage,
+        source: charge.source,
+        charged: charge.cost,
+        answered: answered(target),
+        flags: flags(absurd, excess),
+    };
+    record.charge = Some(charge);
+    record.flags = settle.flags;
+    Closing::Settled { used_tokens: charge.usage.total_tokens(), settle }
+}
+
+fn not_written(record: &mut Record, error: &AppendError) -> NotWritten {
+    tracing::error!(%error, request_id = record.ids.request_text(), "the journal did not take the end of a request");
+    record.status = 503;
+    record.error_code = Some("accounting_unavailable".into());
+    record.ending = Ending::Broken;
+    NotWritten
+}
+
+/// Tells the books what is to be known of a request beside its money.
+fn tell(worker: &Worker, record: Record, admitted: bool) {
+    let Some(key) = record.key.as_ref().filter(|_| record.method == Method::POST) else { return };
+    let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
+    let details = Details {
+        trace_id: record.ids.trace_text().to_owned(),
+        status: record.status,
+        error_code: record.error_code.as_deref().map(str::to_owned),
+        queue_us: record.queue.map(micros),
+        first_token_us: record.first_token.map(micros),
+        total_us: micros(record.total),
+        attempts: record.calls,
+        ..Details::default()
+    };
+    let note = match admitted {
+        true => Note::Ended(record.ids.request(), Box::new(details)),
+        false => Note::Refused(Box::new(Refused {
+            request: record.ids.request(),
+            unix_ms: record.unix_ms,
+            key: key.id.clone(),
+            project: key.project.clone(),
+            model: record.model,
+            stream: record.stream,
+            details,
+        })),
+    };
+    if !worker.shared.books.note(note) {
+        worker.shared.metrics.details_dropped.inc();
+    }
 }
 
 fn count(worker: &Worker, record: &Record) {
@@ -238,12 +424,14 @@ impl Abandoned {
         if self.panicked {
             open.record.status = 500;
             open.record.error_code = Some("internal_error".into());
-            return finish(worker, open, self.started, Ending::Broken, Billing::Free);
+            let _ = finish(worker, open, self.started, Ending::Broken, Billing::Free);
+            return;
         }
         if open.record.status == 0 {
             open.record.status = CALLER_LEFT_STATUS;
         }
-        finish(worker, open, self.started, Ending::CallerLeft, Billing::Delivered);
+        // Nobody is there to be told; the journal says at the next start what this one could not.
+        let _ = finish(worker, open, self.started, Ending::CallerLeft, Billing::Delivered);
     }
 }
 

@@ -1,17 +1,18 @@
 //! A running gateway: its workers, its two listeners, and its way from start to end.
 
-use std::{io, net::SocketAddr, rc::Rc, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{cell::RefCell, io, net::SocketAddr, rc::Rc, sync::Arc, thread::JoinHandle, time::Duration};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sluice_store::Catalog;
+use sluice_store::{Store, StoreError, journal::Writer};
 use tokio::{
     runtime::{Builder, LocalOptions},
-    sync::watch,
+    sync::{oneshot, watch},
 };
 
 use crate::{
     access_log::{Log, LogSink},
+    accounting::{self, BooksError, Ledger, Opened, Registry},
     bounds, clock,
     config::{AccessLogFormat, Config},
     ids::IdMaker,
@@ -20,7 +21,8 @@ use crate::{
     request_body::BodyMemory,
     routes::{Listener, Routes},
     server::{self, CurrentTls, Live, TlsError},
-    snapshot::{Snapshot, SnapshotError},
+    snapshot::{Parts, Snapshot, SnapshotError},
+    tasks::{self, JoinTask},
     upstream::{Connections, Tls},
     worker::{Phase, Shared, Worker},
 };
@@ -36,6 +38,10 @@ pub enum StartError {
     Tls(#[from] TlsError),
     #[error("TLS towards providers is not available: {0}")]
     UpstreamTls(rustls::Error),
+    #[error(transparent)]
+    Books(#[from] BooksError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
 }
@@ -48,6 +54,9 @@ pub struct Gateway {
     admin_addr: SocketAddr,
     threads: Vec<JoinHandle<()>>,
     log_thread: Option<JoinHandle<()>>,
+    desk: JoinTask,
+    /// Tells the desk that every worker has ended.
+    stop_desk: oneshot::Sender<()>,
 }
 
 /// What a thread is started with.
@@ -61,17 +70,17 @@ struct Post {
     tls: Tls,
     grace: Duration,
     max_connections: usize,
+    journal: Writer,
 }
 
 impl Gateway {
-    /// Binds both listeners and starts the workers. When it returns, requests are answered.
+    /// Opens the books, binds both listeners and starts the workers. When it returns, requests are answered. The task
+    /// that keeps the books runs on the runtime from which this is called.
     ///
     /// # Errors
     /// Names the address, file or object that stands in the way; nothing is left running then.
-    pub fn start(config: &Config, catalog: Catalog) -> Result<Self, StartError> {
+    pub async fn start(config: &Config, ledger: &Ledger) -> Result<Self, StartError> {
         let workers = config.workers.unwrap_or_else(cores).max(1);
-        let metrics = Metrics::new();
-        let snapshot = Snapshot::new(config, catalog, &metrics, clock::unix_ms())?;
         let tls = config.tls.as_ref().map(server::acceptor).transpose()?;
         let upstream_tls = Tls::new(config.native_roots).map_err(StartError::UpstreamTls)?;
         let listen = |address: SocketAddr, count| {
@@ -82,6 +91,17 @@ impl Gateway {
         let address =
             |listeners: &[std::net::TcpListener]| listeners[0].local_addr().map_err(StartError::Thread);
         let (data_addr, admin_addr) = (address(&data)?, address(&admin)?);
+        let catalog = ledger.store.load_catalog().await?;
+        let metrics = Metrics::new();
+        let writers = u16::try_from(data.len() + admin.len()).unwrap_or(u16::MAX);
+        // The settings are tried before the books are opened: a run that cannot begin leaves no trace in them.
+        let registry = Registry::default();
+        let parts = Parts { metrics: &metrics, registry: &registry };
+        Snapshot::new(config, catalog.clone(), &parts, clock::unix_ms())?;
+        let Opened { books, writers, desk } = accounting::open(ledger, writers).await?;
+        let parts = Parts { metrics: &metrics, registry: &books.registry };
+        let snapshot = Snapshot::new(config, catalog, &parts, clock::unix_ms())?;
+        snapshot.publish();
         let shared = Arc::new(Shared {
             snapshot: ArcSwap::from_pointee(snapshot),
             metrics,
@@ -89,6 +109,8 @@ impl Gateway {
             tls: ArcSwapOption::from(tls),
             phase: watch::Sender::new(Phase::Serving),
             admin_token: config.admin_token.clone(),
+            books,
+            config: ArcSwap::from_pointee(config.clone()),
         });
         let (sink, log_thread) = LogSink::start().map_err(StartError::Thread)?;
         let max_connections = connections_per_listener(data.len());
@@ -96,7 +118,7 @@ impl Gateway {
         let listeners = data.into_iter().map(|l| (l, Listener::Data));
         let listeners = listeners.chain(admin.into_iter().map(|l| (l, Listener::Admin { open_metrics })));
         let mut threads = Vec::new();
-        for (index, (listener, kind)) in listeners.enumerate() {
+        for (index, ((listener, kind), journal)) in listeners.zip(writers).enumerate() {
             let name = if kind == Listener::Data { format!("worker-{index}") } else { "admin".to_owned() };
             let post = Post {
                 name,
@@ -108,10 +130,13 @@ impl Gateway {
                 tls: upstream_tls.clone(),
                 grace: Duration::from_millis(config.shutdown_grace_ms),
                 max_connections,
+                journal,
             };
             threads.push(start_thread(post).map_err(StartError::Thread)?);
         }
-        Ok(Self { shared, data_addr, admin_addr, threads, log_thread: Some(log_thread) })
+        let (stop_desk, stop) = oneshot::channel();
+        let desk = tasks::spawn(desk.run(Arc::clone(&shared), stop));
+        Ok(Self { shared, data_addr, admin_addr, threads, log_thread: Some(log_thread), desk, stop_desk })
     }
 
     /// Where the data plane listens.
@@ -124,14 +149,18 @@ impl Gateway {
         self.admin_addr
     }
 
-    /// Takes new settings and a new catalog. Requests that are running keep the old ones. What is bound at the start
-    /// (addresses, workers, the form of the access log, the admin token) stays as it was.
+    /// Takes new settings, and the catalog as the database has it now. Requests that are running keep the old ones.
+    /// What is bound at the start (addresses, workers, the form of the access log, the admin token) stays as it was.
     ///
     /// # Errors
     /// What can not be used; then nothing has changed.
-    pub fn reload(&self, config: &Config, catalog: Catalog) -> Result<(), StartError> {
-        let snapshot = Snapshot::new(config, catalog, &self.shared.metrics, clock::unix_ms())?;
+    pub async fn reload(&self, config: &Config) -> Result<(), StartError> {
+        let catalog = self.shared.books.store.load_catalog().await?;
+        let parts = Parts { metrics: &self.shared.metrics, registry: &self.shared.books.registry };
+        let snapshot = Snapshot::new(config, catalog, &parts, clock::unix_ms())?;
         let tls = config.tls.as_ref().map(server::acceptor).transpose()?;
+        self.shared.config.store(Arc::new(config.clone()));
+        snapshot.publish();
         self.shared.snapshot.store(Arc::new(snapshot));
         // Whether there is TLS at all is decided at the start.
         if tls.is_some() && self.shared.tls.load().is_some() {
@@ -145,15 +174,19 @@ impl Gateway {
         self.shared.phase.send_replace(Phase::Leaving);
     }
 
-    /// Waits until every worker is done. Call [`Gateway::shutdown`] first, from any thread.
-    pub fn join(mut self) {
-        for thread in self.threads.drain(..) {
-            // A worker that panicked has said so; the others are still waited for.
-            let _ = thread.join();
-        }
-        if let Some(log) = self.log_thread.take() {
-            let _ = log.join();
-        }
+    /// Waits until every worker is done and the books are closed. Call [`Gateway::shutdown`] first.
+    pub async fn join(self) {
+        let Self { threads, log_thread, desk, stop_desk, .. } = self;
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads.into_iter().chain(log_thread) {
+                // A worker that panicked has said so; the others are still waited for.
+                let _ = thread.join();
+            }
+        });
+        let _ = joined.await;
+        // The desk ends when it is told to, or has ended.
+        let _ = stop_desk.send(());
+        let _ = desk.await;
     }
 }
 
@@ -198,6 +231,7 @@ async fn run(post: Post, ids: IdMaker) {
         live: Live::default(),
         abandoned: Default::default(),
         max_connections: post.max_connections,
+        journal: RefCell::new(post.journal),
     });
     worker.keep_house();
     let routes = Routes { worker: Rc::clone(&worker), listener: post.kind };

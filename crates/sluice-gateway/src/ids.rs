@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
+use sluice_ledger::RequestId;
 use smallvec::SmallVec;
 
 use crate::bounds;
@@ -16,6 +17,7 @@ const X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 /// Ids of one request. They stand here in place: nothing is allocated for them until they are sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Ids {
+    id: RequestId,
     request: [u8; REQUEST_ID_BYTES],
     trace: SmallVec<[u8; TRACE_ID_INLINE_BYTES]>,
 }
@@ -26,6 +28,11 @@ const REQUEST_ID_BYTES: usize = 36;
 const TRACE_ID_INLINE_BYTES: usize = 36;
 
 impl Ids {
+    /// Our id.
+    pub(crate) fn request(&self) -> RequestId {
+        self.id
+    }
+
     /// Our id as text.
     pub(crate) fn request_text(&self) -> &str {
         std::str::from_utf8(&self.request).unwrap_or_default()
@@ -67,7 +74,8 @@ impl IdMaker {
         text[..4].copy_from_slice(b"req_");
         uuid.simple().encode_lower(&mut text[4..]);
         let trace = headers.get(X_TRACE_ID).filter(|v| usable(v)).map(|v| SmallVec::from_slice(v.as_bytes()));
-        Ids { request: text, trace: trace.unwrap_or_else(|| hex_trace(&random[10..])) }
+        let id = RequestId(uuid.into_bytes());
+        Ids { id, request: text, trace: trace.unwrap_or_else(|| hex_trace(&random[10..])) }
     }
 }
 
@@ -113,6 +121,7 @@ mod tests {
             }
             assert!(ids.request_text().starts_with("req_018bcfe56800"), "{ids:?}");
             assert_eq!(ids.request_text().len(), 36);
+            assert_eq!(ids.request().text(), ids.request_text());
         };
         check(Some(b"abc-1"), true);
         check(Some(&[b'x'; 128]), true);

@@ -3,6 +3,7 @@
 //! Start reading at `pipeline.rs`.
 
 mod access_log;
+mod accounting;
 mod admit;
 mod authenticate;
 mod bounds;
@@ -35,6 +36,7 @@ pub mod upstream;
 mod usage_event;
 mod worker;
 
+pub use accounting::{BooksError, Ledger};
 pub use config::Config;
 pub use gateway::{Gateway, StartError};
 pub use server::TlsError;

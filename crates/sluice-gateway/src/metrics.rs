@@ -29,6 +29,11 @@ pub(crate) struct Metrics {
     pub(crate) streams_broken: Counter,
     pub(crate) panics: Counter,
     pub(crate) log_lines_dropped: Counter,
+    pub(crate) details_dropped: Counter,
+    pub(crate) database_failures: Counter,
+    pub(crate) journal_bytes: Gauge,
+    pub(crate) reservations_open: Gauge,
+    pub(crate) leased_nanousd: Gauge,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -89,6 +94,11 @@ impl Metrics {
             streams_broken: Counter::default(),
             panics: Counter::default(),
             log_lines_dropped: Counter::default(),
+            details_dropped: Counter::default(),
+            database_failures: Counter::default(),
+            journal_bytes: Gauge::default(),
+            reservations_open: Gauge::default(),
+            leased_nanousd: Gauge::default(),
             registry: Registry::default(),
         };
         let m = &metrics;
@@ -126,7 +136,32 @@ impl Metrics {
             "Access log lines dropped because standard output was too slow",
             m.log_lines_dropped.clone(),
         );
+        metrics.register_books(&mut registry);
         Self { registry, ..metrics }
+    }
+
+    fn register_books(&self, registry: &mut Registry) {
+        registry.register(
+            "request_details_dropped",
+            "Rows of requests that have their money but not their details, because there was no room for these",
+            self.details_dropped.clone(),
+        );
+        registry.register(
+            "database_failures",
+            "Calls of the database that failed",
+            self.database_failures.clone(),
+        );
+        registry.register("journal_bytes", "Size of the usage journal", self.journal_bytes.clone());
+        registry.register(
+            "reservations_open",
+            "Requests whose end is not in the books yet",
+            self.reservations_open.clone(),
+        );
+        registry.register(
+            "leased_nanousd",
+            "What this node has leased of all budgets, in nano-dollars",
+            self.leased_nanousd.clone(),
+        );
     }
 
     /// The metrics of one target of a model.

@@ -9,14 +9,14 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::{Response, request::Parts};
 use hyper::body::Incoming;
-use sluice_ledger::Reservation;
 use sluice_routing::Step;
 
 use crate::{
+    accounting::{Hold, Standings},
     admit::{self, Admitted},
     authenticate::{Caller, authenticate},
     bounds,
-    exchange::{Billing, Ending, Exchange},
+    exchange::{Billing, Ending, Exchange, NotWritten},
     ids::Ids,
     refusal::Refusal,
     relay::{Relay, RelayTerms},
@@ -46,8 +46,9 @@ pub(crate) async fn chat_completions(
     body: Incoming,
 ) -> Response<ReplyBody> {
     match admitted(context, &mut exchange, head, body).await {
-        Ok((admitted, reservation)) => {
-            exchange.hold(reservation, PromptSize::of(admitted.scan()));
+        Ok((admitted, hold, standings)) => {
+            let scan = admitted.scan();
+            exchange.hold(hold, standings, PromptSize::of(scan), scan.n);
             answered(context, exchange, head, &admitted).await
         }
         Err(refusal) => refused(context.ids, exchange, &refusal, 0),
@@ -60,8 +61,10 @@ async fn admitted(
     exchange: &mut Exchange,
     head: &Parts,
     body: Incoming,
-) -> Result<(Admitted, Reservation), Refusal> {
-    let caller: Caller = authenticate(&head.headers, context.snapshot, context.unix_ms)?;
+) -> Result<(Admitted, Hold, Standings), Refusal> {
+    let worker = Rc::clone(exchange.worker());
+    let stale = || worker.shared.books.may_be_stale(exchange.started);
+    let caller: Caller = authenticate(&head.headers, context.snapshot, context.unix_ms, stale)?;
     exchange.note(|record| record.key = Some(std::sync::Arc::clone(caller.key())));
     let body: Bytes = request_body::read(head, body, context.snapshot, exchange.worker()).await?;
     context.connection.body_read(true);
@@ -70,7 +73,7 @@ async fn admitted(
         record.model = scan.model.chars().take(bounds::LOGGED_NAME_CHARS).collect();
         record.stream = scan.stream;
     });
-    admit::admit(&caller, body, scan, context.snapshot)
+    admit::admit(context, &worker, &caller, body, scan).await
 }
 
 /// Tries targets until one answers, and relays its answer.
@@ -102,18 +105,24 @@ async fn answered(
                 continue;
             }
         };
-        let about = About { target, attempts: attempts.made(), dropped: &out.dropped };
+        let standings = exchange.standings();
+        let about = About { target, attempts: attempts.made(), dropped: &out.dropped, standings };
         match upstream::call(&worker.connections, &out, &model.clocks, deadline).await {
             Ok(Answer::Whole(answer)) => {
                 exchange.delivered(answer.content_bytes, answer.usage);
                 exchange.note(|record| record.status = 200);
-                exchange.end(Ending::Complete, Billing::Delivered);
-                return reply::completion(context.ids, &about, answer.body);
+                return match settled(&mut exchange).await {
+                    Ok(()) => reply::completion(context.ids, &about, answer.body),
+                    Err(NotWritten) => reply::refuse(context.ids, &Refusal::accounting_unavailable(), 0),
+                };
             }
             Ok(Answer::Stream(answer)) => {
                 exchange.first_token();
                 if without_usage {
                     target.upstream.ask_no_usage();
+                }
+                if reserve_synced(&exchange).await.is_err() {
+                    return refused(context.ids, exchange, &Refusal::accounting_unavailable(), 0);
                 }
                 exchange.note(|record| record.status = 200);
                 let terms = RelayTerms::of(context.connection, &out, admitted, deadline);
@@ -127,9 +136,26 @@ async fn answered(
             }
             Err(failure) => {
                 without_usage = false;
+                exchange.call_failed(&failure);
                 attempts.failed(failure);
             }
         }
+    }
+}
+
+/// Settles a whole answer; with it may go out what was settled.
+async fn settled(exchange: &mut Exchange) -> Result<(), NotWritten> {
+    match exchange.end(Ending::Complete, Billing::Delivered)? {
+        Some(position) => exchange.worker().synced(position).await.map_err(|_| NotWritten),
+        None => Ok(()),
+    }
+}
+
+/// Waits until the disk knows of what the request holds, where that is asked for.
+async fn reserve_synced(exchange: &Exchange) -> Result<(), NotWritten> {
+    match exchange.reserve_to_sync() {
+        Some(position) => exchange.worker().synced(position).await.map_err(|_| NotWritten),
+        None => Ok(()),
     }
 }
 
@@ -144,6 +170,7 @@ pub(crate) fn refused(
         record.status = refusal.status;
         record.error_code.clone_from(&refusal.error.code);
     });
-    exchange.end(Ending::Complete, Billing::Free);
+    // It costs nothing: where the journal did not take that, the next start finds it open and charges nothing either.
+    let _ = exchange.end(Ending::Complete, Billing::Free);
     reply::refuse(ids, refusal, attempts)
 }

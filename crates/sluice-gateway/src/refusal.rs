@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 
 use sluice_chat::{ApiError, Failure, FailureKind, error::kind};
+use sluice_ledger::{AccountId, NanoUsd};
+
+use crate::accounting::{LimitKind, Limited, Standings};
 
 /// Longest `Retry-After` that is passed on: clients give up on more.
 const RETRY_AFTER_MAX_MS: u64 = 120_000;
@@ -17,11 +20,20 @@ pub(crate) struct Refusal {
     pub(crate) no_retry: bool,
     /// The `Allow` of a 405.
     pub(crate) allow: Option<&'static str>,
+    /// Where a limited caller stands.
+    pub(crate) standings: Standings,
 }
 
 impl Refusal {
     pub(crate) fn new(status: u16, error: ApiError) -> Self {
-        Self { status, error: Box::new(error), retry_after_ms: None, no_retry: false, allow: None }
+        Self {
+            status,
+            error: Box::new(error),
+            retry_after_ms: None,
+            no_retry: false,
+            allow: None,
+            standings: Standings::default(),
+        }
     }
 
     fn invalid(status: u16, code: &'static str, message: impl Into<String>) -> Self {
@@ -90,6 +102,58 @@ impl Refusal {
             "server_is_overloaded",
             "The gateway has no room for this request just now; please try again.",
         );
+        Self { retry_after_ms: Some(1000), ..Self::new(503, error) }
+    }
+
+    /// 403: nobody knows what the model costs, and the key has a budget.
+    pub(crate) fn model_not_priced(model: &str) -> Self {
+        let text = format!(
+            "The model '{}' has no price, and this API key has a budget: ask the operator for a price.",
+            shown(model)
+        );
+        Self::new(403, ApiError::invalid("model_not_priced", text).with_param("model"))
+    }
+
+    /// 429: a limit per minute, or on requests at a time.
+    pub(crate) fn limited(limited: &Limited) -> Self {
+        let Limited { kind, limit, wait_ns, standings } = *limited;
+        let what = match kind {
+            LimitKind::Requests => "requests per minute",
+            LimitKind::Tokens => "tokens per minute",
+            LimitKind::Parallel => "requests at a time",
+        };
+        let text = match wait_ns {
+            Some(_) => format!("Rate limit reached: {limit} {what}. Please try again later."),
+            None => format!("This request alone is more than the rate limit of {limit} {what}."),
+        };
+        let retry_after_ms = wait_ns.map(|ns| ns.div_ceil(1_000_000).clamp(1, RETRY_AFTER_MAX_MS));
+        let error = ApiError::new(kind::RATE_LIMIT, "rate_limit_exceeded", text);
+        Self { retry_after_ms, no_retry: wait_ns.is_none(), standings, ..Self::new(429, error) }
+    }
+
+    /// 402: the budget is spent, or has less left than the request may cost.
+    pub(crate) fn budget_spent(account: &AccountId, bound: NanoUsd) -> Self {
+        let whose = if account.is_project() { "project of this API key" } else { "API key" };
+        let text = format!(
+            "The budget of the {whose} is spent or too small for this request, which may cost up to {} USD. \
+             A smaller 'max_completion_tokens' lowers that.",
+            bound.dollars()
+        );
+        let error = ApiError::new(kind::INSUFFICIENT_QUOTA, "insufficient_quota", text);
+        Self { no_retry: true, ..Self::new(402, error) }
+    }
+
+    /// 429: the rest of the budget is held by requests that run.
+    pub(crate) fn budget_held() -> Self {
+        let text = "The rest of the budget is held by other requests that are running. Please try again.";
+        let error = ApiError::new(kind::RATE_LIMIT, "rate_limit_exceeded", text);
+        Self { retry_after_ms: Some(1000), ..Self::new(429, error) }
+    }
+
+    /// 503: what is needed to take money or to know a key is away.
+    pub(crate) fn accounting_unavailable() -> Self {
+        let text = "The gateway cannot account for this request just now; please try again.";
+        let error = ApiError::new(kind::SERVICE_UNAVAILABLE, "accounting_unavailable", text);
         Self { retry_after_ms: Some(1000), ..Self::new(503, error) }
     }
 

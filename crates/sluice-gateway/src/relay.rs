@@ -13,12 +13,13 @@ use std::{
 use bytes::Bytes;
 use sluice_chat::{ApiError, Failure, FailureKind, sse};
 use sluice_providers::Passage;
+use sluice_store::journal::Position;
 
 use crate::{
     admit::Admitted,
     bounds, clock,
-    exchange::{Billing, Ending, Exchange},
-    refusal,
+    exchange::{Billing, Ending, Exchange, NotWritten},
+    refusal::{self, Refusal},
     server::ConnectionState,
     snapshot::Clocks,
     stream_clock::{Expired, StreamClock},
@@ -65,6 +66,8 @@ enum State {
     /// On HTTP/2 a flush of the connection says little about one stream: its window may have been shut.
     Lingering(Instant),
     Cut,
+    /// Settled; the end goes out once the disk has that.
+    Settling(Position),
     Complete,
 }
 
@@ -162,6 +165,7 @@ impl Relay {
             self.next = 0;
             match self.state {
                 State::Complete => return Poll::Ready(None),
+                State::Settling(position) => ready!(self.poll_settled(position, cx)),
                 State::Cut => return Poll::Ready(Some(Err(BrokenOff))),
                 State::Failing => self.state = State::Flushing(self.connection.flushes()),
                 State::Flushing(since) => {
@@ -189,9 +193,11 @@ impl Relay {
         };
         match source.poll_data(cx) {
             Poll::Ready(Some(Ok(data))) => {
-                self.clock.moved(clock::now());
+                let now = clock::now();
+                self.clock.moved(now);
                 self.broken = self.passage.push(data, &mut self.out).err();
                 self.note_progress();
+                self.exchange.mark(now);
             }
             Poll::Ready(Some(Err(failure))) => self.broke(failure),
             Poll::Ready(None) => self.source_ended(),
@@ -270,13 +276,35 @@ impl Relay {
         {
             self.out.push(usage_event(&like, &usage));
         }
-        let done = self.passage.progress().done.clone();
-        self.exchange.end(Ending::Complete, Billing::Delivered);
-        self.out.push(done.unwrap_or(Bytes::from_static(sse::DONE)));
-        self.state = State::Complete;
+        match self.exchange.end(Ending::Complete, Billing::Delivered) {
+            Ok(Some(position)) => self.state = State::Settling(position),
+            Ok(None) => self.finish(),
+            Err(NotWritten) => self.unsettled(),
+        }
         if let Some(source) = self.source.take() {
             read_to_end(source);
         }
+    }
+
+    fn poll_settled(&mut self, position: Position, cx: &mut Context<'_>) -> Poll<()> {
+        match ready!(self.exchange.worker().poll_synced(position, cx)) {
+            Ok(()) => self.finish(),
+            Err(_) => self.unsettled(),
+        }
+        Poll::Ready(())
+    }
+
+    /// What ends the stream may go out.
+    fn finish(&mut self) {
+        let done = self.passage.progress().done.clone();
+        self.out.push(done.unwrap_or(Bytes::from_static(sse::DONE)));
+        self.state = State::Complete;
+    }
+
+    /// The end of the request could not be kept: the caller is not told that it is complete.
+    fn unsettled(&mut self) {
+        self.out.push(Bytes::from(sse::error_event(&Refusal::accounting_unavailable().error)));
+        self.state = State::Failing;
     }
 
     /// An upstream's failure costs nothing. No `[DONE]`, no finish reason, no proper end.
@@ -286,7 +314,8 @@ impl Relay {
         self.out.push(Bytes::from(sse::error_event(&error)));
         let code = error.code;
         self.exchange.note(|record| record.error_code = code);
-        self.exchange.end(Ending::Broken, Billing::Free);
+        // Nothing is charged; where the journal did not take that, the next start charges nothing either.
+        let _ = self.exchange.end(Ending::Broken, Billing::Free);
         self.state = State::Failing;
     }
 }
@@ -301,7 +330,8 @@ impl Relay {
             self.out.clear();
             self.next = 0;
             self.state = State::Cut;
-            self.exchange.end(Ending::CallerLeft, Billing::Delivered);
+            // The caller is cut off in any case.
+            let _ = self.exchange.end(Ending::CallerLeft, Billing::Delivered);
             return true;
         }
         if self.connection.must_stop()

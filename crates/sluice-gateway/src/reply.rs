@@ -9,12 +9,13 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Response, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
 };
 use http_body::{Frame, SizeHint};
 
 use crate::{
+    accounting::Standings,
     ids::Ids,
     refusal::Refusal,
     relay::{BrokenOff, Relay},
@@ -32,6 +33,17 @@ const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// Asks proxies in front of us not to hold back a stream.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+const LIMIT_REQUESTS: [HeaderName; 3] = [
+    HeaderName::from_static("x-ratelimit-limit-requests"),
+    HeaderName::from_static("x-ratelimit-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-reset-requests"),
+];
+const LIMIT_TOKENS: [HeaderName; 3] = [
+    HeaderName::from_static("x-ratelimit-limit-tokens"),
+    HeaderName::from_static("x-ratelimit-remaining-tokens"),
+    HeaderName::from_static("x-ratelimit-reset-tokens"),
+];
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -95,6 +107,7 @@ pub(crate) struct About<'a> {
     pub(crate) target: &'a Target,
     pub(crate) attempts: u32,
     pub(crate) dropped: &'a [String],
+    pub(crate) standings: Standings,
 }
 
 /// A response with our headers on everything.
@@ -148,6 +161,34 @@ fn describe(response: &mut Response<ReplyBody>, about: &About<'_>) {
     {
         headers.insert(X_DROPPED, value);
     }
+    describe_limits(headers, &about.standings);
+}
+
+/// Where a limited caller stands, in OpenAI's headers.
+fn describe_limits(headers: &mut HeaderMap, standings: &Standings) {
+    for (standing, names) in [(&standings.requests, &LIMIT_REQUESTS), (&standings.tokens, &LIMIT_TOKENS)] {
+        let Some(standing) = standing else { continue };
+        let [limit, remaining, reset] = names;
+        headers.insert(limit, HeaderValue::from(standing.limit));
+        headers.insert(remaining, HeaderValue::from(standing.remaining));
+        if let Ok(text) = HeaderValue::from_str(&duration_text(standing.reset_ns)) {
+            headers.insert(reset, text);
+        }
+    }
+}
+
+/// A duration as OpenAI writes it: `20ms`, `1s`, `6m0s`, `1h0m0s`; rounded up.
+fn duration_text(ns: u64) -> String {
+    let millis = ns.div_ceil(1_000_000);
+    if millis < 1000 {
+        return format!("{millis}ms");
+    }
+    let seconds = millis.div_ceil(1000);
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s}s"),
+        (0, m, s) => format!("{m}m{s}s"),
+        (h, m, s) => format!("{h}h{m}m{s}s"),
+    }
 }
 
 /// A number of attempts; the usual ones cost nothing.
@@ -175,6 +216,7 @@ pub(crate) fn refuse(ids: &Ids, refusal: &Refusal, attempts: u32) -> Response<Re
     if refusal.no_retry {
         headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
     }
+    describe_limits(headers, &refusal.standings);
     if let Some(allow) = refusal.allow {
         headers.insert(ALLOW, HeaderValue::from_static(allow));
     }
@@ -184,4 +226,21 @@ pub(crate) fn refuse(ids: &Ids, refusal: &Refusal, attempts: u32) -> Response<Re
 /// Says that the connection ends with this answer.
 pub(crate) fn close_after(response: &mut Response<ReplyBody>) {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_as_openai_does() {
+        let check = |ns, expect: &str| assert_eq!(duration_text(ns), expect);
+        check(0, "0ms");
+        check(1, "1ms");
+        check(20_000_000, "20ms");
+        check(999_000_001, "1s");
+        check(1_000_000_001, "2s");
+        check(360_000_000_000, "6m0s");
+        check(3_600_000_000_000, "1h0m0s");
+    }
 }

@@ -164,8 +164,8 @@ impl Routes {
         }
         let answer = match route {
             Route::ChatCompletions => return pipeline::chat_completions(context, exchange, head, body).await,
-            Route::Models => Self::models(context, head, None),
-            Route::Model(id) => Self::models(context, head, Some(id)),
+            Route::Models => self.models(context, head, None),
+            Route::Model(id) => self.models(context, head, Some(id)),
             Route::Live => Ok(reply::json(ids, &br#"{"status":"live"}"#[..])),
             Route::Ready => Ok(self.ready(ids)),
             Route::Metrics => self.metrics(ids, head),
@@ -173,15 +173,22 @@ impl Routes {
         match answer {
             Ok(response) => {
                 exchange.note(|record| record.status = response.status().as_u16());
-                exchange.end(Ending::Complete, Billing::Free);
+                // Nothing was held, so nothing can fail.
+                let _ = exchange.end(Ending::Complete, Billing::Free);
                 response
             }
             Err(refusal) => pipeline::refused(ids, exchange, &refusal, 0),
         }
     }
 
-    fn models(context: &Context<'_>, head: &Parts, id: Option<&str>) -> Result<Response<ReplyBody>, Refusal> {
-        let caller = authenticate(&head.headers, context.snapshot, context.unix_ms)?;
+    fn models(
+        &self,
+        context: &Context<'_>,
+        head: &Parts,
+        id: Option<&str>,
+    ) -> Result<Response<ReplyBody>, Refusal> {
+        let stale = || self.worker.shared.books.may_be_stale(clock::now());
+        let caller = authenticate(&head.headers, context.snapshot, context.unix_ms, stale)?;
         let body = match id {
             None => models::list(&caller, context.snapshot),
             Some(id) => models::one(&caller, context.snapshot, id)?,

@@ -1,15 +1,14 @@
-//! Last stage but one: what a request is held to have used.
+//! Last stage but one: what a request is held to have used, and what that costs.
 
 use sluice_chat::{Usage, scan::RequestScan};
-use sluice_ledger::{Charge, UsageSource};
+use sluice_ledger::{Charge, UsageSource, estimate};
 
-/// Bytes of text that count as one token where an upstream reports no usage.
-const BYTES_PER_TOKEN: u64 = 4;
+use crate::{accounting, snapshot::Target};
 
 /// What was seen of an answer. Made by the relay alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Meter {
-    /// The upstream's own count, if it is sane.
+    /// The upstream's own count, if it gave one.
     pub(crate) reported: Option<Usage>,
     /// Bytes of content that came.
     pub(crate) content_bytes: u64,
@@ -18,29 +17,71 @@ pub(crate) struct Meter {
 /// The size of a request, as far as an estimate needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PromptSize {
-    text_bytes: u64,
+    tokens: u64,
 }
 
 impl PromptSize {
     pub(crate) fn of(scan: &RequestScan) -> Self {
-        Self { text_bytes: scan.text_bytes }
+        Self { tokens: accounting::prompt_estimate(scan) }
     }
 }
 
-/// The upstream's count where there is one, our estimate where there is none.
-pub(crate) fn charge(meter: &Meter, prompt: PromptSize, interrupted: bool) -> Charge {
-    match meter.reported {
-        Some(usage) => Charge { usage, source: UsageSource::Provider },
-        None => {
-            let usage = Usage {
-                prompt_tokens: prompt.text_bytes.div_ceil(BYTES_PER_TOKEN),
-                completion_tokens: meter.content_bytes.div_ceil(BYTES_PER_TOKEN),
-                ..Usage::default()
-            };
-            let source = if interrupted { UsageSource::Interrupted } else { UsageSource::Estimated };
-            Charge { usage, source }
+/// What `target` can have said at most; a count beyond it was not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sane {
+    pub(crate) context_length: Option<u64>,
+    pub(crate) max_output_tokens: Option<u64>,
+    pub(crate) choices: u64,
+}
+
+impl Sane {
+    pub(crate) fn of(target: &Target, choices: u32) -> Self {
+        Self {
+            context_length: target.context_length,
+            max_output_tokens: target.max_output_tokens,
+            choices: u64::from(choices.max(1)),
         }
     }
+
+    fn holds(&self, usage: &Usage) -> bool {
+        let within = |most: Option<u64>, times: u64, tokens: u64| {
+            most.is_none_or(|most| tokens <= most.saturating_mul(times))
+        };
+        within(self.context_length, 1, usage.prompt_tokens)
+            && within(self.max_output_tokens, self.choices, usage.completion_tokens)
+    }
+}
+
+/// The tokens of an answer, and whether the upstream's count was thrown away: its own count where there is one that
+/// can be, our estimate where there is none.
+pub(crate) fn usage(meter: &Meter, prompt: PromptSize, sane: &Sane) -> (Usage, UsageSource, bool) {
+    match meter.reported {
+        Some(usage) if sane.holds(&usage) => (usage, UsageSource::Provider, false),
+        reported => {
+            let usage = Usage {
+                prompt_tokens: prompt.tokens,
+                completion_tokens: estimate::text_tokens(meter.content_bytes, 0),
+                ..Usage::default()
+            };
+            (usage, UsageSource::Estimated, reported.is_some())
+        }
+    }
+}
+
+/// What is charged for an answer of `target`, and whether the upstream's count was absurd.
+pub(crate) fn charge(
+    meter: &Meter,
+    prompt: PromptSize,
+    target: &Target,
+    choices: u32,
+    interrupted: bool,
+) -> (Charge, bool) {
+    let (usage, mut source, absurd) = usage(meter, prompt, &Sane::of(target, choices));
+    if interrupted && source == UsageSource::Estimated {
+        source = UsageSource::Interrupted;
+    }
+    let cost = target.priced.as_ref().map(|priced| priced.cost(&usage));
+    (Charge { usage, source, cost }, absurd)
 }
 
 #[cfg(test)]
@@ -49,18 +90,20 @@ mod tests {
 
     #[test]
     fn usage_is_reported_or_estimated() {
-        let check = |reported: Option<u64>, content_bytes, interrupted, tokens: (u64, u64), source| {
-            let usage = |n| Usage { prompt_tokens: n, completion_tokens: n, ..Usage::default() };
-            let meter = Meter { reported: reported.map(usage), content_bytes };
-            let got = charge(&meter, PromptSize { text_bytes: 9 }, interrupted);
+        let check = |reported: Option<u64>, content_bytes, tokens: (u64, u64), source, absurd| {
+            let usage_of = |n| Usage { prompt_tokens: n, completion_tokens: n, ..Usage::default() };
+            let meter = Meter { reported: reported.map(usage_of), content_bytes };
+            let sane = Sane { context_length: Some(100), max_output_tokens: Some(50), choices: 2 };
+            let (got, from, thrown_away) = usage(&meter, PromptSize { tokens: 3 }, &sane);
             assert_eq!(
-                ((got.usage.prompt_tokens, got.usage.completion_tokens), got.source),
-                (tokens, source)
+                ((got.prompt_tokens, got.completion_tokens), from, thrown_away),
+                (tokens, source, absurd)
             );
         };
-        check(Some(7), 100, false, (7, 7), UsageSource::Provider);
-        check(Some(0), 100, false, (0, 0), UsageSource::Provider);
-        check(None, 100, false, (3, 25), UsageSource::Estimated);
-        check(None, 1, true, (3, 1), UsageSource::Interrupted);
+        check(Some(7), 100, (7, 7), UsageSource::Provider, false);
+        check(Some(0), 100, (0, 0), UsageSource::Provider, false);
+        check(Some(100), 8, (100, 100), UsageSource::Provider, false);
+        check(Some(101), 8, (3, 2), UsageSource::Estimated, true);
+        check(None, 100, (3, 25), UsageSource::Estimated, false);
     }
 }

@@ -9,11 +9,18 @@ use std::{
 };
 
 use http::HeaderValue;
-use sluice_ledger::{Key, KeyHash, Origin};
-use sluice_providers::{Credential, Provider, UpstreamModel, sandbox};
-use sluice_store::{Catalog, ModelRecord, ProviderRecord, catalog::ModelOptions};
+use sluice_ledger::{Key, KeyHash, Origin, Price, Project, price_table};
+use sluice_providers::{Credential, Provider, UpstreamModel, capability, sandbox};
+use sluice_store::{Catalog, ModelCapabilities, ModelRecord, ProviderRecord, catalog::ModelOptions};
 
-use crate::{bounds, config::Config, metrics::Metrics, metrics::TargetMetrics, upstream::Upstream};
+use crate::{
+    accounting::{Guard, Priced, Registry},
+    bounds,
+    config::Config,
+    metrics::Metrics,
+    metrics::TargetMetrics,
+    upstream::Upstream,
+};
 
 /// The name of the built-in provider.
 pub(crate) const SANDBOX: &str = "sandbox";
@@ -23,12 +30,19 @@ const DIRECT: &str = "(direct)";
 /// Everything a request is decided on.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    keys: HashMap<KeyHash, Arc<Key>, BuildHasherDefault<AlreadyHashed>>,
+    keys: HashMap<KeyHash, Arc<KnownKey>, BuildHasherDefault<AlreadyHashed>>,
     models: BTreeMap<String, Arc<Model>>,
     upstreams: HashMap<String, Direct>,
     pub(crate) max_body_bytes: usize,
     /// Unix seconds at which it was made.
     pub(crate) made_at: u64,
+}
+
+/// A key and what it is held to.
+#[derive(Debug)]
+pub(crate) struct KnownKey {
+    pub(crate) key: Arc<Key>,
+    pub(crate) guard: Guard,
 }
 
 /// Takes the first bytes of a SHA-256 for its hash: nobody can choose them.
@@ -75,6 +89,11 @@ pub(crate) struct Target {
     pub(crate) provider_header: HeaderValue,
     pub(crate) model_header: HeaderValue,
     pub(crate) metrics: TargetMetrics,
+    /// What an answer of this target costs; `None`: nobody knows.
+    pub(crate) priced: Option<Arc<Priced>>,
+    /// Tokens of prompt and answer together, and of the answer alone, that this target can have.
+    pub(crate) context_length: Option<u64>,
+    pub(crate) max_output_tokens: Option<u64>,
 }
 
 /// The clocks of calls to one model.
@@ -97,14 +116,28 @@ pub enum SnapshotError {
     Unspeakable { model: String, what: String },
 }
 
+/// What outlives snapshots and is part of every one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts<'a> {
+    pub(crate) metrics: &'a Metrics,
+    pub(crate) registry: &'a Registry,
+}
+
 impl Snapshot {
     /// Joins the catalog with the credentials of the settings.
     pub(crate) fn new(
         config: &Config,
         catalog: Catalog,
-        metrics: &Metrics,
+        parts: &Parts<'_>,
         unix_ms: u64,
     ) -> Result<Self, SnapshotError> {
+        let metrics = parts.metrics;
+        let mut catalog = catalog;
+        for record in &config.detected {
+            if catalog.providers.iter().all(|stored| stored.name != record.name) {
+                catalog.providers.push(record.clone());
+            }
+        }
         let sandbox = config.sandbox_enabled && catalog.providers.iter().all(|p| p.name != SANDBOX);
         let mut upstreams = HashMap::new();
         for record in catalog.providers.iter().cloned().chain(sandbox.then(sandbox_record)) {
@@ -122,14 +155,21 @@ impl Snapshot {
         for record in &catalog.models {
             models.insert(record.name.clone(), Arc::new(alias(record, &upstreams, metrics)?));
         }
-        let keys = catalog.keys.into_iter().map(|key| (key.hash, Arc::new(key))).collect();
+        let keys = known_keys(catalog.keys, &catalog.projects, parts.registry);
         let max_body_bytes = config.max_body_bytes;
         Ok(Self { keys, models, upstreams, max_body_bytes, made_at: unix_ms / 1000 })
     }
 
     /// The key with this secret's hash, active or not.
-    pub(crate) fn key(&self, hash: &KeyHash) -> Option<&Arc<Key>> {
-        self.keys.get(hash).filter(|key| key.hash.matches(hash))
+    pub(crate) fn key(&self, hash: &KeyHash) -> Option<&Arc<KnownKey>> {
+        self.keys.get(hash)
+    }
+
+    /// This snapshot is about to be the one that counts: budgets that have changed hold from now on.
+    pub(crate) fn publish(&self) {
+        for known in self.keys.values() {
+            known.guard.publish();
+        }
     }
 
     /// The model of this name: an alias, or `provider/model` for a provider that exists.
@@ -142,8 +182,8 @@ impl Snapshot {
         if model.is_empty() || direct.upstream.provider().is_sandbox() {
             return None;
         }
-        let target = target(&direct.upstream, model, direct.metrics.clone())?;
         let options = ModelOptions::default();
+        let target = target(&direct.upstream, model, direct.metrics.clone(), &Facts::default())?;
         let clocks = Clocks::of(&options);
         Some(Arc::new(Model { name: name.to_owned(), targets: vec![target], clocks, options }))
     }
@@ -164,6 +204,25 @@ impl Clocks {
             total: ms(options.total_ms, bounds::TOTAL_MS),
         }
     }
+}
+
+/// Keys by every hash that may be used for them.
+fn known_keys(
+    keys: Vec<Key>,
+    projects: &[Project],
+    registry: &Registry,
+) -> HashMap<KeyHash, Arc<KnownKey>, BuildHasherDefault<AlreadyHashed>> {
+    let projects: HashMap<&str, &Project> = projects.iter().map(|p| (p.name.as_str(), p)).collect();
+    let mut known = HashMap::default();
+    for key in keys {
+        let guard = registry.guard(&key, projects.get(key.project.as_str()).copied());
+        let key = Arc::new(KnownKey { key: Arc::new(key), guard });
+        if let Some((before, _)) = key.key.previous {
+            known.insert(before, Arc::clone(&key));
+        }
+        known.insert(key.key.hash, key);
+    }
+    known
 }
 
 fn upstream(record: &ProviderRecord, config: &Config) -> Result<Upstream, SnapshotError> {
@@ -188,7 +247,13 @@ fn alias(
             provider: t.provider.clone(),
         })?;
         let metrics = metrics.target(&record.name, &t.provider);
-        targets.push(target(&direct.upstream, &t.model, metrics).ok_or_else(|| {
+        let facts = Facts {
+            price: record.price.as_ref(),
+            unpriced_free: record.options.unpriced_free,
+            own: Some(&t.capabilities),
+            alias: Some(&record.options.capabilities),
+        };
+        targets.push(target(&direct.upstream, &t.model, metrics, &facts).ok_or_else(|| {
             SnapshotError::Unspeakable {
                 model: record.name.clone(),
                 what: format!("the target `{}`", t.model),
@@ -199,8 +264,52 @@ fn alias(
     Ok(Model { name: record.name.clone(), targets, clocks: Clocks::of(&options), options })
 }
 
-fn target(upstream: &Arc<Upstream>, model: &str, metrics: TargetMetrics) -> Option<Target> {
+/// What settings say about a target; what they do not say the bundled tables may.
+#[derive(Clone, Copy, Debug, Default)]
+struct Facts<'a> {
+    price: Option<&'a Price>,
+    unpriced_free: bool,
+    own: Option<&'a ModelCapabilities>,
+    alias: Option<&'a ModelCapabilities>,
+}
+
+impl Facts<'_> {
+    fn number(&self, of: fn(&ModelCapabilities) -> Option<u64>) -> Option<u64> {
+        self.own.and_then(of).or_else(|| self.alias.and_then(of))
+    }
+}
+
+/// The price of a target: the alias's own, else the bundled one. The sandbox is free unless the alias says otherwise.
+fn priced(upstream: &Upstream, model: &str, facts: &Facts<'_>) -> Option<Arc<Priced>> {
+    let provider = upstream.provider();
+    if let Some(price) = facts.price {
+        return Some(Arc::new(Priced::configured(*price)));
+    }
+    if provider.is_sandbox() {
+        return Some(Arc::new(Priced::free()));
+    }
+    let bundled = price_table::bundled(&provider.row().kind, model);
+    match bundled {
+        Some(found) => Some(Arc::new(Priced { price: found.price, version: found.version.into() })),
+        None => facts.unpriced_free.then(|| Arc::new(Priced::free())),
+    }
+}
+
+fn target(
+    upstream: &Arc<Upstream>,
+    model: &str,
+    metrics: TargetMetrics,
+    facts: &Facts<'_>,
+) -> Option<Target> {
+    let known = capability::facts(&upstream.provider().row().kind, model);
     Some(Target {
+        priced: priced(upstream, model, facts),
+        context_length: facts
+            .number(|c| c.context_length)
+            .or_else(|| known.as_ref().and_then(|known| known.context_length)),
+        max_output_tokens: facts
+            .number(|c| c.max_output_tokens)
+            .or_else(|| known.as_ref().and_then(|known| known.max_output_tokens)),
         provider_header: HeaderValue::from_str(upstream.provider().name()).ok()?,
         model_header: HeaderValue::from_str(model).ok()?,
         upstream: Arc::clone(upstream),

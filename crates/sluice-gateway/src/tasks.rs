@@ -6,6 +6,15 @@ pub(crate) fn spawn_local(task: impl Future<Output = ()> + 'static) {
     drop(tokio::task::spawn_local(task));
 }
 
+/// A task that somebody waits for.
+pub(crate) type JoinTask = tokio::task::JoinHandle<()>;
+
+/// Runs a task on the runtime of the caller, who waits for it.
+#[expect(clippy::disallowed_methods, reason = "the one place that starts tasks")]
+pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinTask {
+    tokio::task::spawn(task)
+}
+
 /// Lets hyper start the tasks of an HTTP/2 connection on this worker.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LocalExecutor;

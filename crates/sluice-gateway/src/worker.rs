@@ -1,14 +1,33 @@
 //! What one worker owns. A worker is one thread with one runtime: nothing in here is shared with another thread.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::ServerConfig;
+use sluice_store::{
+    Catalog,
+    journal::{AppendError, Position, Writer},
+};
 use tokio::sync::watch;
 
 use crate::{
-    access_log::Log, bounds, clock, exchange::Abandoned, ids::IdMaker, metrics::Metrics,
-    request_body::BodyMemory, server::Live, snapshot::Snapshot, tasks, upstream::Connections,
+    access_log::Log,
+    accounting::Books,
+    bounds, clock,
+    config::Config,
+    exchange::Abandoned,
+    ids::IdMaker,
+    metrics::Metrics,
+    request_body::BodyMemory,
+    server::Live,
+    snapshot::{Parts, Snapshot, SnapshotError},
+    tasks,
+    upstream::Connections,
 };
 
 /// Where a gateway is in its life.
@@ -28,12 +47,29 @@ pub(crate) struct Shared {
     pub(crate) tls: ArcSwapOption<ServerConfig>,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) admin_token: String,
+    pub(crate) books: Arc<Books>,
+    /// The settings in force.
+    pub(crate) config: ArcSwap<Config>,
 }
 
 impl Shared {
     /// Whether new requests are welcome.
     pub(crate) fn is_ready(&self) -> bool {
-        *self.phase.borrow() == Phase::Serving
+        *self.phase.borrow() == Phase::Serving && self.books.is_open()
+    }
+
+    /// A snapshot of `catalog` under the settings in force; it is not used yet.
+    pub(crate) fn snapshot_of(&self, catalog: Catalog) -> Result<Snapshot, SnapshotError> {
+        let parts = Parts { metrics: &self.metrics, registry: &self.books.registry };
+        Snapshot::new(&self.config.load(), catalog, &parts, clock::unix_ms())
+    }
+
+    /// Puts a new catalog into force. Requests that are running keep the old one.
+    pub(crate) fn publish(&self, catalog: Catalog) -> Result<(), SnapshotError> {
+        let snapshot = self.snapshot_of(catalog)?;
+        snapshot.publish();
+        self.snapshot.store(Arc::new(snapshot));
+        Ok(())
     }
 }
 
@@ -48,9 +84,28 @@ pub(crate) struct Worker {
     /// Requests whose callers left, to be ended at the next tick.
     pub(crate) abandoned: RefCell<Vec<Abandoned>>,
     pub(crate) max_connections: usize,
+    /// This worker's part of the journal.
+    pub(crate) journal: RefCell<Writer>,
 }
 
 impl Worker {
+    /// Ends when the disk has what the journal has up to `position`.
+    ///
+    /// # Errors
+    /// It never will: nobody may be told that it is safe.
+    pub(crate) async fn synced(&self, position: Position) -> Result<(), AppendError> {
+        std::future::poll_fn(|cx| self.poll_synced(position, cx)).await
+    }
+
+    /// As [`Worker::synced`].
+    pub(crate) fn poll_synced(
+        &self,
+        position: Position,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), AppendError>> {
+        self.journal.borrow_mut().poll_synced(position, cx)
+    }
+
     /// Ends abandoned requests, hands over log lines, closes idle connections; for ever.
     pub(crate) fn keep_house(self: &Rc<Self>) {
         let worker = Rc::clone(self);

@@ -24,6 +24,11 @@ impl AccountId {
         &self.0
     }
 
+    /// Whether it is a project's.
+    pub fn is_project(&self) -> bool {
+        self.0.starts_with("project:")
+    }
+
     /// Reads what was stored; `None` where it is not the account of anything.
     pub fn from_stored(text: &str) -> Option<Self> {
         (text.starts_with("key:") || text.starts_with("project:")).then(|| Self(text.into()))

@@ -11,6 +11,8 @@ use crate::{Failure, random};
 
 const DIR_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
+/// Nodes are told apart by this much of a random id, in hexadecimal digits.
+const NODE_ID_DIGITS: usize = 16;
 
 /// A data directory that this process has for itself as long as the value lives.
 #[derive(Debug)]
@@ -51,6 +53,16 @@ impl DataDir {
     /// Where the database is.
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join("sluicegate.db")
+    }
+
+    /// Where the usage journal is.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.path.join("journal")
+    }
+
+    /// The id of this node, made when it is missing. A copy of the directory is another node, and needs another one.
+    pub(crate) fn node_id(&self) -> Result<String, Failure> {
+        Ok(format!("node_{}", self.secret("node.id")?.chars().take(NODE_ID_DIGITS).collect::<String>()))
     }
 
     /// The bearer token of the admin listener; made when it is missing.

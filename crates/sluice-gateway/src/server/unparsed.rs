@@ -39,7 +39,8 @@ pub(super) fn answer(worker: &Rc<Worker>, status: u16) -> Vec<u8> {
         record.status = refusal.status;
         record.error_code.clone_from(&refusal.error.code);
     });
-    exchange.end(Ending::Complete, Billing::Free);
+    // Nothing was held, so nothing can fail.
+    let _ = exchange.end(Ending::Complete, Billing::Free);
     let body = refusal.error.to_json();
     let reason = if refusal.status == 431 { "Request Header Fields Too Large" } else { "Bad Request" };
     let head = format!(

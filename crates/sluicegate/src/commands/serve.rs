@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use sluice_gateway::Gateway;
+use sluice_gateway::{Config, Gateway, Ledger};
 use sluice_ledger::{Key, KeyHash, Limits, ModelAccess, Origin, secret};
 use sluice_store::{Catalog, SqlStore, Store};
 use tokio::{
     net::TcpStream,
     runtime,
     signal::unix::{Signal, SignalKind, signal},
-    sync::oneshot,
     time::{Duration, sleep, timeout},
 };
 use tracing_subscriber::EnvFilter;
@@ -88,8 +87,7 @@ struct Process {
     admin_token: String,
     first_key: FirstKey,
     ollama: bool,
-    /// Held for its lock.
-    _data_dir: DataDir,
+    data_dir: DataDir,
 }
 
 /// What is known of the key that the first run makes.
@@ -162,40 +160,42 @@ impl Process {
         if environment::variable(MASTER_KEY_VARIABLE).is_none_or(|key| key.is_empty()) {
             data_dir.master_key()?;
         }
-        let store = SqlStore::open_sqlite(&data_dir.database()).await.map_err(|error| error.to_string())?;
+        let store = match &settings.storage.database_url {
+            Some(url) => SqlStore::open_postgres(url).await,
+            None => SqlStore::open_sqlite(&data_dir.database()).await,
+        };
+        let store = store.map_err(|error| error.to_string())?;
         store.apply_file(&settings.catalog).await.map_err(|error| error.to_string())?;
         let first_key = first_key(&store).await?;
         let ollama = !settings.names_provider && is_ollama_there().await;
-        Ok(Self { path, overrides, settings, store, admin_token, first_key, ollama, _data_dir: data_dir })
+        Ok(Self { path, overrides, settings, store, admin_token, first_key, ollama, data_dir })
     }
 
     /// Serves until a signal says to end.
     async fn run(&mut self, mut signals: Signals) -> Result<(), Failure> {
-        let config = self.settings.config(self.admin_token.clone());
-        let mut catalog = self.catalog(&self.settings).await?;
-        let model = self.model_to_try(&catalog);
-        if let FirstKey::New { key, .. } = &self.first_key {
-            catalog.keys.push((**key).clone());
-        }
-        let gateway = Gateway::start(&config, catalog).map_err(|error| error.to_string())?;
+        let catalog = self.store.load_catalog().await.map_err(|error| error.to_string())?;
+        let config = self.config(&self.settings, &catalog);
+        let ledger = Ledger {
+            store: self.store.clone(),
+            node: self.data_dir.node_id()?,
+            journal: self.data_dir.journal(),
+            durability: self.settings.storage.durability,
+            retention: Some(days(self.settings.storage.request_rows_days)),
+        };
+        let gateway = Gateway::start(&config, &ledger).await.map_err(|error| error.to_string())?;
         // Only now: a key that is stored but was never shown is of no use to anybody.
         if let FirstKey::New { key, .. } = &self.first_key {
             self.store.insert_key(key).await.map_err(|error| error.to_string())?;
+            gateway.reload(&config).await.map_err(|error| error.to_string())?;
         }
-        self.greet(&gateway, model.as_deref());
+        self.greet(&gateway, self.model_to_try(&catalog).as_deref());
         while matches!(signals.next().await, Asked::Reload) {
             self.reload(&gateway).await;
         }
         tracing::info!("leaving: running requests finish first, a second signal ends at once");
         gateway.shutdown();
-        let (done, mut finished) = oneshot::channel();
-        std::thread::spawn(move || {
-            gateway.join();
-            // Nobody listens any more after a second signal.
-            let _ = done.send(());
-        });
         let left = tokio::select! {
-            _ = &mut finished => true,
+            () = gateway.join() => true,
             () = signals.insisted() => false,
         };
         if !left {
@@ -206,19 +206,11 @@ impl Process {
         Ok(())
     }
 
-    /// Everything the gateway is to know: what is stored, and what was detected.
-    async fn catalog(&self, settings: &Settings) -> Result<Catalog, Failure> {
-        let mut catalog = self.store.load_catalog().await.map_err(|error| error.to_string())?;
+    /// The settings for the gateway, with what was detected.
+    fn config(&self, settings: &Settings, catalog: &Catalog) -> Config {
         // Wanted by a model it is there whether it answers now or only later.
         let wanted = catalog.models.iter().flat_map(|m| &m.targets).any(|t| t.provider == settings::OLLAMA);
-        let ollama = (self.ollama || wanted).then(|| settings::detected_record(settings::OLLAMA));
-        let detected = settings.detected.iter().map(|one| one.record.clone()).chain(ollama);
-        for record in detected.filter(|_| !settings.names_provider) {
-            if catalog.providers.iter().all(|stored| stored.name != record.name) {
-                catalog.providers.push(record);
-            }
-        }
-        Ok(catalog)
+        settings.config(self.admin_token.clone(), self.ollama || wanted)
     }
 
     /// A model that the first key can be tried on.
@@ -278,11 +270,12 @@ impl Process {
             self.ollama = is_ollama_there().await;
         }
         self.store.apply_file(&settings.catalog).await.map_err(|error| error.to_string())?;
-        let taken = match self.catalog(&settings).await {
+        let taken = match self.store.load_catalog().await {
             Ok(catalog) => gateway
-                .reload(&settings.config(self.admin_token.clone()), catalog)
+                .reload(&self.config(&settings, &catalog))
+                .await
                 .map_err(|error| Failure(error.to_string())),
-            Err(failure) => Err(failure),
+            Err(error) => Err(Failure(error.to_string())),
         };
         if let Err(failure) = taken {
             self.store.apply_file(&self.settings.catalog).await.map_err(|error| error.to_string())?;
@@ -291,6 +284,10 @@ impl Process {
         self.settings = settings;
         Ok(())
     }
+}
+
+fn days(count: u64) -> Duration {
+    Duration::from_secs(count.saturating_mul(86_400))
 }
 
 /// The first key, made in memory when there is none of any origin.

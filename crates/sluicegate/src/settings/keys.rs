@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use sluice_ledger::{Budget, Key, KeyHash, Limits, ModelAccess, Origin, Period, Project, secret};
+use sluice_ledger::{Budget, Key, KeyHash, Limits, ModelAccess, Origin, Period, Project, narrowed, secret};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     problem::{hint, position},
     reader::{Section, Text, Value},
-    server::NOT_YET,
     unique::Names,
 };
 
@@ -32,18 +31,9 @@ fn project(section: Section<'_>, names: &mut Names) -> Option<(Project, Text)> {
     }
     let limits = section.section("limits").map(limits).unwrap_or_default();
     let budget = section.section("budget").and_then(budget);
-    for key in ["limits", "budget"] {
-        say_not_yet(&section, key);
-    }
     section.finish();
     let name = name?;
     Some((Project { name: name.value.clone(), limits, budget, origin: Origin::File }, name))
-}
-
-fn say_not_yet(section: &Section<'_>, key: &'static str) {
-    if let Some(value) = section.get(key) {
-        section.reader.warning(value.offset(), &value.path, NOT_YET);
-    }
 }
 
 /// What was seen in the keys before.
@@ -53,12 +43,12 @@ struct Seen {
     secrets: Vec<(KeyHash, usize)>,
 }
 
-pub(super) fn keys(root: &Section<'_>, projects: &[Text]) -> Vec<Key> {
+pub(super) fn keys(root: &Section<'_>, projects: &[(Project, Text)]) -> Vec<Key> {
     let mut seen = Seen { names: Names::new("key"), secrets: Vec::new() };
     root.sections("keys").into_iter().filter_map(|section| key(section, projects, &mut seen)).collect()
 }
 
-fn key(section: Section<'_>, projects: &[Text], seen: &mut Seen) -> Option<Key> {
+fn key(section: Section<'_>, projects: &[(Project, Text)], seen: &mut Seen) -> Option<Key> {
     let name = section.need("name").and_then(|value| value.text());
     if let Some(name) = &name {
         seen.names.add(&section, name);
@@ -69,10 +59,9 @@ fn key(section: Section<'_>, projects: &[Text], seen: &mut Seen) -> Option<Key> 
     }
     let models = models(&section);
     let project = project_of(&section, projects);
-    let limits = section.section("limits").map(key_limits).unwrap_or_default();
+    let limits = section.section("limits").map(limits).unwrap_or_default();
     let model_limits = section.section("model_limits").map(model_limits).unwrap_or_default();
     let budget = section.section("budget").and_then(budget);
-    say_not_yet(&section, "budget");
     let expires_at = section.get("expires_at").and_then(|value| moment(&value));
     let owner = section.text("owner");
     if let Some(owner) = owner.as_ref().filter(|owner| owner.value.chars().count() > MAX_OWNER_CHARS) {
@@ -80,9 +69,10 @@ fn key(section: Section<'_>, projects: &[Text], seen: &mut Seen) -> Option<Key> 
         section.reader.problem(owner.offset, &owner.path, text);
     }
     let default_max_output_tokens = output_limit(&section, "default_max_output_tokens");
+    let (reader, offset, path) = (section.reader, section.offset, section.path.clone());
     section.finish();
     let (name, secret) = (name?.value, secret?.value);
-    Some(Key {
+    let key = Key {
         id: id_of(&name),
         hash: KeyHash::of(&secret),
         prefix: secret::shown_prefix(&secret),
@@ -99,7 +89,12 @@ fn key(section: Section<'_>, projects: &[Text], seen: &mut Seen) -> Option<Key> 
         previous: None,
         created_at: None,
         origin: Origin::File,
-    })
+    };
+    let project = projects.iter().find(|(project, _)| project.name == key.project);
+    if let Some(Err(wider)) = project.map(|(project, _)| narrowed(&key, project)) {
+        reader.problem(offset, &format!("{path}.{}", wider.field), wider.text);
+    }
+    Some(key)
 }
 
 /// The id of a key of the file: always the same for the same name, so that what it spent stays its own when its
@@ -147,16 +142,16 @@ fn models(section: &Section<'_>) -> ModelAccess {
     ModelAccess::from_list(list.into_iter().map(|text| text.value).collect())
 }
 
-fn project_of(section: &Section<'_>, projects: &[Text]) -> String {
+fn project_of(section: &Section<'_>, projects: &[(Project, Text)]) -> String {
     let Some(text) = section.text("project") else {
         if section.get("project").is_none() {
             section.reader.note(section.path_of("project"), format!("{DEFAULT_PROJECT:?}"), true);
         }
         return DEFAULT_PROJECT.to_owned();
     };
-    let known = text.value == DEFAULT_PROJECT || projects.iter().any(|name| name.value == text.value);
+    let known = text.value == DEFAULT_PROJECT || projects.iter().any(|(_, name)| name.value == text.value);
     if !known {
-        let names = || projects.iter().map(|name| name.shown.as_str()).chain([DEFAULT_PROJECT]);
+        let names = || projects.iter().map(|(_, name)| name.shown.as_str()).chain([DEFAULT_PROJECT]);
         let hint = hint(&text.shown, names());
         let list = names().map(|name| format!("`{name}`")).collect::<std::collections::BTreeSet<_>>();
         let list = list.into_iter().collect::<Vec<_>>().join(", ");
@@ -179,21 +174,13 @@ fn limits(section: Section<'_>) -> Limits {
     limits
 }
 
-/// Limits of a key, of which the one on output acts already.
-fn key_limits(section: Section<'_>) -> Limits {
-    for key in ["rpm", "tpm", "parallel"] {
-        say_not_yet(&section, key);
-    }
-    limits(section)
-}
-
 pub(super) fn output_limit(section: &Section<'_>, key: &'static str) -> Option<u64> {
     section.integer(key, 1..MAX_TOKENS + 1)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a section is read once")]
 fn model_limits(section: Section<'_>) -> BTreeMap<String, Limits> {
-    let read = |(name, value): (Text, Value<'_>)| Some((name.value, key_limits(value.section()?)));
+    let read = |(name, value): (Text, Value<'_>)| Some((name.value, limits(value.section()?)));
     section.entries().into_iter().filter_map(read).collect()
 }
 

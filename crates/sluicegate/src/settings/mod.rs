@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use sluice_gateway::config::Config;
 use sluice_providers::Credential;
-use sluice_store::Catalog;
+use sluice_store::{Catalog, ProviderRecord};
 use toml::de::DeTable;
 
 mod detect;
@@ -25,7 +25,7 @@ mod unique;
 
 pub(crate) use detect::{OLLAMA, OLLAMA_ADDRESS, record as detected_record};
 pub(crate) use problem::Problem;
-pub(crate) use server::{Server, parse_address};
+pub(crate) use server::{Server, Storage, parse_address};
 pub(crate) use show::show;
 
 use reader::{Effective, Reader, Section};
@@ -42,6 +42,7 @@ pub(crate) struct Overrides {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) server: Server,
+    pub(crate) storage: Storage,
     pub(crate) sandbox_enabled: bool,
     /// Keys, projects, providers and models that the file owns.
     pub(crate) catalog: Catalog,
@@ -58,8 +59,8 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// The gateway's part.
-    pub(crate) fn config(&self, admin_token: String) -> Config {
+    /// The gateway's part. `ollama`: one was found on this machine, or is wanted.
+    pub(crate) fn config(&self, admin_token: String, ollama: bool) -> Config {
         let server = self.server.clone();
         let mut credentials = self.credentials.clone();
         for detected in &self.detected {
@@ -77,7 +78,17 @@ impl Settings {
             workers: server.workers,
             admin_token,
             credentials,
+            detected: self.detected_records(ollama),
         }
+    }
+
+    /// Providers that are there without being in the database.
+    fn detected_records(&self, ollama: bool) -> Vec<ProviderRecord> {
+        if self.names_provider {
+            return Vec::new();
+        }
+        let found = ollama.then(|| detected_record(OLLAMA));
+        self.detected.iter().map(|one| one.record.clone()).chain(found).collect()
     }
 }
 
@@ -133,6 +144,7 @@ fn everything(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Option<Settings> {
     let server = server::server(&root);
+    let storage = server::storage(&root);
     server::later(&root);
     let sandbox_enabled = server::sandbox(&root);
     let providers = providers::providers(&root);
@@ -148,8 +160,9 @@ fn everything(
     };
     let known = models::KnownProviders { names, later: &providers.later, sandbox_enabled };
     let models = models::models(&root, &known);
-    let (projects, project_names): (Vec<_>, Vec<_>) = keys::projects(&root).into_iter().unzip();
-    let keys = keys::keys(&root, &project_names);
+    let projects = keys::projects(&root);
+    let keys = keys::keys(&root, &projects);
+    let projects = projects.into_iter().map(|(project, _)| project).collect();
     let server = server.map(|server| overridden(server, overrides));
     if server.as_ref().is_some_and(|server| server::collide(server.listen, server.admin_listen)) {
         // Which one it is may have come from a variable.
@@ -159,6 +172,7 @@ fn everything(
     root.finish();
     Some(Settings {
         server: server?,
+        storage,
         sandbox_enabled,
         catalog: Catalog { keys, projects, providers: providers.records, models },
         detected,

@@ -40,9 +40,6 @@ fn model(section: Section<'_>, providers: &KnownProviders<'_>, names: &mut Names
     }
     let targets = section.need("targets").and_then(|value| targets(&value, providers));
     let price = section.section("price").and_then(price);
-    if let Some(value) = section.get("price") {
-        section.reader.warning(value.offset(), &value.path, format!("{NOT_YET}: nothing is charged"));
-    }
     let options = options(&section);
     let offset = section.offset;
     let path = section.path.clone();
@@ -92,11 +89,9 @@ fn target(section: Section<'_>, providers: &KnownProviders<'_>) -> Option<Target
     }
     let weight = section.integer("weight", 1..MAX_WEIGHT + 1).unwrap_or(1);
     let priority = section.integer("priority", 0..MAX_PRIORITY + 1).unwrap_or(0);
-    for key in ["context_length", "max_output_tokens", "capabilities"] {
-        if let Some(value) = section.get(key) {
-            let text = format!("{NOT_YET}: only the model's own is shown");
-            section.reader.warning(value.offset(), &value.path, text);
-        }
+    if let Some(value) = section.get("capabilities") {
+        let text = format!("{NOT_YET}: only the model's own are shown");
+        section.reader.warning(value.offset(), &value.path, text);
     }
     let capabilities = capabilities(&section);
     section.finish();
@@ -191,9 +186,6 @@ fn long_context(section: Section<'_>) -> Option<LongContextPrice> {
 
 fn options(section: &Section<'_>) -> ModelOptions {
     let mut options = ModelOptions { capabilities: capabilities(section), ..ModelOptions::default() };
-    if let Some(value) = section.get("unpriced") {
-        section.reader.warning(value.offset(), &value.path, format!("{NOT_YET}: nothing is charged"));
-    }
     options.unpriced_free = section.word("unpriced", &[("free", ())]).is_some();
     if let Some(timeouts) = section.section("timeouts") {
         let wait = |key: &'static str| timeouts.integer(key, 1..MAX_WAIT_MS + 1);

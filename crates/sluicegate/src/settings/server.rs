@@ -4,6 +4,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use sluice_gateway::config::{AccessLogFormat, TlsFiles};
+use sluice_store::journal::Durability;
 use url::Url;
 
 use super::reader::{Section, Text, Value, quoted};
@@ -166,26 +167,60 @@ pub(super) fn sandbox(root: &Section<'_>) -> bool {
     enabled
 }
 
-/// Reads the tables whose features are still to come: checked, and said not to act.
-pub(super) fn later(root: &Section<'_>) {
+/// Where the books are kept, and for how long.
+#[derive(Clone, Debug)]
+pub(crate) struct Storage {
+    /// PostgreSQL; `None`: SQLite in the data directory. May carry a password.
+    pub(crate) database_url: Option<String>,
+    /// Where several nodes share their limits. May carry a password.
+    pub(crate) redis_url: Option<String>,
+    pub(crate) durability: Durability,
+    pub(crate) request_rows_days: u64,
+}
+
+const DEFAULT_RETENTION_DAYS: u64 = 90;
+
+/// Reads `[database]`, `[redis]`, `[accounting]` and `[retention]`.
+pub(super) fn storage(root: &Section<'_>) -> Storage {
     const POSTGRES: &[&str] = &["postgres", "postgresql"];
     const REDIS: &[&str] = &["redis", "rediss"];
-    if let Some(section) = announced(root, "database", "SQLite in data_dir is used") {
-        section.need("url").and_then(|value| check_url(&value, POSTGRES));
+    const DURABILITY: &[(&str, Durability)] =
+        &[("process", Durability::Process), ("power", Durability::Power)];
+    let url = |key: &'static str, schemes: &[&str]| {
+        let section = root.section(key)?;
+        let url = section.need("url").and_then(|value| checked_url(&value, schemes));
         section.finish();
+        url
+    };
+    let database_url = url("database", POSTGRES);
+    let redis_url = url("redis", REDIS);
+    if let Some(section) = root.get("redis") {
+        root.reader.warning(section.offset(), "redis", format!("{NOT_YET}: each node counts for itself"));
     }
-    if let Some(section) = announced(root, "redis", "there are no shared limits") {
-        section.need("url").and_then(|value| check_url(&value, REDIS));
-        section.finish();
+    let empty = toml::de::DeTable::new();
+    let table = |key: &'static str| {
+        root.section(key).unwrap_or_else(|| Section::new(root.reader, key.to_owned(), root.offset, &empty))
+    };
+    let accounting = table("accounting");
+    let durability = accounting.word("durability", DURABILITY);
+    if durability.is_none() {
+        root.reader.note(accounting.path_of("durability"), quoted("process"), true);
     }
-    if let Some(section) = announced(root, "accounting", "nothing is accounted") {
-        section.word("durability", &[("process", ()), ("power", ())]);
-        section.finish();
+    accounting.finish();
+    let retention = table("retention");
+    let request_rows_days =
+        retention.integer_or("request_rows_days", 1..MAX_RETENTION_DAYS + 1, DEFAULT_RETENTION_DAYS);
+    retention.finish();
+    Storage {
+        database_url,
+        redis_url,
+        durability: durability.unwrap_or(Durability::Process),
+        request_rows_days,
     }
-    if let Some(section) = announced(root, "retention", "there are no request rows") {
-        section.integer("request_rows_days", 1..MAX_RETENTION_DAYS + 1);
-        section.finish();
-    }
+}
+
+/// Reads the tables whose features are still to come: checked, and said not to act.
+pub(super) fn later(root: &Section<'_>) {
     if let Some(section) = announced(root, "otel", "nothing is exported") {
         section.need("endpoint").and_then(|value| check_url(&value, HTTP));
         section.finish();
@@ -212,12 +247,16 @@ fn announced<'a>(root: &Section<'a>, key: &'static str, meanwhile: &str) -> Opti
     Some(section)
 }
 
-/// A URL that may carry a password: it is not shown.
 fn check_url(value: &Value<'_>, schemes: &[&str]) -> Option<()> {
+    checked_url(value, schemes).map(drop)
+}
+
+/// A URL that may carry a password: it is not shown.
+fn checked_url(value: &Value<'_>, schemes: &[&str]) -> Option<String> {
     let text = value.secret()?;
     let list = schemes.iter().map(|scheme| format!("{scheme}://")).collect::<Vec<_>>().join(" or ");
     match Url::parse(&text.value) {
-        Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Some(()),
+        Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Some(text.value),
         _ => {
             value.fail(format!("must be a URL that begins with {list} and names a host"));
             None

@@ -1,0 +1,294 @@
+//! The one task that talks to the database about money: it leases for requests that wait, posts what the journal
+//! has, says that this node is alive, and takes over what was changed in the catalog.
+
+use std::{sync::Arc, time::Duration};
+
+use sluice_ledger::{NanoUsd, Purse};
+use sluice_store::{
+    SqlStore, Store, StoreError,
+    books::{LeaseRefusal, Session, StoreEvent},
+    journal::{Journal, Keeper},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
+};
+
+use super::{
+    account::Account,
+    drain::{Drain, Note},
+    leases::{Leases, Topped},
+};
+use crate::{bounds, clock, worker::Shared};
+
+/// A request waits for a lease.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    pub(super) account: Arc<Account>,
+    pub(super) purse: Arc<Purse>,
+    /// What is missing.
+    pub(super) need: NanoUsd,
+    /// What the request costs at most.
+    pub(super) bound: NanoUsd,
+    pub(super) reply: oneshot::Sender<LeaseReply>,
+}
+
+/// What the books say to a request that waits. No reply at all: the database does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeaseReply {
+    Granted,
+    /// The money is there, but others hold it.
+    Held,
+    /// The budget has not so much.
+    Spent,
+}
+
+/// Everything that the desk works with.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(super) store: SqlStore,
+    pub(super) session: Session,
+    pub(super) journal: Journal,
+    pub(super) keeper: Keeper,
+    pub(super) drain: Drain,
+    pub(super) leases: Leases,
+    pub(super) asks: mpsc::Receiver<Ask>,
+    pub(super) notes: mpsc::Receiver<Note>,
+    pub(super) catalog_version: i64,
+    /// Rows of requests older than this are deleted.
+    pub(super) retention: Option<Duration>,
+}
+
+impl Desk {
+    /// Works until `stop` says that every worker has ended; then posts what is left and gives everything back.
+    pub(crate) async fn run(mut self, shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
+        let mut listener = self.store.listen();
+        let mut beat = ticker(bounds::HEARTBEAT);
+        let mut tidy = ticker(bounds::LEASE_IDLE);
+        let mut retire = ticker(bounds::RETIRE);
+        let mut drain_at = Instant::now() + bounds::DRAIN_PAUSE;
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut stop => break,
+                Some(ask) = self.asks.recv() => self.serve(ask, &shared).await,
+                event = listener.next() => self.heard(event, &shared).await,
+                () = sleep_until(drain_at) => drain_at = self.drain_once(&shared).await,
+                _ = beat.tick() => self.beat(&shared).await,
+                _ = tidy.tick() => self.tidy(&shared).await,
+                _ = retire.tick() => self.retire().await,
+            }
+        }
+        self.finish(&shared).await;
+    }
+
+    /// Leases for everybody who waits for the same purse, with one change of the row where that is enough.
+    async fn serve(&mut self, first: Ask, shared: &Shared) {
+        let mut asks = vec![first];
+        while asks.len() < bounds::LEASE_ASKS {
+            match self.asks.try_recv() {
+                Ok(ask) => asks.push(ask),
+                Err(_) => break,
+            }
+        }
+        while let Some(ask) = asks.pop() {
+            let (same, others): (Vec<_>, Vec<_>) =
+                asks.into_iter().partition(|other| Arc::ptr_eq(&other.purse, &ask.purse));
+            asks = others;
+            let together: Vec<Ask> = same.into_iter().chain([ask]).collect();
+            self.serve_purse(together, shared).await;
+        }
+    }
+
+    async fn serve_purse(&mut self, asks: Vec<Ask>, shared: &Shared) {
+        let mut needs: Vec<NanoUsd> = asks.iter().map(|ask| ask.need).collect();
+        needs.sort_unstable();
+        needs.dedup();
+        // The largest first: with it all are served. Where it is too large the smallest may still fit.
+        let tries = [needs.last(), needs.first().filter(|_| needs.len() > 1)];
+        let mut refusal = None;
+        for need in tries.into_iter().flatten() {
+            let Some(Ask { account, purse, .. }) = asks.first() else { return };
+            match self.leases.top_up((&self.store, &self.session), account, purse, *need).await {
+                Ok(Topped::Granted) => {
+                    shared.books.contacted();
+                    refusal = None;
+                    break;
+                }
+                Ok(Topped::Refused(why)) => {
+                    shared.books.contacted();
+                    refusal = Some(why);
+                }
+                // Nobody is answered: that the database is away is told by silence.
+                Err(error) => return self.failed("lease", &error, shared),
+            }
+        }
+        let room = match refusal {
+            Some(_) => self.room(&asks).await,
+            None => None,
+        };
+        for ask in asks {
+            let reply = match refusal {
+                None => LeaseReply::Granted,
+                Some(_) if room.is_some_and(|room| ask.bound > room) => LeaseReply::Spent,
+                Some(LeaseRefusal::Spent) if room.is_none() => LeaseReply::Spent,
+                Some(_) => LeaseReply::Held,
+            };
+            // Who has gone needs no reply.
+            let _ = ask.reply.send(reply);
+        }
+    }
+
+    /// What the budget would have if nobody held anything.
+    async fn room(&self, asks: &[Ask]) -> Option<NanoUsd> {
+        let purse = asks.first()?.purse.id().clone();
+        let row = self.store.budgets(&[purse]).await.ok()?.pop()?;
+        Some(NanoUsd(row.limit.0.saturating_sub(row.posted.0)))
+    }
+
+    /// Posts one batch. Returns when to look again: at once while the books are far behind, but never more than a
+    /// share of the time, so that requests come first.
+    async fn drain_once(&mut self, shared: &Shared) -> Instant {
+        let begun = Instant::now();
+        self.take_notes();
+        self.post(shared).await;
+        let took = begun.elapsed();
+        let pause = match self.drain.is_behind() {
+            true => took * bounds::DRAIN_REST,
+            false => bounds::DRAIN_PAUSE,
+        };
+        Instant::now() + pause
+    }
+
+    /// Whether there was something to post, and it is in the books.
+    async fn post(&mut self, shared: &Shared) -> bool {
+        let batch = match self.drain.batch() {
+            Ok(Some(batch)) => batch,
+            Ok(None) => return false,
+            Err(error) => {
+                tracing::error!(%error, "the journal cannot be read back: new requests are refused");
+                shared.books.close_admission();
+                return false;
+            }
+        };
+        if let Err(error) = self.store.post(&self.session, batch).await {
+            self.failed("post", &error, shared);
+            return false;
+        }
+        shared.books.contacted();
+        if let Some(batch) = self.drain.posted() {
+            self.leases.posted(batch.postings.iter().map(|(posting, _)| posting));
+            self.journal.posted(&batch.cursors);
+        }
+        true
+    }
+
+    fn take_notes(&mut self) {
+        while let Ok(note) = self.notes.try_recv() {
+            self.drain.note(note);
+        }
+    }
+
+    async fn beat(&mut self, shared: &Shared) {
+        match self.store.heartbeat(&self.session, clock::unix_ms()).await {
+            Ok(beat) => {
+                shared.books.contacted();
+                shared.books.set_live_nodes(beat.live_nodes);
+                self.leases.live_nodes = beat.live_nodes;
+                if beat.catalog_version != self.catalog_version {
+                    self.refresh(shared).await;
+                }
+            }
+            Err(error) => self.failed("heartbeat", &error, shared),
+        }
+        let metrics = &shared.metrics;
+        let status = self.journal.status();
+        metrics.journal_bytes.set(i64::try_from(status.bytes).unwrap_or(i64::MAX));
+        metrics.reservations_open.set(i64::try_from(self.drain.open_count()).unwrap_or(i64::MAX));
+        metrics.leased_nanousd.set(self.leases.leased());
+        metrics.details_dropped.inc_by(std::mem::take(&mut self.drain.details_dropped));
+    }
+
+    async fn heard(&mut self, event: StoreEvent, shared: &Shared) {
+        match event {
+            StoreEvent::CatalogChanged | StoreEvent::Reconnected => self.refresh(shared).await,
+            StoreEvent::Recall(purse) => {
+                if let Err(error) = self.leases.recall((&self.store, &self.session), &purse).await {
+                    self.failed("recall", &error, shared);
+                }
+            }
+        }
+    }
+
+    async fn refresh(&mut self, shared: &Shared) {
+        // Taken first: what changes while the catalog is read is seen at the next beat.
+        let version = match self.store.heartbeat(&self.session, clock::unix_ms()).await {
+            Ok(beat) => beat.catalog_version,
+            Err(error) => return self.failed("heartbeat", &error, shared),
+        };
+        match self.store.load_catalog().await {
+            Ok(catalog) => {
+                self.catalog_version = version;
+                if let Err(error) = shared.publish(catalog) {
+                    tracing::error!(%error, "the catalog in the database cannot be used; the one before stays");
+                }
+            }
+            Err(error) => self.failed("catalog", &error, shared),
+        }
+    }
+
+    async fn tidy(&mut self, shared: &Shared) {
+        let unix_s = i64::try_from(clock::unix_ms() / 1000).unwrap_or(i64::MAX);
+        if let Err(error) = self.leases.tidy((&self.store, &self.session), unix_s).await {
+            self.failed("lease", &error, shared);
+        }
+    }
+
+    async fn retire(&mut self) {
+        let Some(retention) = self.retention else { return };
+        let before =
+            clock::unix_ms().saturating_sub(u64::try_from(retention.as_millis()).unwrap_or(u64::MAX));
+        match self.store.retire(before, bounds::RETIRE_ROWS).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::debug!(rows, "rows of old requests were deleted"),
+            Err(error) => {
+                tracing::warn!(%error, "rows of old requests could not be deleted; tried again later")
+            }
+        }
+    }
+
+    fn failed(&self, what: &str, error: &StoreError, shared: &Shared) {
+        shared.metrics.database_failures.inc();
+        if let StoreError::Superseded { .. } = error {
+            tracing::error!(%error, "this process takes no more requests");
+            shared.books.close_admission();
+        } else {
+            tracing::warn!(%error, what, "the database does not answer; tried again");
+        }
+    }
+
+    /// Every worker has ended.
+    async fn finish(mut self, shared: &Shared) {
+        self.take_notes();
+        // One batch waits for the one before it: twice nothing is the end.
+        let mut idle = 0;
+        let until = Instant::now() + bounds::LAST_POSTS;
+        while idle < 2 && Instant::now() < until {
+            idle = if self.post(shared).await { 0 } else { idle + 1 };
+        }
+        if self.drain.open_count() == 0
+            && let Err(error) = self.store.end_leases(&self.session).await
+        {
+            tracing::warn!(%error, "leases were not given back; the next start of this node does");
+        }
+        if let Err(error) = self.keeper.stop() {
+            tracing::error!(%error, "the last records of the journal may not survive a loss of power");
+        }
+    }
+}
+
+fn ticker(every: Duration) -> tokio::time::Interval {
+    let mut ticker = interval(every);
+    ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticker
+}

@@ -1,0 +1,175 @@
+//! From the journal to the books: frames become postings, postings go to the database in batches, and the journal
+//! learns how far it may forget.
+
+use std::collections::{HashMap, HashSet};
+
+use sluice_ledger::{Posting, RequestId, frame::Header, record::Record, recovery::Fold};
+use sluice_store::{
+    books::{Batch, Cursor, Details, Refused},
+    journal::{JournalError, Tail},
+};
+
+use crate::bounds;
+
+/// What workers tell about a request beside its money.
+#[derive(Debug)]
+pub(crate) enum Note {
+    /// Of a request that the journal knows.
+    Ended(RequestId, Box<Details>),
+    /// Nothing was reserved for it.
+    Refused(Box<Refused>),
+}
+
+/// How far the journal of one worker was read.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    fold: Fold,
+    last_seq: u64,
+}
+
+impl Progress {
+    pub(super) fn push(&mut self, seq: u64, record: Record) -> Option<Posting> {
+        self.last_seq = seq;
+        self.fold.push(seq, record)
+    }
+
+    /// Everything up to here needs no second look: it never passes a reservation that is open.
+    fn seq(&self) -> u64 {
+        self.fold.oldest_open().map_or(self.last_seq, |open| open.saturating_sub(1))
+    }
+
+    pub(super) fn cursor(&self, epoch: u32, worker: u16) -> Cursor {
+        Cursor { epoch, worker, seq: self.seq() }
+    }
+
+    pub(super) fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    pub(super) fn close_all(self, unix_ms: u64) -> Vec<Posting> {
+        self.fold.close_all(unix_ms)
+    }
+}
+
+/// What one look at the journal found.
+#[derive(Debug, Default)]
+struct Reading {
+    postings: Vec<Posting>,
+    cursors: Vec<Cursor>,
+}
+
+/// The way from the journal to the database.
+#[derive(Debug)]
+pub(super) struct Drain {
+    tail: Tail,
+    epoch: u32,
+    progress: HashMap<u16, Progress>,
+    frames: Vec<(Header, Record)>,
+    /// Read at the last look. It waits for one more, so that its details can come.
+    reading: Reading,
+    details: HashMap<RequestId, Details>,
+    /// Posted without details, in this round of forgetting and the one before.
+    bare: [HashSet<RequestId>; 2],
+    late: Vec<(RequestId, Details)>,
+    refused: Vec<Refused>,
+    /// What was sent and is not known to be in the books.
+    sent: Option<Batch>,
+    /// Details that found no room.
+    pub(super) details_dropped: u64,
+}
+
+impl Drain {
+    pub(super) fn new(tail: Tail, epoch: u32) -> Self {
+        Self {
+            tail,
+            epoch,
+            progress: HashMap::new(),
+            frames: Vec::new(),
+            reading: Reading::default(),
+            details: HashMap::new(),
+            bare: Default::default(),
+            late: Vec::new(),
+            refused: Vec::new(),
+            sent: None,
+            details_dropped: 0,
+        }
+    }
+
+    /// Takes what a worker told.
+    pub(super) fn note(&mut self, note: Note) {
+        match note {
+            Note::Refused(refused) => self.refused.push(*refused),
+            Note::Ended(request, details) if self.bare.iter_mut().any(|ids| ids.remove(&request)) => {
+                self.late.push((request, *details));
+            }
+            Note::Ended(..) if self.details.len() >= bounds::DETAILS_COUNT => self.details_dropped += 1,
+            Note::Ended(request, details) => {
+                self.details.insert(request, *details);
+            }
+        }
+    }
+
+    /// The batch to post now: the one whose outcome is not known, or the next. `None`: nothing to do.
+    pub(super) fn batch(&mut self) -> Result<Option<&Batch>, JournalError> {
+        if self.sent.is_none() {
+            let fresh = self.read()?;
+            let reading = std::mem::replace(&mut self.reading, fresh);
+            let batch = self.join(reading);
+            // A cursor alone can wait: it moves on with the next end of a request.
+            let Batch { postings, refused, late_details, cursors: _ } = &batch;
+            let idle = postings.is_empty() && refused.is_empty() && late_details.is_empty();
+            self.sent = Some(batch).filter(|_| !idle);
+        }
+        Ok(self.sent.as_ref())
+    }
+
+    /// The batch is in the books.
+    pub(super) fn posted(&mut self) -> Option<Batch> {
+        self.sent.take()
+    }
+
+    /// Whether a full batch waits: the books are behind.
+    pub(super) fn is_behind(&self) -> bool {
+        self.reading.postings.len() >= bounds::DRAIN_RECORDS / 4
+    }
+
+    /// Requests whose end the journal does not have yet.
+    pub(super) fn open_count(&self) -> usize {
+        self.progress.values().map(|progress| progress.fold.open_count()).sum()
+    }
+
+    fn read(&mut self) -> Result<Reading, JournalError> {
+        self.frames.clear();
+        self.tail.read(bounds::DRAIN_RECORDS, &mut self.frames)?;
+        let mut postings = Vec::new();
+        let mut touched = HashSet::new();
+        for (header, record) in self.frames.drain(..) {
+            touched.insert(header.worker);
+            postings.extend(self.progress.entry(header.worker).or_default().push(header.seq, record));
+        }
+        let cursor = |worker: u16| self.progress.get(&worker).map(|p| p.cursor(self.epoch, worker));
+        Ok(Reading { postings, cursors: touched.into_iter().filter_map(cursor).collect() })
+    }
+
+    /// Joins postings with their details, as far as they have come.
+    fn join(&mut self, reading: Reading) -> Batch {
+        let mut postings = Vec::with_capacity(reading.postings.len());
+        for posting in reading.postings {
+            let details = self.details.remove(&posting.reserve.request);
+            if details.is_none() {
+                self.bare[0].insert(posting.reserve.request);
+            }
+            postings.push((posting, details));
+        }
+        if self.bare[0].len() > bounds::DETAILS_COUNT {
+            self.bare.swap(0, 1);
+            self.bare[0].clear();
+        }
+        Batch {
+            postings,
+            refused: std::mem::take(&mut self.refused),
+            late_details: std::mem::take(&mut self.late),
+            cursors: reading.cursors,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The leases of this node: what it has taken from the budgets in the database, and giving back what it does not need.
+
+use std::{collections::HashMap, sync::Arc};
+
+use sluice_ledger::{NanoUsd, Posting, Purse, PurseId, lease::Lease};
+use sluice_store::{
+    Store, StoreError,
+    books::{LeaseAnswer, LeaseAsk, LeaseRefusal, LeaseRequest, Session},
+};
+
+use super::account::Account;
+
+/// Purses of closed windows are forgotten so long after they were opened, when nothing is in them.
+const FORGET_AFTER_S: i64 = 3 * 86_400;
+
+/// One purse and what the database has for it.
+#[derive(Debug)]
+struct Entry {
+    account: Arc<Account>,
+    purse: Arc<Purse>,
+    lease: Lease,
+    /// A change whose answer did not come. Nothing else may happen before it is known.
+    pending: Option<LeaseRequest>,
+    /// Whether somebody asked since the last look at what is idle.
+    used: bool,
+    /// The limit under which the lease was granted.
+    limit: NanoUsd,
+    /// What was free at the last look.
+    free_before: i64,
+}
+
+/// All leases of this node.
+#[derive(Debug)]
+pub(super) struct Leases {
+    entries: HashMap<PurseId, Entry>,
+    pub(super) live_nodes: u32,
+}
+
+/// What became of asking for a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Topped {
+    Granted,
+    Refused(LeaseRefusal),
+}
+
+impl Leases {
+    /// None yet; `live_nodes` share the database.
+    pub(super) fn new(live_nodes: u32) -> Self {
+        Self { entries: HashMap::new(), live_nodes }
+    }
+
+    /// Leases at least `need` more for a purse.
+    pub(super) async fn top_up<S: Store>(
+        &mut self,
+        (store, session): (&S, &Session),
+        account: &Arc<Account>,
+        purse: &Arc<Purse>,
+        need: NanoUsd,
+    ) -> Result<Topped, StoreError> {
+        let live_nodes = self.live_nodes;
+        let entry = self.entries.entry(purse.id().clone()).or_insert_with(|| Entry {
+            account: Arc::clone(account),
+            purse: Arc::clone(purse),
+            lease: Lease::default(),
+            pending: None,
+            used: true,
+            limit: account.budget().limit,
+            free_before: 0,
+        });
+        entry.used = true;
+        entry.settle_pending(store, session).await?;
+        entry.limit = account.budget().limit;
+        let answer = entry.send(store, session, LeaseAsk::Grant { need, live_nodes }).await?;
+        Ok(answer.refused.map_or(Topped::Granted, Topped::Refused))
+    }
+
+    /// The database has these in its books: what it took from the leases is taken from them here.
+    pub(super) fn posted<'a>(&mut self, postings: impl Iterator<Item = &'a Posting>) {
+        for posting in postings {
+            for purse in posting.reserve.purses() {
+                let Some(entry) = self.entries.get_mut(&purse) else { continue };
+                let uncovered = entry.lease.post(posting.charged());
+                if uncovered > 0 {
+                    // It is in the books; from now on they say whether there is more.
+                    entry.purse.change(uncovered);
+                }
+                entry.account.freed();
+            }
+        }
+    }
+
+    /// Gives back what another node asked for.
+    pub(super) async fn recall<S: Store>(
+        &mut self,
+        (store, session): (&S, &Session),
+        purse: &PurseId,
+    ) -> Result<(), StoreError> {
+        match self.entries.get_mut(purse) {
+            Some(entry) => entry.give_back(store, session).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives back what need not be here: of windows that are over, of budgets that have changed, and, where other
+    /// nodes share the budgets, what nobody asked for since the last look.
+    pub(super) async fn tidy<S: Store>(
+        &mut self,
+        (store, session): (&S, &Session),
+        unix_s: i64,
+    ) -> Result<(), StoreError> {
+        let shared = self.live_nodes > 1;
+        for entry in self.entries.values_mut() {
+            let free = entry.purse.free();
+            let idle = shared && !entry.used && free == entry.free_before;
+            let over = !entry.account.is_current(entry.purse.id());
+            let changed = entry.account.budget().limit != entry.limit;
+            entry.used = false;
+            entry.free_before = free;
+            if entry.pending.is_some() || (free > 0 && (idle || over || changed)) {
+                entry.give_back(store, session).await?;
+                entry.limit = entry.account.budget().limit;
+            }
+        }
+        self.entries.retain(|id, entry| !entry.is_forgotten(id, unix_s));
+        Ok(())
+    }
+
+    /// Nano-dollars leased, over all purses.
+    pub(super) fn leased(&self) -> i64 {
+        self.entries.values().map(|entry| entry.lease.amount).fold(0, i64::saturating_add)
+    }
+}
+
+impl Entry {
+    async fn send<S: Store>(
+        &mut self,
+        store: &S,
+        session: &Session,
+        ask: LeaseAsk,
+    ) -> Result<LeaseAnswer, StoreError> {
+        let request =
+            LeaseRequest { purse: self.purse.id().clone(), limit: self.limit, op: self.lease.op + 1, ask };
+        self.pending = Some(request.clone());
+        let answer = store.lease(session, &request).await?;
+        self.taken(&request, answer);
+        Ok(answer)
+    }
+
+    /// The outcome of a request is known.
+    fn taken(&mut self, request: &LeaseRequest, answer: LeaseAnswer) {
+        let granted = answer.amount.saturating_sub(self.lease.amount);
+        self.lease = Lease { amount: answer.amount, op: request.op };
+        self.pending = None;
+        // What goes back was taken out of the purse before.
+        if matches!(request.ask, LeaseAsk::Grant { .. }) && granted > 0 {
+            self.purse.change(granted);
+            self.account.freed();
+        }
+    }
+
+    /// Learns the outcome of a change whose answer was lost, by sending it again: it happens once.
+    async fn settle_pending<S: Store>(&mut self, store: &S, session: &Session) -> Result<(), StoreError> {
+        if let Some(request) = self.pending.clone() {
+            let answer = store.lease(session, &request).await?;
+            self.taken(&request, answer);
+        }
+        Ok(())
+    }
+
+    async fn give_back<S: Store>(&mut self, store: &S, session: &Session) -> Result<(), StoreError> {
+        self.settle_pending(store, session).await?;
+        let amount = u64::try_from(self.purse.empty()).unwrap_or_default();
+        if amount > 0 {
+            self.send(store, session, LeaseAsk::Return { amount }).await?;
+        }
+        Ok(())
+    }
+
+    fn is_forgotten(&self, id: &PurseId, unix_s: i64) -> bool {
+        let empty = self.lease.amount == 0 && self.pending.is_none() && self.purse.free() == 0;
+        let old = id.window.0.saturating_add(FORGET_AFTER_S) < unix_s;
+        empty && old && Arc::strong_count(&self.purse) == 1 && !self.account.is_current(id)
+    }
+}
