@@ -5,6 +5,7 @@ pub mod books;
 pub mod catalog;
 mod document;
 mod error;
+pub mod journal;
 pub mod query;
 mod row;
 mod sql;
