@@ -7,6 +7,8 @@ pub mod account;
 pub mod budget;
 pub mod estimate;
 pub mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod key;
 pub mod lease;
 pub mod limit;

@@ -180,16 +180,19 @@ impl Shared {
         }
     }
 
-    /// One segment ahead for each worker, and as many as the ends of its open reservations may need.
+    /// Segments ahead for each worker: room for the next frame, and behind it for the ends of all its reservations.
     fn make_ahead(&self) {
+        let ends_each = (self.usable_bytes() / END_BYTES_MAX as u64).max(1);
         for lane in self.lanes() {
-            let ends = u64::from(lane.open()) * END_BYTES_MAX as u64;
-            let wanted = 1 + (ends / self.usable_bytes().max(1)).min(AHEAD_MAX);
+            let ends = u64::from(lane.open()) + 2;
+            let wanted = 1 + (ends / ends_each).min(AHEAD_MAX);
             while u64::from(lane.ready()) < wanted {
                 if self.provide(lane, false).is_err() {
+                    // Tried again in the next round; until then nobody tries.
                     return;
                 }
             }
         }
+        self.full.store(false, Ordering::Relaxed);
     }
 }

@@ -151,7 +151,10 @@ impl Recovery {
         let (Some((scan, bytes)), Some(run)) = (self.scan.take(), &self.run) else { return };
         let name = scan.name;
         self.buffer = scan.into_buffer();
-        locked(&self.shared.finished).push(Finished { name, bytes, last: run.needed - 1 });
+        let mut finished = locked(&self.shared.finished);
+        // It may have been read before.
+        finished.retain(|known| known.name != name);
+        finished.push(Finished { name, bytes, last: run.needed - 1 });
     }
 
     fn end_run(&mut self) {
@@ -194,7 +197,7 @@ impl Recovery {
             run.needed = first;
         }
         let next = !checkpoint && header.seq == run.needed;
-        run.needed += u64::from(next);
+        run.needed = run.needed.saturating_add(u64::from(next));
         Ok(next)
     }
 

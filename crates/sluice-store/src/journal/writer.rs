@@ -200,7 +200,6 @@ impl Writer {
         while !self.fits(ends) {
             let hopeless = self.buffer.len() as u64 > self.shared.usable_bytes();
             if hopeless || self.shared.is_full() || self.shared.provide(&self.lane, false).is_err() {
-                self.shared.call_keeper();
                 return Err(AppendError::Full);
             }
         }

@@ -35,6 +35,8 @@ struct Plan {
     calls: usize,
     /// The number of the call that fails, how, and for how many calls.
     fault: Option<(usize, Fault, usize)>,
+    /// The name of the calls that fail for as long as this is set.
+    refused: &'static str,
     /// Calls so far by name.
     log: Vec<&'static str>,
 }
@@ -75,6 +77,9 @@ impl Plan {
     fn call(&mut self, name: &'static str) -> Option<Fault> {
         self.calls += 1;
         self.log.push(name);
+        if name == self.refused {
+            return Some(Fault::Io);
+        }
         let (first, fault, count) = self.fault?;
         (first..first + count).contains(&self.calls).then_some(fault)
     }
@@ -93,6 +98,11 @@ impl SimulatedDisk {
     pub(super) fn fail(&self, first: usize, fault: Fault, count: usize) {
         let mut plan = locked(&self.plan);
         plan.fault = Some((plan.calls + first, fault, count));
+    }
+
+    /// Lets every call of this name fail from now on.
+    pub(super) fn refuse(&self, name: &'static str) {
+        locked(&self.plan).refused = name;
     }
 
     pub(super) fn calls(&self) -> usize {
