@@ -62,18 +62,20 @@ impl Drop for Keeper {
 }
 
 /// Nobody may wait for a thread that is gone.
-struct PoisonOnPanic<'a>(&'a Shared);
+struct Farewell<'a>(&'a Shared);
 
-impl Drop for PoisonOnPanic<'_> {
+impl Drop for Farewell<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
             self.0.poison("the thread of the journal has died");
         }
+        self.0.gone.store(true, Ordering::Release);
+        self.0.wake_all();
     }
 }
 
 fn run(shared: &Shared) {
-    let _guard = PoisonOnPanic(shared);
+    let _farewell = Farewell(shared);
     loop {
         // Looked at before the round: what is asked for during it makes another one.
         let stopped = shared.stopped.load(Ordering::Acquire);

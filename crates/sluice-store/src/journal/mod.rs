@@ -171,6 +171,7 @@ impl Journal {
             reason: Mutex::default(),
             called: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
             keeper: OnceLock::new(),
             _lock: lock,
         };
@@ -311,6 +312,8 @@ struct Shared {
     /// The keeper has something to do.
     called: AtomicBool,
     stopped: AtomicBool,
+    /// The keeper has made its last round.
+    gone: AtomicBool,
     keeper: OnceLock<Thread>,
     _lock: Box<dyn Any + Send + Sync>,
 }
@@ -328,9 +331,16 @@ impl Shared {
     fn poison(&self, reason: &str) {
         locked(&self.reason).get_or_insert_with(|| reason.to_owned());
         self.poisoned.store(true, Ordering::Release);
-        for lane in self.lanes() {
-            lane.wake(u64::MAX);
-        }
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
+        self.lanes().iter().for_each(|lane| lane.wake(u64::MAX));
+    }
+
+    /// Nothing that is not synced now will be in this run.
+    fn syncs_no_more(&self) -> bool {
+        self.is_poisoned() || self.gone.load(Ordering::Acquire)
     }
 
     fn is_full(&self) -> bool {

@@ -133,7 +133,8 @@ impl Writer {
     /// with [`Durability::Power`]. All that wait share one sync. One task may wait for one record.
     ///
     /// # Errors
-    /// [`AppendError::Poisoned`] once a sync has failed; it is never tried again.
+    /// [`AppendError::Poisoned`] once a sync has failed, which is never tried again, and for what was written after the
+    /// last sync of a [`Keeper`](super::Keeper) that was stopped.
     pub fn poll_synced(&self, position: Position, cx: &mut Context<'_>) -> Poll<Result<(), AppendError>> {
         if self.shared.options.durability == Durability::Process || self.is_synced(position) {
             return Poll::Ready(Ok(()));
@@ -143,7 +144,7 @@ impl Writer {
         if self.is_synced(position) {
             return Poll::Ready(Ok(()));
         }
-        if self.shared.is_poisoned() {
+        if self.shared.syncs_no_more() {
             return Poll::Ready(Err(AppendError::Poisoned));
         }
         self.shared.call_keeper();

@@ -1,9 +1,14 @@
 //! The journal on a real disk, with its thread.
 
-use std::{collections::BTreeMap, os::unix::fs::PermissionsExt, thread};
+use std::{
+    collections::BTreeMap,
+    os::unix::fs::PermissionsExt,
+    task::{Context, Poll, Wake, Waker},
+    thread,
+};
 
 use super::*;
-use crate::journal::{disk::RealDisk, inspect};
+use crate::journal::{AppendError, disk::RealDisk, inspect};
 
 fn real(segment_bytes: u32) -> Options {
     Options { segment_bytes, disk: Arc::new(RealDisk), ..Options::default() }
@@ -87,4 +92,53 @@ fn writers_keeper_and_tail_at_once() {
     let journal = Journal::open_unbounded(dir.path(), real(16 << 10)).unwrap();
     assert_eq!(drained(journal.recover(&cursors).unwrap()).unwrap(), []);
     assert_eq!(inspect::verify(dir.path()).unwrap().open, 0);
+}
+
+#[test]
+fn the_last_sync_is_the_last() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { durability: Durability::Power, ..Options::default() };
+    let journal = Journal::open(dir.path(), options).unwrap();
+    let (mut writers, keeper) = journal.start("node_1", 1, 1, 1).unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    let before = writers[0].append(&reserve(1)).unwrap();
+    keeper.stop().unwrap();
+    assert_eq!(writers[0].poll_synced(before, &mut cx), Poll::Ready(Ok(())));
+    let after = writers[0].append(&settle(1)).unwrap();
+    assert_eq!(writers[0].poll_synced(after, &mut cx), Poll::Ready(Err(AppendError::Poisoned)));
+}
+
+/// Parks a thread where a task would wait.
+struct Unpark(thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+#[test]
+fn waiting_for_the_disk_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { durability: Durability::Power, ..Options::default() };
+    let journal = Journal::open(dir.path(), options).unwrap();
+    let (writers, keeper) = journal.start("node_1", 1, 2, 1).unwrap();
+    let threads: Vec<_> = writers
+        .into_iter()
+        .map(|mut writer| {
+            thread::spawn(move || {
+                let waker = Waker::from(Arc::new(Unpark(thread::current())));
+                for number in 0..20 {
+                    let position = writer.append(&reserve(number)).unwrap();
+                    while writer.poll_synced(position, &mut Context::from_waker(&waker)).is_pending() {
+                        thread::park();
+                    }
+                    assert!(writer.is_synced(position));
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    keeper.stop().unwrap();
+    assert_eq!(journal.status().records_synced, 40);
 }
