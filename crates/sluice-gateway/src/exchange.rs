@@ -4,7 +4,7 @@
 use std::{borrow::Cow, rc::Rc, sync::Arc, time::Duration, time::Instant};
 
 use http::Method;
-use sluice_chat::{Failure, Usage};
+use sluice_chat::{Failure, Usage, scan::RequestScan};
 use sluice_ledger::{
     Charge, Key, NanoUsd,
     record::{Answered, Flags, Mark, Settle, Void},
@@ -162,11 +162,24 @@ impl Exchange {
         }
     }
 
+    /// Notes whose request it is.
+    pub(crate) fn called_by(&mut self, key: &Arc<Key>) {
+        self.note(|record| record.key = Some(Arc::clone(key)));
+    }
+
+    /// Notes what is asked for.
+    pub(crate) fn scanned(&mut self, scan: &RequestScan) {
+        self.note(|record| {
+            record.model = scan.model.chars().take(bounds::LOGGED_NAME_CHARS).collect();
+            record.stream = scan.stream;
+        });
+    }
+
     /// Keeps what was taken until the end; from now on something is sent upstream.
-    pub(crate) fn hold(&mut self, hold: Hold, standings: Standings, prompt: PromptSize, choices: u32) {
+    pub(crate) fn hold(&mut self, hold: Hold, standings: Standings, scan: &RequestScan) {
         if let Some(open) = &mut self.open {
             open.record.reserved = hold.reserved();
-            let marked_at = self.started;
+            let (prompt, choices, marked_at) = (PromptSize::of(scan), scan.n, self.started);
             open.held = Some(Held { hold, prompt, choices, standings, marked_bytes: 0, marked_at });
         }
     }
@@ -177,11 +190,13 @@ impl Exchange {
         held.map(|held| held.standings).unwrap_or_default()
     }
 
-    /// Where the journal says that this request holds something, if that has to be on the disk before the caller
-    /// gets its first byte.
-    pub(crate) fn reserve_to_sync(&self) -> Option<Position> {
-        let held = self.open.as_ref()?.held.as_ref()?;
-        (self.worker.shared.books.durability == Durability::Power).then(|| held.hold.written())
+    /// Settles a whole answer, which may go out when this has returned.
+    pub(crate) async fn settle(&mut self) -> Result<(), NotWritten> {
+        self.note(|record| record.status = 200);
+        match self.end(Ending::Complete, Billing::Delivered)? {
+            Some(position) => self.worker.synced(position).await.map_err(|_| NotWritten),
+            None => Ok(()),
+        }
     }
 
     /// Notes what has come of the answer so far.
@@ -248,8 +263,9 @@ impl Exchange {
         });
     }
 
-    /// Notes that the first content has come.
-    pub(crate) fn first_token(&mut self) {
+    /// Notes that the first content has come. Waits until the disk knows of what the request holds, where that has to
+    /// be so before the caller gets its first byte.
+    pub(crate) async fn first_token(&mut self) -> Result<(), NotWritten> {
         let (elapsed, unix_ms) = (clock::now().duration_since(self.started), clock::unix_ms());
         self.note(|record| {
             record.first_token = Some(elapsed);
@@ -257,6 +273,12 @@ impl Exchange {
                 call.first_token_us = Some(unix_ms.saturating_sub(call.started_ms) * 1000);
             }
         });
+        let held = self.open.as_ref().and_then(|open| open.held.as_ref());
+        if let Some(held) = held.filter(|_| self.worker.shared.books.durability == Durability::Power) {
+            self.worker.synced(held.hold.written()).await.map_err(|_| NotWritten)?;
+        }
+        self.note(|record| record.status = 200);
+        Ok(())
     }
 
     /// Ends the request: settles what it used or gives everything back, and writes it down. Where the end has to be

@@ -6,7 +6,6 @@
 
 use std::rc::Rc;
 
-use bytes::Bytes;
 use http::{Response, request::Parts};
 use hyper::body::Incoming;
 use sluice_routing::Step;
@@ -15,7 +14,6 @@ use crate::{
     accounting::{Hold, Standings},
     admit::{self, Admitted},
     authenticate::{Caller, authenticate},
-    bounds,
     exchange::{Billing, Ending, Exchange, NotWritten},
     ids::Ids,
     refusal::Refusal,
@@ -24,7 +22,6 @@ use crate::{
     request_body,
     route::route,
     server::ConnectionState,
-    settle::PromptSize,
     snapshot::Snapshot,
     translate::{Outbound, Said, translate},
     upstream::{self, Answer},
@@ -47,8 +44,7 @@ pub(crate) async fn chat_completions(
 ) -> Response<ReplyBody> {
     match admitted(context, &mut exchange, head, body).await {
         Ok((admitted, hold, standings)) => {
-            let scan = admitted.scan();
-            exchange.hold(hold, standings, PromptSize::of(scan), scan.n);
+            exchange.hold(hold, standings, admitted.scan());
             answered(context, exchange, head, &admitted).await
         }
         Err(refusal) => refused(context.ids, exchange, &refusal, 0),
@@ -65,14 +61,11 @@ async fn admitted(
     let worker = Rc::clone(exchange.worker());
     let stale = || worker.shared.books.may_be_stale(exchange.started);
     let caller: Caller = authenticate(&head.headers, context.snapshot, context.unix_ms, stale)?;
-    exchange.note(|record| record.key = Some(std::sync::Arc::clone(caller.key())));
-    let body: Bytes = request_body::read(head, body, context.snapshot, exchange.worker()).await?;
+    exchange.called_by(caller.key());
+    let body = request_body::read(head, body, context.snapshot, exchange.worker()).await?;
     context.connection.body_read(true);
     let scan = admit::scan(&body).await?;
-    exchange.note(|record| {
-        record.model = scan.model.chars().take(bounds::LOGGED_NAME_CHARS).collect();
-        record.stream = scan.stream;
-    });
+    exchange.scanned(&scan);
     admit::admit(context, &worker, &caller, body, scan).await
 }
 
@@ -101,30 +94,27 @@ async fn answered(
         let out: Outbound<'_> = match translate(admitted, target, &head.headers, said) {
             Ok(out) => out,
             Err(failure) => {
+                exchange.call_failed(&failure);
                 attempts.failed(failure);
                 continue;
             }
         };
-        let standings = exchange.standings();
-        let about = About { target, attempts: attempts.made(), dropped: &out.dropped, standings };
+        let about = About::of(target, &attempts, &out, &exchange);
         match upstream::call(&worker.connections, &out, &model.clocks, deadline).await {
             Ok(Answer::Whole(answer)) => {
                 exchange.delivered(answer.content_bytes, answer.usage);
-                exchange.note(|record| record.status = 200);
-                return match settled(&mut exchange).await {
+                return match exchange.settle().await {
                     Ok(()) => reply::completion(context.ids, &about, answer.body),
                     Err(NotWritten) => reply::refuse(context.ids, &Refusal::accounting_unavailable(), 0),
                 };
             }
             Ok(Answer::Stream(answer)) => {
-                exchange.first_token();
                 if without_usage {
                     target.upstream.ask_no_usage();
                 }
-                if reserve_synced(&exchange).await.is_err() {
+                if let Err(NotWritten) = exchange.first_token().await {
                     return refused(context.ids, exchange, &Refusal::accounting_unavailable(), 0);
                 }
-                exchange.note(|record| record.status = 200);
                 let terms = RelayTerms::of(context.connection, &out, admitted, deadline);
                 return reply::stream(context.ids, &about, Relay::start(*answer, exchange, terms));
             }
@@ -140,22 +130,6 @@ async fn answered(
                 attempts.failed(failure);
             }
         }
-    }
-}
-
-/// Settles a whole answer; with it may go out what was settled.
-async fn settled(exchange: &mut Exchange) -> Result<(), NotWritten> {
-    match exchange.end(Ending::Complete, Billing::Delivered)? {
-        Some(position) => exchange.worker().synced(position).await.map_err(|_| NotWritten),
-        None => Ok(()),
-    }
-}
-
-/// Waits until the disk knows of what the request holds, where that is asked for.
-async fn reserve_synced(exchange: &Exchange) -> Result<(), NotWritten> {
-    match exchange.reserve_to_sync() {
-        Some(position) => exchange.worker().synced(position).await.map_err(|_| NotWritten),
-        None => Ok(()),
     }
 }
 

@@ -13,14 +13,17 @@ use http::{
     header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
 };
 use http_body::{Frame, SizeHint};
+use sluice_routing::Attempts;
 
 use crate::{
     accounting::Standings,
+    exchange::Exchange,
     ids::Ids,
     refusal::Refusal,
     relay::{BrokenOff, Relay},
     server::Serving,
     snapshot::Target,
+    translate::Outbound,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -105,9 +108,20 @@ impl http_body::Body for ReplyBody {
 /// What a completion says about itself in headers.
 pub(crate) struct About<'a> {
     pub(crate) target: &'a Target,
-    pub(crate) attempts: u32,
-    pub(crate) dropped: &'a [String],
-    pub(crate) standings: Standings,
+    attempts: u32,
+    dropped: &'a [String],
+    standings: Standings,
+}
+
+impl<'a> About<'a> {
+    pub(crate) fn of(
+        target: &'a Target,
+        attempts: &Attempts,
+        out: &'a Outbound<'_>,
+        exchange: &Exchange,
+    ) -> Self {
+        Self { target, attempts: attempts.made(), dropped: &out.dropped, standings: exchange.standings() }
+    }
 }
 
 /// A response with our headers on everything.

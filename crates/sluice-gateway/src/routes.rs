@@ -197,13 +197,17 @@ impl Routes {
     }
 
     fn ready(&self, ids: &Ids) -> Response<ReplyBody> {
-        if self.worker.shared.is_ready() {
-            reply::json(ids, &br#"{"status":"ready"}"#[..])
-        } else {
-            let mut response = reply::json(ids, &br#"{"status":"leaving"}"#[..]);
+        let shared = &self.worker.shared;
+        let status: &'static [u8] = match (shared.is_ready(), shared.books.is_open()) {
+            (true, _) => br#"{"status":"ready"}"#,
+            (false, true) => br#"{"status":"leaving"}"#,
+            (false, false) => br#"{"status":"closed"}"#,
+        };
+        let mut response = reply::json(ids, status);
+        if !shared.is_ready() {
             *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
-            response
         }
+        response
     }
 
     fn metrics(&self, ids: &Ids, head: &Parts) -> Result<Response<ReplyBody>, Refusal> {

@@ -203,6 +203,13 @@ impl Desk {
         }
         let metrics = &shared.metrics;
         let status = self.journal.status();
+        if let Some(reason) = status.poisoned.as_ref().filter(|_| shared.books.is_open()) {
+            tracing::error!(
+                reason,
+                "the journal's disk has failed: no more requests are taken until a restart"
+            );
+            shared.books.close_admission();
+        }
         metrics.journal_bytes.set(i64::try_from(status.bytes).unwrap_or(i64::MAX));
         metrics.reservations_open.set(i64::try_from(self.drain.open_count()).unwrap_or(i64::MAX));
         metrics.leased_nanousd.set(self.leases.leased());

@@ -65,6 +65,9 @@ impl Hold {
         guard: &Guard,
         demand: &Demand<'_>,
     ) -> Result<(Self, Standings), Refusal> {
+        if !worker.shared.books.is_open() {
+            return Err(Refusal::accounting_unavailable());
+        }
         let now_ns = worker.shared.books.since_start_ns(demand.now);
         let taken = match guard.limits(demand.model).take(now_ns, demand.tokens) {
             Ok(taken) => taken,

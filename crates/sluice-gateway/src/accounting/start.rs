@@ -64,6 +64,7 @@ pub(crate) async fn open(ledger: &Ledger, workers: u16) -> Result<Opened, BooksE
     let (asks_in, asks) = mpsc::channel(bounds::LEASE_ASKS);
     let (notes_in, notes) = mpsc::channel(bounds::NOTES);
     let books = Arc::new(Books::new(store.clone(), ledger.durability, asks_in, notes_in));
+    books.contacted();
     books.set_live_nodes(beat.live_nodes);
     let desk = Desk {
         drain: Drain::new(journal.tail(), session.epoch),

@@ -9,6 +9,7 @@
     reason = "a panic with a good text is how a test fails"
 )]
 
+mod accounting;
 mod api_document;
 mod attempts;
 mod caller_leaves;

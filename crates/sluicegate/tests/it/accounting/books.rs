@@ -1,0 +1,76 @@
+//! Reading the books of a gateway from its database.
+
+use std::path::Path;
+
+use sluice_ledger::{NanoUsd, PurseId, RequestId};
+use sluice_store::{
+    SqlStore, Store,
+    query::{RequestFilter, RequestRow},
+};
+use sluice_testkit::patience::within;
+
+/// The books of the gateway whose directory is `dir`.
+pub(crate) struct Books {
+    store: SqlStore,
+}
+
+impl Books {
+    pub(crate) async fn of(dir: &Path) -> Self {
+        let store = SqlStore::open_sqlite(&dir.join("data/sluicegate.db")).await.expect("the database opens");
+        Self { store }
+    }
+
+    /// The row of a request, once it is there.
+    pub(crate) async fn row(&self, request_id: &str) -> RequestRow {
+        let id = RequestId::from_text(request_id).expect("a request id");
+        let look = async {
+            loop {
+                if let Some(row) = self.store.request(id).await.expect("the database answers") {
+                    return row;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        within("the row of a request", look).await
+    }
+
+    /// Every row, newest first.
+    pub(crate) async fn rows(&self) -> Vec<RequestRow> {
+        let mut rows: Vec<RequestRow> = Vec::new();
+        loop {
+            let before = rows.last().map(|row| (row.unix_ms, row.request));
+            let filter = RequestFilter { before, limit: 500, ..RequestFilter::default() };
+            let page = self.store.requests(&filter).await.expect("the database answers");
+            if page.is_empty() {
+                return rows;
+            }
+            rows.extend(page);
+        }
+    }
+
+    /// What is posted and what is leased in the books of a purse.
+    pub(crate) async fn budget(&self, purse: &PurseId) -> (NanoUsd, NanoUsd) {
+        let rows = self.store.budgets(std::slice::from_ref(purse)).await.expect("the database answers");
+        rows.first().map_or((NanoUsd(0), NanoUsd(0)), |row| (row.posted, row.leased))
+    }
+
+    /// Waits until the books of a purse are as `is` wants them.
+    pub(crate) async fn until(&self, purse: &PurseId, is: impl Fn(NanoUsd, NanoUsd) -> bool) -> (NanoUsd, NanoUsd) {
+        let look = async {
+            loop {
+                let (posted, leased) = self.budget(purse).await;
+                if is(posted, leased) {
+                    return (posted, leased);
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        within("the books of a purse", look).await
+    }
+
+    /// Sums that two ways of counting do not agree on.
+    pub(crate) async fn mismatches(&self) -> Vec<String> {
+        let found = self.store.self_check().await.expect("the database answers");
+        found.into_iter().map(|m| format!("{}: {} counted, {} kept", m.what, m.counted, m.kept)).collect()
+    }
+}
