@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sluice_ledger::{NanoUsd, Purse};
+use sluice_ledger::{NanoUsd, Purse, PurseId};
 use sluice_store::{
     SqlStore, Store, StoreError,
     books::{LeaseRefusal, Session, StoreEvent},
@@ -127,6 +127,9 @@ impl Desk {
             Some(_) => self.room(&asks).await,
             None => None,
         };
+        if refusal.is_some() && self.leases.live_nodes > 1 {
+            self.recall(&asks[0].purse.id().clone(), shared).await;
+        }
         for ask in asks {
             let reply = match refusal {
                 None => LeaseReply::Granted,
@@ -219,11 +222,15 @@ impl Desk {
     async fn heard(&mut self, event: StoreEvent, shared: &Shared) {
         match event {
             StoreEvent::CatalogChanged | StoreEvent::Reconnected => self.refresh(shared).await,
-            StoreEvent::Recall(purse) => {
-                if let Err(error) = self.leases.recall((&self.store, &self.session), &purse).await {
-                    self.failed("recall", &error, shared);
-                }
-            }
+            // Alone there is nobody who could need it.
+            StoreEvent::Recall(purse) if self.store.is_shared() => self.recall(&purse, shared).await,
+            StoreEvent::Recall(_) => {}
+        }
+    }
+
+    async fn recall(&mut self, purse: &PurseId, shared: &Shared) {
+        if let Err(error) = self.leases.recall((&self.store, &self.session), purse).await {
+            self.failed("recall", &error, shared);
         }
     }
 

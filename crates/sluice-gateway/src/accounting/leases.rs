@@ -89,7 +89,8 @@ impl Leases {
         }
     }
 
-    /// Gives back what another node asked for.
+    /// Gives back what is free, because another node needs it, or because it is too little for a request here: lying
+    /// in pieces on several nodes it would be of use to none.
     pub(super) async fn recall<S: Store>(
         &mut self,
         (store, session): (&S, &Session),
@@ -148,9 +149,12 @@ impl Entry {
 
     /// The outcome of a request is known.
     fn taken(&mut self, request: &LeaseRequest, answer: LeaseAnswer) {
+        self.pending = None;
+        if answer.refused.is_some() {
+            return;
+        }
         let granted = answer.amount.saturating_sub(self.lease.amount);
         self.lease = Lease { amount: answer.amount, op: request.op };
-        self.pending = None;
         // What goes back was taken out of the purse before.
         if matches!(request.ask, LeaseAsk::Grant { .. }) && granted > 0 {
             self.purse.change(granted);

@@ -33,7 +33,7 @@ async fn call_until_killed(addr: SocketAddr, first: usize, acknowledged: Acknowl
         let stream = turn % 2 == 0;
         let body = format!(
             r#"{{"model":"dear","stream":{stream},"max_completion_tokens":20,"messages":[{{"role":"user","content":"{}"}}]}}"#,
-            "word ".repeat(turn % 20)
+            "word ".repeat(turn % 20 + 1)
         );
         let delay = if stream { "x-sandbox-fault: chunk_delay_ms=1\r\n" } else { "" };
         if client.try_send(post(SECRET, delay, body)).await.is_err() {
