@@ -91,21 +91,23 @@ impl Place {
                 })? as u32;
             } else if index == writing {
                 return Ok(());
-            } else {
-                self.go_on(Some(index));
+            } else if !self.go_on(Some(index)) {
+                // The writer is on its way to the next one.
+                return Ok(());
             }
         }
         Ok(())
     }
 
-    /// Goes to the segment behind `index`.
-    fn go_on(&mut self, index: Option<u32>) {
+    /// Goes to the segment behind `index`; false if there is none.
+    fn go_on(&mut self, index: Option<u32>) -> bool {
         let used = locked(&self.lane.used);
         let next = used.iter().find(|used| index.is_none_or(|index| used.index > index));
         if let Some(next) = next {
             self.segment = Some((next.index, Arc::clone(&next.file)));
             self.offset = 0;
         }
+        next.is_some()
     }
 
     /// The end of a segment that the writer has left. One that is deleted was posted, so it has been read.

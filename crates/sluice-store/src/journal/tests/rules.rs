@@ -54,6 +54,25 @@ fn a_full_journal_refuses_reservations_and_takes_every_end() {
 }
 
 #[test]
+fn ends_go_beyond_the_bound_of_the_journal_when_a_segment_fails() {
+    let disk = Arc::new(SimulatedDisk::default());
+    let bounds = Options {
+        journal_bytes_max: 2 * u64::from(SMALL_SEGMENT_BYTES),
+        ..options(&disk, Durability::Process)
+    };
+    let journal = Journal::open_unbounded(Path::new(DIR), bounds).unwrap();
+    let mut writers = journal.begin("node_1", 1, 1, 1).unwrap();
+    let taken = (0..).take_while(|number| writers[0].append(&reserve(*number)).is_ok()).count() as u64;
+    for number in 0..taken {
+        // Whatever has room in a segment loses it.
+        disk.fail(1, Fault::Io, 1);
+        writers[0].append(&settle(number)).unwrap();
+    }
+    assert!(journal.status().bytes > 2 * u64::from(SMALL_SEGMENT_BYTES));
+    assert_eq!(recovered(&disk.killed(), &[]).unwrap().len() as u64, 2 * taken);
+}
+
+#[test]
 fn a_full_disk_refuses_reservations_and_takes_every_end() {
     let disk = Arc::new(SimulatedDisk::default());
     let (journal, mut writers) = begin(&disk, 1);
@@ -204,6 +223,21 @@ fn segments_go_when_they_are_posted_and_not_before() {
     drop((writers, journal));
     let again = recovered(&disk, &cursors).unwrap();
     assert_eq!(again, found, "what is left is what was not posted");
+}
+
+#[test]
+fn what_is_posted_is_synced_before_it_goes() {
+    let disk = Arc::new(SimulatedDisk::default());
+    let (journal, mut writers) = begin(&disk, 1);
+    for number in 0..100 {
+        writers[0].append(&reserve(number)).unwrap();
+    }
+    journal.posted(&[Cursor { epoch: 1, worker: 0, seq: 100 }]);
+    journal.shared.delete_posted();
+    let first = "00000001-0000-00000000.log".to_owned();
+    assert!(disk.names().contains(&first));
+    journal.shared.round();
+    assert!(!disk.names().contains(&first));
 }
 
 #[test]
