@@ -32,17 +32,29 @@ pub struct ProviderRecord {
 pub enum CatalogChange {
     InsertKey(Key),
     /// Only if it still is as `before`.
-    UpdateKey { before: Box<Key>, after: Box<Key> },
+    UpdateKey {
+        before: Box<Key>,
+        after: Box<Key>,
+    },
     InsertProject(Project),
-    UpdateProject { before: Project, after: Project },
+    UpdateProject {
+        before: Project,
+        after: Project,
+    },
     /// By its name; only when no key is in it.
     DeleteProject(String),
     InsertProvider(ProviderRecord),
-    UpdateProvider { before: Box<ProviderRecord>, after: Box<ProviderRecord> },
+    UpdateProvider {
+        before: Box<ProviderRecord>,
+        after: Box<ProviderRecord>,
+    },
     /// By its name; only when no model has a target there.
     DeleteProvider(String),
     InsertModel(ModelRecord),
-    UpdateModel { before: Box<ModelRecord>, after: Box<ModelRecord> },
+    UpdateModel {
+        before: Box<ModelRecord>,
+        after: Box<ModelRecord>,
+    },
     /// By its name.
     DeleteModel(String),
 }

@@ -84,6 +84,15 @@ pub enum StoreError {
     /// A number that the database cannot hold.
     #[error("the {kind} `{name}` has a number that is too large: {field}")]
     TooLarge { kind: ObjectKind, name: String, field: &'static str },
+    /// A text that not every database can hold.
+    #[error("the {kind} `{}` has a text with a NUL character: leave it out", name.escape_debug())]
+    Nul { kind: ObjectKind, name: String },
+    /// A name is what others know an object by.
+    #[error("the {kind} `{name}` cannot be renamed: make another one")]
+    Renamed { kind: ObjectKind, name: String },
+    /// A node and the database do not agree on what was leased: a fault of the program, never of its user.
+    #[error("the lease of `{account}` is at change {stored}, not ready for {asked}: restart this node")]
+    LeaseOutOfStep { account: String, stored: i64, asked: i64 },
     /// Another process held the database for longer than the wait.
     #[error("the database is in use by another process: stop it, or try again")]
     Busy,

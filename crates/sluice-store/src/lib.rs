@@ -4,12 +4,14 @@
 pub mod books;
 pub mod catalog;
 mod document;
+mod engine;
 mod error;
 pub mod journal;
+mod listen;
 pub mod query;
 mod row;
+pub mod seal;
 mod sql;
-mod sqlite;
 mod store;
 #[cfg(test)]
 mod suite;
@@ -19,5 +21,6 @@ pub use catalog::{
     TargetRecord,
 };
 pub use error::{ObjectKind, StoreError};
-pub use sqlite::SqlStore;
+pub use listen::Listener;
+pub use sql::SqlStore;
 pub use store::Store;

@@ -2,32 +2,7 @@
 
 use sluice_ledger::{Key, KeyHash, Origin, Project};
 
-use crate::{ModelRecord, ObjectKind, ProviderRecord, StoreError, document};
-
-/// id, name, hash, prefix, project, models, limits, model limits, budget, default output limit, end, owner, revoked,
-/// origin.
-pub(crate) type KeyRow = (
-    String,
-    String,
-    Vec<u8>,
-    String,
-    String,
-    String,
-    String,
-    String,
-    Option<String>,
-    Option<i64>,
-    Option<i64>,
-    Option<String>,
-    bool,
-    String,
-);
-/// name, limits, budget, origin.
-pub(crate) type ProjectRow = (String, String, Option<String>, String);
-/// name, kind, base URL, options, origin.
-pub(crate) type ProviderRow = (String, String, Option<String>, String, String);
-/// name, targets, price, options, origin.
-pub(crate) type ModelRow = (String, String, Option<String>, String, String);
+use crate::{ModelRecord, ObjectKind, ProviderRecord, StoreError, document, engine::Row};
 
 /// Names the object when one of its columns cannot be read.
 struct Reading<'a> {
@@ -43,81 +18,78 @@ impl Reading<'_> {
     fn origin(&self, word: &str) -> Result<Origin, StoreError> {
         self.column(Origin::from_word(word).ok_or_else(|| format!("`{word}` is not an origin")))
     }
+
+    fn hash(&self, bytes: Vec<u8>) -> Result<KeyHash, StoreError> {
+        let hash = bytes.try_into().map_err(|_| "a hash of it is not 32 bytes".to_owned());
+        self.column(hash).map(KeyHash::from_bytes)
+    }
 }
 
-pub(crate) fn key(row: KeyRow) -> Result<Key, StoreError> {
-    let (
-        id,
-        name,
-        hash,
-        prefix,
-        project,
-        models,
-        limits,
-        model_limits,
-        budget,
-        output,
-        end,
-        owner,
-        revoked,
-        origin,
-    ) = row;
+/// In the order of `KEY_COLUMNS`.
+pub(crate) fn key(row: &Row) -> Result<Key, StoreError> {
+    let name = row.text(1)?;
     let reading = Reading { kind: ObjectKind::Key, name: &name };
-    let hash: [u8; 32] =
-        reading.column(hash.try_into().map_err(|_| "its hash is not 32 bytes".to_owned()))?;
-    let default_max_output_tokens =
-        output.map(u64::try_from).transpose().map_err(|_| "default_max_output_tokens is negative".to_owned());
+    let output = row.maybe_int(9)?.map(u64::try_from).transpose();
+    let previous = match (row.maybe_bytes(14)?, row.maybe_int(15)?) {
+        (Some(hash), Some(until)) => Some((reading.hash(hash)?, until)),
+        _ => None,
+    };
     Ok(Key {
-        hash: KeyHash::from_bytes(hash),
-        models: reading.column(document::read_models(&models))?,
-        limits: reading.column(document::read_limits(&limits))?,
-        model_limits: reading.column(document::read_model_limits(&model_limits))?,
-        budget: reading.column(budget.as_deref().map(document::read_budget).transpose())?,
-        default_max_output_tokens: reading.column(default_max_output_tokens)?,
-        origin: reading.origin(&origin)?,
-        id,
+        id: row.text(0)?,
+        hash: reading.hash(row.bytes(2)?)?,
+        prefix: row.text(3)?,
+        project: row.text(4)?,
+        models: reading.column(document::read_models(&row.text(5)?))?,
+        limits: reading.column(document::read_limits(&row.text(6)?))?,
+        model_limits: reading.column(document::read_model_limits(&row.text(7)?))?,
+        budget: reading.column(row.maybe_text(8)?.as_deref().map(document::read_budget).transpose())?,
+        default_max_output_tokens: reading
+            .column(output.map_err(|_| "default_max_output_tokens is negative".to_owned()))?,
+        expires_at: row.maybe_int(10)?,
+        owner: row.maybe_text(11)?,
+        revoked: row.bool(12)?,
+        origin: reading.origin(&row.text(13)?)?,
+        previous,
+        created_at: row.maybe_int(16)?,
         name,
-        prefix,
-        project,
-        expires_at: end,
-        owner,
-        revoked,
-        previous: None,
-        created_at: None,
     })
 }
 
-pub(crate) fn project((name, limits, budget, origin): ProjectRow) -> Result<Project, StoreError> {
+/// Name, limits, budget, origin.
+pub(crate) fn project(row: &Row) -> Result<Project, StoreError> {
+    let name = row.text(0)?;
     let reading = Reading { kind: ObjectKind::Project, name: &name };
     Ok(Project {
-        limits: reading.column(document::read_limits(&limits))?,
-        budget: reading.column(budget.as_deref().map(document::read_budget).transpose())?,
-        origin: reading.origin(&origin)?,
+        limits: reading.column(document::read_limits(&row.text(1)?))?,
+        budget: reading.column(row.maybe_text(2)?.as_deref().map(document::read_budget).transpose())?,
+        origin: reading.origin(&row.text(3)?)?,
         name,
     })
 }
 
-pub(crate) fn provider(
-    (name, kind, base_url, options, origin): ProviderRow,
-) -> Result<ProviderRecord, StoreError> {
+/// Name, kind, base URL, options, origin, sealed credential.
+pub(crate) fn provider(row: &Row) -> Result<ProviderRecord, StoreError> {
+    let name = row.text(0)?;
     let reading = Reading { kind: ObjectKind::Provider, name: &name };
     Ok(ProviderRecord {
-        options: reading.column(document::read(&options))?,
-        origin: reading.origin(&origin)?,
+        kind: row.text(1)?,
+        base_url: row.maybe_text(2)?,
+        options: reading.column(document::read(&row.text(3)?))?,
+        origin: reading.origin(&row.text(4)?)?,
+        sealed: row.maybe_bytes(5)?,
         name,
-        kind,
-        base_url,
-        sealed: None,
     })
 }
 
-pub(crate) fn model((name, targets, price, options, origin): ModelRow) -> Result<ModelRecord, StoreError> {
+/// Name, targets, price, options, origin.
+pub(crate) fn model(row: &Row) -> Result<ModelRecord, StoreError> {
+    let name = row.text(0)?;
     let reading = Reading { kind: ObjectKind::Model, name: &name };
     Ok(ModelRecord {
-        targets: reading.column(document::read(&targets))?,
-        price: reading.column(price.as_deref().map(document::read_price).transpose())?,
-        options: reading.column(document::read(&options))?,
-        origin: reading.origin(&origin)?,
+        targets: reading.column(document::read(&row.text(1)?))?,
+        price: reading.column(row.maybe_text(2)?.as_deref().map(document::read_price).transpose())?,
+        options: reading.column(document::read(&row.text(3)?))?,
+        origin: reading.origin(&row.text(4)?)?,
         name,
     })
 }

@@ -107,10 +107,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The rows of these purses; those without a row are left out.
-    fn budgets(
-        &self,
-        purses: &[PurseId],
-    ) -> impl Future<Output = Result<Vec<BudgetRow>, StoreError>> + Send;
+    fn budgets(&self, purses: &[PurseId]) -> impl Future<Output = Result<Vec<BudgetRow>, StoreError>> + Send;
 
     /// Sums of usage, in the order of bucket and groups.
     fn usage(&self, query: &UsageQuery) -> impl Future<Output = Result<Vec<UsageRow>, StoreError>> + Send;
@@ -122,10 +119,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<RequestRow>, StoreError>> + Send;
 
     /// One request.
-    fn request(
-        &self,
-        id: RequestId,
-    ) -> impl Future<Output = Result<Option<RequestRow>, StoreError>> + Send;
+    fn request(&self, id: RequestId) -> impl Future<Output = Result<Option<RequestRow>, StoreError>> + Send;
 
     /// The audit log, newest first; only entries before the one with the id `before`, if given.
     fn audit(

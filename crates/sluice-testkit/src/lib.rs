@@ -18,5 +18,6 @@ pub mod gate;
 pub mod load;
 pub mod patience;
 pub mod process;
+pub mod services;
 pub mod tls;
 pub mod upstream;

@@ -55,7 +55,11 @@ impl Books {
     }
 
     /// Waits until the books of a purse are as `is` wants them.
-    pub(crate) async fn until(&self, purse: &PurseId, is: impl Fn(NanoUsd, NanoUsd) -> bool) -> (NanoUsd, NanoUsd) {
+    pub(crate) async fn until(
+        &self,
+        purse: &PurseId,
+        is: impl Fn(NanoUsd, NanoUsd) -> bool,
+    ) -> (NanoUsd, NanoUsd) {
         let look = async {
             loop {
                 let (posted, leased) = self.budget(purse).await;

@@ -72,7 +72,8 @@ async fn models_without_a_price() {
     let answer = client.exchange(ask(SECRET, "odd", "x", 5)).await;
     assert_error("no price", &answer, 403, "invalid_request_error", "model_not_priced");
     for (secret, model, charged) in [(OTHER, "odd", None), (SECRET, "gift", Some(NanoUsd(0)))] {
-        upstream.script(sluice_testkit::upstream::Script::new().write(sluice_testkit::answers::whole("hello")));
+        upstream
+            .script(sluice_testkit::upstream::Script::new().write(sluice_testkit::answers::whole("hello")));
         let (head, body) = client.exchange(ask(secret, model, "x", 5)).await;
         assert_eq!(head.status, 200, "{model}: {}", body.text());
         let books = Books::of(gateway.dir()).await;

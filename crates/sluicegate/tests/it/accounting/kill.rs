@@ -97,14 +97,19 @@ async fn nothing_acknowledged_is_lost_or_charged_twice() {
     }
     let acknowledged = acknowledged.lock().unwrap();
     for (id, tokens) in acknowledged.iter() {
-        let charged = by_id.get(id).unwrap_or_else(|| panic!("{id} was acknowledged and is not in the books"));
+        let charged =
+            by_id.get(id).unwrap_or_else(|| panic!("{id} was acknowledged and is not in the books"));
         if let Some(tokens) = tokens {
             assert_eq!(charged.0, tokens * 1_000_000_000, "{id}");
         }
         assert!(charged.0 > 0, "{id}");
     }
     let purse = PurseId { account: AccountId::key(&rows[0].key), window: Window(0) };
-    assert_eq!(books.budget(&purse).await, (NanoUsd(total), NanoUsd(0)), "posted is the sum, nothing is held");
+    assert_eq!(
+        books.budget(&purse).await,
+        (NanoUsd(total), NanoUsd(0)),
+        "posted is the sum, nothing is held"
+    );
     assert_eq!(books.mismatches().await, [""; 0]);
     assert!(acknowledged.len() >= rounds * 50, "{}", acknowledged.len());
 }

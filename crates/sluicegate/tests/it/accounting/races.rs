@@ -21,7 +21,8 @@ async fn race(dollars: u64) -> (usize, NanoUsd, u64) {
         tokio::spawn(async move {
             let mut client = Client::connect(addr).await;
             // Slow enough that none is over before all have come.
-            let (head, _) = client.exchange(post(SECRET, "x-sandbox-fault: first_token_delay_ms=2500\r\n", body)).await;
+            let (head, _) =
+                client.exchange(post(SECRET, "x-sandbox-fault: first_token_delay_ms=2500\r\n", body)).await;
             (head.status, head.header("x-request-id").unwrap().to_owned())
         })
     });

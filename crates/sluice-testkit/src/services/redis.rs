@@ -1,0 +1,108 @@
+//! A Redis (or Valkey) that lives as long as its value.
+
+use std::{path::PathBuf, process::Command};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::{Running, exists, free_port, in_path, programs};
+
+/// The server's program.
+const VARIABLE: &str = "SLUICEGATE_TEST_REDIS";
+const NAMES: [&str; 2] = ["redis-server", "valkey-server"];
+/// A port may be taken between the moment it was free and the start.
+const ATTEMPTS: usize = 5;
+
+/// A server on a free port of loopback that keeps nothing.
+#[derive(Debug)]
+pub struct Redis {
+    program: PathBuf,
+    dir: TempDir,
+    port: u16,
+    running: Option<Running>,
+}
+
+impl Redis {
+    /// Starts one.
+    ///
+    /// # Panics
+    /// When Redis is not to be had, with the reason.
+    #[must_use]
+    pub fn start() -> Self {
+        let find = || NAMES.iter().find_map(|name| exists(&in_path(name)?.join(name)));
+        let program = programs(VARIABLE, find);
+        let dir = tempfile::Builder::new().prefix("sluicegate-redis-").tempdir().expect("a directory");
+        let mut made = Self { program, dir, port: free_port(), running: None };
+        for _ in 0..ATTEMPTS {
+            made.running = made.launch();
+            if made.running.is_some() {
+                return made;
+            }
+            made.port = free_port();
+        }
+        panic!("Redis did not start in {}", made.dir.path().display());
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Stops it at once.
+    pub fn stop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            running.end(Signal::KILL);
+        }
+    }
+
+    /// Starts it again on the same port, with nothing of what it held.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_again(&mut self) {
+        self.stop();
+        self.running = self.launch();
+        assert!(self.running.is_some(), "Redis did not start again on port {}", self.port);
+    }
+
+    fn launch(&self) -> Option<Running> {
+        let mut server = Command::new(&self.program);
+        server.arg("--port").arg(self.port.to_string()).arg("--dir").arg(self.dir.path());
+        server.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"]);
+        Running::start(server, "eady to accept connections")
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpStream,
+    };
+
+    use super::*;
+
+    #[test]
+    fn starts_stops_and_starts_again() {
+        let mut redis = Redis::start();
+        let ping = |port: u16| {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+            stream.write_all(b"PING\r\n").ok()?;
+            let mut pong = [0; 5];
+            stream.read_exact(&mut pong).ok()?;
+            Some(pong)
+        };
+        assert_eq!(ping(redis.port), Some(*b"+PONG"));
+        redis.stop();
+        assert_eq!(ping(redis.port), None);
+        redis.start_again();
+        assert_eq!(ping(redis.port), Some(*b"+PONG"));
+    }
+}
