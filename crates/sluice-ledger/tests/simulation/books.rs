@@ -22,6 +22,8 @@ pub(crate) struct Row {
     /// What requests in the books cost beyond what was reserved for them.
     excess: i64,
     written_off: i64,
+    /// What power losses may have added to charges whose reservations were given to others.
+    power: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -183,7 +185,6 @@ impl Books {
                 Err(Violation::new(Law::Turn, text))
             };
         }
-        lease.op = call.op;
         let Some(row) = self.rows.get_mut(&call.purse) else { return Ok((Reply::Superseded, None)) };
         let mut refused = None;
         match call.ask {
@@ -213,6 +214,8 @@ impl Books {
                 }
             }
         }
+        // A change that was refused is none: it may be asked again under the same number.
+        lease.op = if refused.is_some() { lease.op } else { call.op };
         let recall = (refused == Some(Refused::Held)).then(|| call.purse.clone());
         Ok((Reply::Leased { amount: lease.amount, refused }, recall))
     }
@@ -243,6 +246,13 @@ impl Books {
             *cursor = (*cursor).max(*seq);
         }
         Ok(inserted)
+    }
+
+    /// What power losses may add to charges; nothing honest looks at it.
+    pub(crate) fn powers_went(&mut self, more: Vec<(PurseId, i64)>) {
+        for (purse, amount) in more {
+            self.row(&purse).power += amount;
+        }
     }
 
     /// A charge goes into the books and out of the lease, as far as that goes.
@@ -298,10 +308,10 @@ impl Books {
         if row.posted + row.leased - row.uncovered > row.limit {
             return broken(Law::Limit);
         }
-        if row.uncovered > row.excess + row.written_off {
+        if row.uncovered > row.excess + row.written_off + row.power {
             return broken(Law::Covered);
         }
-        if row.excess + row.written_off == 0 && row.posted > row.limit {
+        if row.excess + row.written_off + row.power == 0 && row.posted > row.limit {
             return broken(Law::Limit);
         }
         Ok(())

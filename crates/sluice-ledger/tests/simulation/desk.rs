@@ -213,7 +213,7 @@ impl Node {
         match (call, reply) {
             (Call::Lease(call), Reply::Leased { amount, refused }) => {
                 let entry = self.memory.entry(&call.purse);
-                leased(entry, &call, amount, around.mutant);
+                leased(entry, &call, (amount, refused.is_some()), around.mutant);
                 entry.check()?;
                 if refused == Some(Refused::Spent) {
                     self.memory.waiting.pop_front();
@@ -252,7 +252,9 @@ impl Node {
             return Ok(());
         };
         let row = books.leases.get(&(self.id, id.clone())).copied().unwrap_or_default();
-        if row == entry.lease || (row == Lease::default() && entry.lease.amount == 0) {
+        // A change that was refused when it was sent again may have come late: the next answer tells of it.
+        let late = row.op == entry.lease.op + 1;
+        if late || row == entry.lease || (row == Lease::default() && entry.lease.amount == 0) {
             return Ok(());
         }
         Err(Violation::new(Law::Belief, format!("node {}: {row:?} {entry:?}", self.id)))
@@ -318,10 +320,10 @@ impl Node {
 
 /// The outcome of a change of a lease is known. What a posting took from the row meanwhile is told by the difference
 /// to what was expected.
-fn leased(entry: &mut Entry, call: &LeaseCall, amount: i64, mutant: Option<Mutant>) {
+fn leased(entry: &mut Entry, call: &LeaseCall, (amount, refused): (i64, bool), mutant: Option<Mutant>) {
     let returned = std::mem::take(&mut entry.returning);
     let difference = amount - entry.lease.amount + returned;
-    entry.lease = Lease { amount, op: call.op };
+    entry.lease = Lease { amount, op: if refused { entry.lease.op } else { call.op } };
     entry.pending = None;
     if mutant != Some(Mutant::ReturnDifferenceDropped) || matches!(call.ask, Ask::Grant { .. }) {
         entry.purse.change(difference);

@@ -9,7 +9,8 @@ pub(crate) enum Law {
     RowLeased,
     /// `posted + leased` stays within the limit but for what no lease covered.
     Limit,
-    /// Only what requests cost beyond their bounds, or what was written off, is not covered by a lease.
+    /// Only what requests cost beyond their bounds, what was written off, and what power losses made of ends that
+    /// were not synced is not covered by a lease.
     Covered,
     /// `posted` is the sum of the rows, each counted once.
     PostedOnce,
@@ -113,9 +114,9 @@ impl Mutant {
         (Self::ForgetWhenSent, &[Law::Acknowledged, Law::Recorded]),
         (Self::LeaseBackByTimeout, &[Law::Covered, Law::Turn]),
         (Self::OpNotCompared, &[Law::Belief, Law::Purse, Law::Covered]),
-        (Self::RetryAsNew, &[Law::Turn]),
+        (Self::RetryAsNew, &[Law::Turn, Law::Belief]),
         (Self::ReturnWithoutTaking, &[Law::Purse]),
-        (Self::ReturnTakenBack, &[Law::Belief, Law::Purse]),
+        (Self::ReturnTakenBack, &[Law::Belief, Law::Purse, Law::Covered]),
         (Self::ReturnDifferenceDropped, &[Law::Purse]),
         (Self::EpochNotCompared, &[Law::Turn, Law::Belief, Law::Covered]),
         (Self::MarkIgnored, &[Law::Charge]),

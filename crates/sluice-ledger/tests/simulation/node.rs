@@ -176,7 +176,7 @@ impl Memory {
         if !around.is(Mutant::SendBeforeReserve) {
             reserved = running.write(disk, around);
         }
-        around.truth.sent(plan.request, usize::from(plan.request.0[0]), place, reserved);
+        around.truth.sent(plan.request, ids, place, reserved);
         self.running.insert(plan.request, running);
         Ok(None)
     }

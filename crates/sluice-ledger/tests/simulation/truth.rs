@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sluice_ledger::{Posting, RequestId};
+use sluice_ledger::{Posting, PurseId, RequestId};
 
 use crate::{
     disk::{Disk, Place},
@@ -13,6 +13,7 @@ use crate::{
 #[derive(Debug)]
 struct Fate {
     node: usize,
+    purses: [PurseId; 2],
     place: Place,
     /// Offset behind its reservation.
     reserved: usize,
@@ -20,11 +21,18 @@ struct Fate {
     marks: Vec<(usize, i64)>,
     /// Offset and charge of its end.
     end: Option<(usize, i64)>,
-    /// The charge of an end that was lost, but may have been sent to the database before.
-    lost_end: Option<i64>,
+    /// Charges of what was lost since, but may have been sent to the database before.
+    lost: Vec<i64>,
     acknowledged: Option<i64>,
     /// It may be that nothing of it is left.
     gone: bool,
+}
+
+impl Fate {
+    /// What it is charged by what is left of it.
+    fn charge(&self) -> i64 {
+        self.end.or(self.marks.last().copied()).map_or(0, |(_, charged)| charged)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -33,18 +41,18 @@ pub(crate) struct Truth {
     pub(crate) rows: u64,
     pub(crate) acknowledged: u64,
     pub(crate) interrupted: u64,
-    pub(crate) lost: u64,
 }
 
 impl Truth {
-    pub(crate) fn sent(&mut self, request: RequestId, node: usize, place: Place, reserved: usize) {
+    pub(crate) fn sent(&mut self, request: RequestId, purses: [PurseId; 2], place: Place, reserved: usize) {
         let fate = Fate {
-            node,
+            node: usize::from(request.0[0]),
+            purses,
             place,
             reserved,
             marks: Vec::new(),
             end: None,
-            lost_end: None,
+            lost: Vec::new(),
             acknowledged: None,
             gone: false,
         };
@@ -79,38 +87,47 @@ impl Truth {
         let Some(fate) = self.fates.remove(&request) else {
             return Err(Violation::new(Law::Charge, format!("nobody sent {request:?}")));
         };
-        if fate.lost_end == Some(charged) {
+        if fate.lost.contains(&charged) {
             return Ok(());
         }
-        let expected = fate.end.or(fate.marks.last().copied()).map_or(0, |(_, charged)| charged);
         self.interrupted += u64::from(fate.end.is_none());
         if fate.acknowledged.is_some_and(|told| told != charged) {
             return Err(Violation::new(Law::Acknowledged, format!("{charged} in the books, {fate:?}")));
         }
-        if charged != expected {
+        if charged != fate.charge() {
             return Err(Violation::new(Law::Charge, format!("{charged} in the books, {fate:?}")));
         }
         Ok(())
     }
 
-    /// The power of a node went. What a caller was told must be on the disk if that was promised.
-    pub(crate) fn power_lost(&mut self, node: usize, disk: &Disk, promised: bool) -> Result<(), Violation> {
+    /// The power of a node went. What a caller was told must be on the disk if that was promised. Returns by how much
+    /// more a purse may be charged now: an end that is gone counts at its last mark, which may have been more, and
+    /// what the end gave back has perhaps been given to others.
+    pub(crate) fn power_lost(
+        &mut self,
+        node: usize,
+        disk: &Disk,
+        promised: bool,
+    ) -> Result<Vec<(PurseId, i64)>, Violation> {
+        let mut more = Vec::new();
         for fate in self.fates.values_mut().filter(|fate| fate.node == node && !fate.gone) {
             let whole = disk.whole_to(fate.place);
-            if let Some((at, charged)) = fate.end
-                && at > whole
-            {
-                (fate.end, fate.lost_end) = (None, Some(charged));
+            let before = fate.charge();
+            fate.marks.retain(|(at, _)| *at <= whole);
+            if fate.end.is_some_and(|(at, _)| at > whole) {
                 if fate.acknowledged.is_some() && promised {
                     return Err(Violation::new(Law::Acknowledged, format!("lost: {fate:?}")));
                 }
-                fate.acknowledged = None;
-                self.lost += 1;
+                (fate.end, fate.acknowledged) = (None, None);
             }
-            fate.marks.retain(|(at, _)| *at <= whole);
+            let after = fate.charge();
+            if before != after {
+                fate.lost.push(before);
+                more.extend(fate.purses.iter().map(|purse| (purse.clone(), (after - before).max(0))));
+            }
             fate.gone |= fate.reserved > whole;
         }
-        Ok(())
+        Ok(more)
     }
 
     /// The disk of a node is gone for ever.

@@ -448,8 +448,10 @@ impl World {
         (node, life, epoch, id): (usize, u32, u32, u64),
         call: &Call,
     ) -> Result<(), Violation> {
-        // What a node sent before it ended in order was waited for by its pool.
-        if self.away || matches!(self.nodes[node].phase, Phase::Finished) {
+        // A node that ends in order has closed its pool before it gives back what it leased: nothing comes late.
+        let last =
+            matches!(self.nodes[node].asked, Some((asked, Call::EndLeases)) if asked != id && self.calm);
+        if self.away || last || matches!(self.nodes[node].phase, Phase::Finished) {
             return Ok(());
         }
         self.books.window = key_window(0, self.now);
@@ -505,7 +507,8 @@ impl World {
         if how == Stop::Power {
             self.tally.power_losses += 1;
             self.nodes[node].disk.lose_power(&mut self.seed);
-            self.truth.power_lost(node, &self.nodes[node].disk, self.power)?;
+            let more = self.truth.power_lost(node, &self.nodes[node].disk, self.power)?;
+            self.books.powers_went(more);
         }
         if self.setup.mutant == Some(Mutant::LeaseBackByTimeout) {
             let life = self.nodes[node].life;
