@@ -1,10 +1,10 @@
 //! What a gateway is started with, already checked. The binary makes it from the file and the environment; nothing
 //! in this crate reads either.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use sluice_providers::Credential;
-use sluice_store::ProviderRecord;
+use sluice_store::{ProviderRecord, seal::MasterKey};
 
 /// Settings of one gateway process.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Config {
     pub workers: Option<usize>,
     /// Bearer token of the admin listener.
     pub admin_token: String,
+    /// Seals the credentials that are stored; the same on every node of one database.
+    pub master_key: Arc<MasterKey>,
     /// Credentials of the providers by provider name. They never leave the process.
     pub credentials: BTreeMap<String, Credential>,
     /// Providers that are there although the database does not know them; one of the same name in it goes before.

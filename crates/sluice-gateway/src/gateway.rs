@@ -7,7 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sluice_store::{Store, StoreError, journal::Writer};
 use tokio::{
     runtime::{Builder, LocalOptions},
-    sync::{oneshot, watch},
+    sync::{Mutex, oneshot, watch},
 };
 
 use crate::{
@@ -110,6 +110,7 @@ impl Gateway {
             phase: watch::Sender::new(Phase::Serving),
             admin_token: config.admin_token.clone(),
             books,
+            changing: Mutex::default(),
             config: ArcSwap::from_pointee(config.clone()),
         });
         let (sink, log_thread) = LogSink::start().map_err(StartError::Thread)?;
@@ -155,6 +156,7 @@ impl Gateway {
     /// # Errors
     /// What can not be used; then nothing has changed.
     pub async fn reload(&self, config: &Config) -> Result<(), StartError> {
+        let _alone = self.shared.changing.lock().await;
         let catalog = self.shared.books.store.load_catalog().await?;
         let parts = Parts { metrics: &self.shared.metrics, registry: &self.shared.books.registry };
         let snapshot = Snapshot::new(config, catalog, &parts, clock::unix_ms())?;

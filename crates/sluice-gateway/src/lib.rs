@@ -4,6 +4,7 @@
 
 mod access_log;
 mod accounting;
+mod admin;
 mod admit;
 mod authenticate;
 mod bounds;
@@ -23,6 +24,7 @@ mod reply;
 mod request_body;
 mod route;
 mod routes;
+mod sealed;
 mod server;
 mod settle;
 mod snapshot;

@@ -47,7 +47,7 @@ fn object(model: &Model, snapshot: &Snapshot) -> Value {
 }
 
 /// Undoes percent-encoding; `None` where it is not one or hides what is not UTF-8.
-fn unescape(text: &str) -> Option<String> {
+pub(crate) fn unescape(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {

@@ -142,6 +142,18 @@ pub(crate) fn json(ids: &Ids, body: impl Into<Bytes>) -> Response<ReplyBody> {
     response(200, ids, JSON, ReplyBody::whole(body))
 }
 
+/// An answer of the admin API; nobody in between may keep it. `None` has no body.
+pub(crate) fn admin(ids: &Ids, status: u16, body: Option<Vec<u8>>) -> Response<ReplyBody> {
+    let empty = body.is_none();
+    let mut response = response(status, ids, JSON, ReplyBody::whole(body.unwrap_or_default()));
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if empty {
+        headers.remove(CONTENT_TYPE);
+    }
+    response
+}
+
 /// A plain text answer.
 pub(crate) fn text(status: u16, ids: &Ids, body: String) -> Response<ReplyBody> {
     response(status, ids, HeaderValue::from_static("text/plain; charset=utf-8"), ReplyBody::whole(body))

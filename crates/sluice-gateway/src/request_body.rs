@@ -73,12 +73,21 @@ const UNCOUNTED_BYTES: usize = 64 * 1024;
 /// Reads the body of a request that must be JSON.
 pub(crate) async fn read(
     head: &Parts,
-    mut body: Incoming,
+    body: Incoming,
     snapshot: &Snapshot,
     worker: &Rc<Worker>,
 ) -> Result<Bytes, Refusal> {
+    read_within(head, body, snapshot.max_body_bytes, worker).await
+}
+
+/// As [`read`], of at most `limit` bytes.
+pub(crate) async fn read_within(
+    head: &Parts,
+    mut body: Incoming,
+    limit: usize,
+    worker: &Rc<Worker>,
+) -> Result<Bytes, Refusal> {
     check_type(&head.headers)?;
-    let limit = snapshot.max_body_bytes;
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limit {
         return Err(Refusal::request_too_large(limit));

@@ -8,6 +8,7 @@ use std::{
     task::Poll,
 };
 
+use bytes::Bytes;
 use http::{
     Method, Request, Response,
     header::{HOST, TRANSFER_ENCODING},
@@ -17,6 +18,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::{
+    admin,
     authenticate::{authenticate, bearer},
     bounds, clock,
     exchange::{Billing, Ending, Exchange},
@@ -25,6 +27,7 @@ use crate::{
     pipeline::{self, Context},
     refusal::Refusal,
     reply::{self, ReplyBody},
+    request_body,
     server::{ConnectionState, Service},
     worker::Worker,
 };
@@ -48,6 +51,7 @@ enum Route<'a> {
     Live,
     Ready,
     Metrics,
+    Admin(admin::Place, &'a str),
 }
 
 impl<'a> Route<'a> {
@@ -62,7 +66,10 @@ impl<'a> Route<'a> {
             (Listener::Data, path) => {
                 Self::Model(path.strip_prefix("/v1/models/").filter(|id| !id.is_empty())?)
             }
-            _ => return None,
+            (Listener::Admin { .. }, path) => {
+                let (place, id) = admin::Place::find(path)?;
+                Self::Admin(place, id)
+            }
         })
     }
 
@@ -74,12 +81,14 @@ impl<'a> Route<'a> {
             Self::Live => "/health/live",
             Self::Ready => "/health/ready",
             Self::Metrics => "/metrics",
+            Self::Admin(place, _) => place.pattern,
         }
     }
 
     fn allow(self) -> &'static str {
         match self {
             Self::ChatCompletions => "POST",
+            Self::Admin(place, _) => place.allow,
             _ => "GET, HEAD",
         }
     }
@@ -87,6 +96,7 @@ impl<'a> Route<'a> {
     fn takes(self, method: &Method) -> bool {
         match self {
             Self::ChatCompletions => method == Method::POST,
+            Self::Admin(place, _) => place.takes(method),
             _ => method == Method::GET || method == Method::HEAD,
         }
     }
@@ -169,6 +179,7 @@ impl Routes {
             Route::Live => Ok(reply::json(ids, &br#"{"status":"live"}"#[..])),
             Route::Ready => Ok(self.ready(ids)),
             Route::Metrics => self.metrics(ids, head),
+            Route::Admin(place, id) => self.admin(context, head, body, (place, id)).await,
         };
         match answer {
             Ok(response) => {
@@ -218,6 +229,31 @@ impl Routes {
         Ok(reply::text(200, ids, self.worker.shared.metrics.text()))
     }
 
+    /// A call of the admin API: the token, then the body, then the rest.
+    async fn admin(
+        &self,
+        context: &Context<'_>,
+        head: &Parts,
+        body: Incoming,
+        (place, id): (admin::Place, &str),
+    ) -> Result<Response<ReplyBody>, Refusal> {
+        admin::authenticate(&head.headers, |token| self.is_admin_token(token))?;
+        let method = head.method.clone();
+        let body = match method == Method::POST || method == Method::PATCH {
+            true => {
+                let bytes = request_body::read_within(head, body, admin::BODY_BYTES, &self.worker).await?;
+                context.connection.body_read(true);
+                bytes
+            }
+            false => Bytes::new(),
+        };
+        let query = head.uri.query().map(str::to_owned);
+        let unix_ms = context.unix_ms;
+        let asked = admin::Asked { place, method, id: id.to_owned(), query, body, unix_ms };
+        let (status, body) = admin::answer(&self.worker.shared, asked).await?;
+        Ok(reply::admin(context.ids, status, body))
+    }
+
     fn is_admin_token(&self, token: &str) -> bool {
         let hash = sluice_ledger::KeyHash::of(token);
         hash.matches(&sluice_ledger::KeyHash::of(&self.worker.shared.admin_token))
@@ -261,6 +297,9 @@ mod tests {
         check("/v1/models/sandbox/echo", Some(Route::Model("sandbox/echo")), None);
         check("/health/live", Some(Route::Live), Some(Route::Live));
         check("/metrics", None, Some(Route::Metrics));
+        let (place, id) = admin::Place::find("/admin/v1/keys/k").unwrap();
+        check("/admin/v1/keys/k", None, Some(Route::Admin(place, id)));
+        check("/admin/v1/nothing", None, None);
         check("/", None, None);
     }
 }

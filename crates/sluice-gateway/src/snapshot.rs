@@ -19,6 +19,7 @@ use crate::{
     config::Config,
     metrics::Metrics,
     metrics::TargetMetrics,
+    sealed,
     upstream::Upstream,
 };
 
@@ -227,9 +228,18 @@ fn known_keys(
 
 fn upstream(record: &ProviderRecord, config: &Config) -> Result<Upstream, SnapshotError> {
     let fail = |why: String| SnapshotError::Provider { name: record.name.clone(), why };
-    let credential = config.credentials.get(&record.name).cloned().unwrap_or_else(Credential::none);
-    let provider = Provider::new(&record.name, &record.kind, record.base_url.as_deref(), credential)
-        .map_err(|e| fail(e.to_string()))?;
+    let at_its_place = |credential| {
+        Provider::new(&record.name, &record.kind, record.base_url.as_deref(), credential)
+            .map_err(|e| fail(e.to_string()))
+    };
+    let credential = match &record.sealed {
+        Some(secret) => sealed::open(&config.master_key, &at_its_place(Credential::none())?, secret)
+            .map_err(|e| fail(e.to_string()))?,
+        // What the file or the environment holds for a name is not for whoever took the name elsewhere.
+        None if record.origin != Origin::File => Credential::none(),
+        None => config.credentials.get(&record.name).cloned().unwrap_or_else(Credential::none),
+    };
+    let provider = at_its_place(credential)?;
     Upstream::new(provider, record).map_err(fail)
 }
 
@@ -318,7 +328,7 @@ fn target(
     })
 }
 
-fn sandbox_record() -> ProviderRecord {
+pub(crate) fn sandbox_record() -> ProviderRecord {
     ProviderRecord {
         name: SANDBOX.to_owned(),
         kind: SANDBOX.to_owned(),

@@ -13,7 +13,7 @@ use sluice_store::{
     Catalog,
     journal::{AppendError, Position, Writer},
 };
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::{
     access_log::Log,
@@ -48,6 +48,9 @@ pub(crate) struct Shared {
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) admin_token: String,
     pub(crate) books: Arc<Books>,
+    /// Held by whoever changes the catalog, or puts one into force, from reading it on: an older one never replaces
+    /// a newer one.
+    pub(crate) changing: Mutex<()>,
     /// The settings in force.
     pub(crate) config: ArcSwap<Config>,
 }

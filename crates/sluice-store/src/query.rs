@@ -97,6 +97,18 @@ pub struct RequestRow {
     pub details: Option<Details>,
 }
 
+/// A node, as the books know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeRow {
+    pub node: String,
+    /// The newest run of it.
+    pub epoch: u32,
+    /// When it last said that it is alive, in milliseconds since the Unix epoch.
+    pub seen_ms: u64,
+    /// What it holds of all budgets.
+    pub leased: NanoUsd,
+}
+
 /// One entry of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {

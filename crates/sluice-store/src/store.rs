@@ -8,7 +8,7 @@ use sluice_ledger::{Key, PurseId, RequestId};
 use crate::{
     Catalog, CatalogChange, StoreError,
     books::{Batch, BudgetRow, Cursor, Heartbeat, LeaseAnswer, LeaseRequest, Session},
-    query::{AuditEntry, AuditRow, Mismatch, RequestFilter, RequestRow, UsageQuery, UsageRow},
+    query::{AuditEntry, AuditRow, Mismatch, NodeRow, RequestFilter, RequestRow, UsageQuery, UsageRow},
 };
 
 /// A database of keys, projects, providers and models, and of what was spent.
@@ -105,6 +105,9 @@ pub trait Store: Send + Sync + 'static {
         audit: &AuditEntry,
         unix_ms: u64,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// All nodes that ever ran, in the order of their ids.
+    fn nodes(&self) -> impl Future<Output = Result<Vec<NodeRow>, StoreError>> + Send;
 
     /// The rows of these purses; those without a row are left out.
     fn budgets(&self, purses: &[PurseId]) -> impl Future<Output = Result<Vec<BudgetRow>, StoreError>> + Send;

@@ -235,6 +235,8 @@ impl Desk {
     }
 
     async fn refresh(&mut self, shared: &Shared) {
+        // Whoever changes the catalog puts it into force as well; what came beside that is seen at the next beat.
+        let Ok(_alone) = shared.changing.try_lock() else { return };
         // Taken first: what changes while the catalog is read is seen at the next beat.
         let version = match self.store.heartbeat(&self.session, clock::unix_ms()).await {
             Ok(beat) => beat.catalog_version,

@@ -20,7 +20,7 @@ use crate::{
     books::{Batch, BudgetRow, Cursor, Heartbeat, LeaseAnswer, LeaseRequest, Session},
     engine::{Arg, Engine, Local, Mode, Remote, Statement, Tx},
     listen::Listener,
-    query::{AuditEntry, AuditRow, Mismatch, RequestFilter, RequestRow, UsageQuery, UsageRow},
+    query::{AuditEntry, AuditRow, Mismatch, NodeRow, RequestFilter, RequestRow, UsageQuery, UsageRow},
 };
 
 /// How long a transaction of a database behind a network may take before it counts as away.
@@ -171,6 +171,10 @@ impl Store for SqlStore {
     async fn write_off(&self, node: &str, audit: &AuditEntry, unix_ms: u64) -> Result<(), StoreError> {
         self.within(async { lease::write_off(self.begin(Mode::Write).await?, node, audit, unix_ms).await })
             .await
+    }
+
+    async fn nodes(&self) -> Result<Vec<NodeRow>, StoreError> {
+        self.within(async { node::list(&mut self.begin(Mode::Read).await?).await }).await
     }
 
     async fn budgets(&self, purses: &[PurseId]) -> Result<Vec<BudgetRow>, StoreError> {

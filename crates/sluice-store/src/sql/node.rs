@@ -1,12 +1,13 @@
 //! Nodes, their runs, and how far their journals are posted.
 
-use sluice_ledger::PurseId;
+use sluice_ledger::{NanoUsd, PurseId};
 
 use super::arg;
 use crate::{
     StoreError,
     books::{Cursor, Heartbeat, NODE_ALIVE_MS, Session},
     engine::{Arg, Statement, Tx},
+    query::NodeRow,
     statement,
 };
 
@@ -26,11 +27,15 @@ const HEARTBEAT: Statement = statement!(
 );
 const CURSORS: Statement =
     statement!("SELECT epoch, worker, seq FROM cursors WHERE node = $1 ORDER BY epoch, worker");
+const LIST: Statement = statement!(
+    "SELECT n.node, n.epoch, n.seen_ms, CAST(COALESCE(SUM(l.amount), 0) AS BIGINT) \
+     FROM nodes AS n LEFT JOIN leases AS l ON l.node = n.node GROUP BY n.node, n.epoch, n.seen_ms ORDER BY n.node"
+);
 const FORGET_CURSORS: Statement = statement!("DELETE FROM cursors WHERE node = $1 AND epoch < $2");
 
 #[cfg(test)]
 pub(super) const EVERY: &[Statement] =
-    &[NODE, NEW_EPOCH, USED, EPOCH, SEEN, HEARTBEAT, CURSORS, FORGET_CURSORS];
+    &[NODE, NEW_EPOCH, USED, EPOCH, SEEN, HEARTBEAT, CURSORS, LIST, FORGET_CURSORS];
 
 /// Runs of a node whose cursors are kept. A journal that is older is read from its start, which changes nothing.
 const EPOCHS_KEPT: i64 = 256;
@@ -107,6 +112,18 @@ pub(super) async fn cursors(tx: &mut Tx, node: &str) -> Result<Vec<Cursor>, Stor
                 worker: u16::try_from(row.int(1)?).map_err(|_| corrupt())?,
                 seq: row.count(2)?,
             })
+        })
+        .collect()
+}
+
+pub(super) async fn list(tx: &mut Tx) -> Result<Vec<NodeRow>, StoreError> {
+    let rows = tx.rows(&LIST, &[]).await?;
+    rows.iter()
+        .map(|row| {
+            let node = row.text(0)?;
+            let epoch = u32::try_from(row.int(1)?)
+                .map_err(|_| StoreError::Engine(format!("the epoch of the node `{node}` is out of range")))?;
+            Ok(NodeRow { node, epoch, seen_ms: row.count(2)?, leased: NanoUsd(row.count(3)?) })
         })
         .collect()
 }

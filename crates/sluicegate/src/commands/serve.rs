@@ -1,10 +1,10 @@
 //! `sluicegate serve`: from the settings to a running gateway, and what signals do to it.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use sluice_gateway::{Config, Gateway, Ledger};
 use sluice_ledger::{Key, KeyHash, Limits, ModelAccess, Origin, secret};
-use sluice_store::{Catalog, SqlStore, Store};
+use sluice_store::{Catalog, SqlStore, Store, seal::MasterKey};
 use tokio::{
     net::TcpStream,
     runtime,
@@ -20,7 +20,7 @@ use crate::{
     environment,
     greeting::{Greeting, KeyShown},
     random,
-    settings::{self, Overrides, Settings},
+    settings::{self, Overrides, Secrets, Settings},
 };
 
 const MASTER_KEY_VARIABLE: &str = "SLUICEGATE_MASTER_KEY";
@@ -84,7 +84,7 @@ struct Process {
     overrides: Overrides,
     settings: Settings,
     store: SqlStore,
-    admin_token: String,
+    secrets: Secrets,
     first_key: FirstKey,
     ollama: bool,
     data_dir: DataDir,
@@ -155,11 +155,7 @@ impl Process {
         settings: Settings,
     ) -> Result<Self, Failure> {
         let data_dir = DataDir::open(&settings.server.data_dir)?;
-        let admin_token = data_dir.admin_token()?;
-        // Several nodes share one master key: then it comes from outside.
-        if environment::variable(MASTER_KEY_VARIABLE).is_none_or(|key| key.is_empty()) {
-            data_dir.master_key()?;
-        }
+        let secrets = Secrets { admin_token: data_dir.admin_token()?, master_key: master_key(&data_dir)? };
         let store = match &settings.storage.database_url {
             Some(url) => SqlStore::open_postgres(url).await,
             None => SqlStore::open_sqlite(&data_dir.database()).await,
@@ -168,7 +164,7 @@ impl Process {
         store.apply_file(&settings.catalog).await.map_err(|error| error.to_string())?;
         let first_key = first_key(&store).await?;
         let ollama = !settings.names_provider && is_ollama_there().await;
-        Ok(Self { path, overrides, settings, store, admin_token, first_key, ollama, data_dir })
+        Ok(Self { path, overrides, settings, store, secrets, first_key, ollama, data_dir })
     }
 
     /// Serves until a signal says to end.
@@ -210,7 +206,7 @@ impl Process {
     fn config(&self, settings: &Settings, catalog: &Catalog) -> Config {
         // Wanted by a model it is there whether it answers now or only later.
         let wanted = catalog.models.iter().flat_map(|m| &m.targets).any(|t| t.provider == settings::OLLAMA);
-        settings.config(self.admin_token.clone(), self.ollama || wanted)
+        settings.config(&self.secrets, self.ollama || wanted)
     }
 
     /// A model that the first key can be tried on.
@@ -284,6 +280,17 @@ impl Process {
         self.settings = settings;
         Ok(())
     }
+}
+
+/// The key that seals stored secrets. Several nodes share one: then it comes from outside.
+fn master_key(data_dir: &DataDir) -> Result<Arc<MasterKey>, Failure> {
+    let given = environment::variable(MASTER_KEY_VARIABLE).filter(|key| !key.is_empty());
+    let (text, place) = match given {
+        Some(text) => (text, MASTER_KEY_VARIABLE),
+        None => (data_dir.master_key()?, "master.key of the data directory"),
+    };
+    let key = MasterKey::from_hex(&text).map_err(|error| format!("{place}: {error}"))?;
+    Ok(Arc::new(key))
 }
 
 fn days(count: u64) -> Duration {

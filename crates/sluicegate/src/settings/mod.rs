@@ -2,11 +2,11 @@
 //!
 //! Nothing here reads a file or the environment: both are arguments.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use sluice_gateway::config::Config;
 use sluice_providers::Credential;
-use sluice_store::{Catalog, ProviderRecord};
+use sluice_store::{Catalog, ProviderRecord, seal::MasterKey};
 use toml::de::DeTable;
 
 mod detect;
@@ -38,6 +38,13 @@ pub(crate) struct Overrides {
     pub(crate) data_dir: Option<PathBuf>,
 }
 
+/// What of the data directory the gateway works with.
+#[derive(Clone, Debug)]
+pub(crate) struct Secrets {
+    pub(crate) admin_token: String,
+    pub(crate) master_key: Arc<MasterKey>,
+}
+
 /// Everything that was configured, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -60,7 +67,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// The gateway's part. `ollama`: one was found on this machine, or is wanted.
-    pub(crate) fn config(&self, admin_token: String, ollama: bool) -> Config {
+    pub(crate) fn config(&self, secrets: &Secrets, ollama: bool) -> Config {
         let server = self.server.clone();
         let mut credentials = self.credentials.clone();
         for detected in &self.detected {
@@ -76,7 +83,8 @@ impl Settings {
             native_roots: server.native_roots,
             sandbox_enabled: self.sandbox_enabled,
             workers: server.workers,
-            admin_token,
+            admin_token: secrets.admin_token.clone(),
+            master_key: Arc::clone(&secrets.master_key),
             credentials,
             detected: self.detected_records(ollama),
         }

@@ -59,6 +59,11 @@ fn ok(source: &str) -> Settings {
     })
 }
 
+fn secrets() -> Secrets {
+    let master_key = Arc::new(MasterKey::from_hex(&"0f".repeat(32)).unwrap());
+    Secrets { admin_token: "token".to_owned(), master_key }
+}
+
 const PROVIDER: &str = "[[providers]]\nname = 'p'\nkind = 'openai'\n";
 
 #[test]
@@ -68,7 +73,7 @@ fn nothing_configured() {
     assert_eq!(settings.server.admin_listen, SocketAddr::from(([127, 0, 0, 1], 8081)));
     assert_eq!(settings.server.data_dir, PathBuf::from("./sluicegate-data"));
     assert!(settings.sandbox_enabled && !settings.names_provider && settings.warnings.is_empty());
-    let config = settings.config("token".to_owned(), false);
+    let config = settings.config(&secrets(), false);
     assert_eq!(config.max_body_bytes, 33_554_432);
     assert_eq!(config.credentials.keys().collect::<Vec<_>>(), ["openai"]);
     assert_eq!(config.admin_token, "token");
@@ -79,7 +84,7 @@ fn providers_of_the_environment_need_a_file_without_any() {
     assert_eq!(ok("[sandbox]\nenabled = true").detected.len(), 1);
     let named = ok(PROVIDER);
     assert!(named.detected.is_empty() && named.names_provider);
-    assert_eq!(named.config(String::new(), false).credentials.keys().collect::<Vec<_>>(), ["p"]);
+    assert_eq!(named.config(&secrets(), false).credentials.keys().collect::<Vec<_>>(), ["p"]);
     check("[[models]]\nname = 'm'\ntargets = [{ provider = 'openai', model = 'x' }]", &[]);
     check("[[models]]\nname = 'm'\ntargets = [{ provider = 'ollama', model = 'x' }]", &[]);
     check(

@@ -1,0 +1,244 @@
+//! The admin API: `/admin/v1/*` of the admin listener. The table of its routes, who may use them, and the way of a
+//! call: the token, then the body, then the handler, which runs where the database is.
+
+mod audit;
+mod body;
+mod call;
+mod change;
+mod fields;
+mod keys;
+mod models;
+mod names;
+mod nodes;
+mod projects;
+mod providers;
+mod query;
+mod refuse;
+mod requests;
+mod spent;
+mod usage;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+
+use self::{
+    call::{Call, Random, Reply},
+    query::Query,
+    refuse::Checked,
+};
+use crate::{authenticate::bearer, models::unescape, refusal::Refusal, worker::Shared};
+
+/// Largest body of a call, in bytes.
+pub(crate) const BODY_BYTES: usize = 1024 * 1024;
+
+/// A path of the admin API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    what: What,
+    /// The path with its variable part named, for the log.
+    pub(crate) pattern: &'static str,
+    /// The methods that it takes.
+    pub(crate) allow: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Keys,
+    Key,
+    KeyRotate,
+    Projects,
+    Project,
+    Providers,
+    Provider,
+    Models,
+    Model,
+    Usage,
+    Requests,
+    Request,
+    Audit,
+    Nodes,
+    NodeWriteOff,
+}
+
+const LIST: &str = "GET, HEAD";
+const LIST_AND_CREATE: &str = "GET, HEAD, POST";
+const OBJECT: &str = "GET, HEAD, PATCH, DELETE";
+
+/// `{id}` is one segment; `{name}` is the rest of the path, for names that may have slashes in them.
+const PLACES: &[Place] = &[
+    Place { what: What::Keys, pattern: "/admin/v1/keys", allow: LIST_AND_CREATE },
+    Place { what: What::Key, pattern: "/admin/v1/keys/{id}", allow: OBJECT },
+    Place { what: What::KeyRotate, pattern: "/admin/v1/keys/{id}/rotate", allow: "POST" },
+    Place { what: What::Projects, pattern: "/admin/v1/projects", allow: LIST_AND_CREATE },
+    Place { what: What::Project, pattern: "/admin/v1/projects/{name}", allow: OBJECT },
+    Place { what: What::Providers, pattern: "/admin/v1/providers", allow: LIST_AND_CREATE },
+    Place { what: What::Provider, pattern: "/admin/v1/providers/{id}", allow: OBJECT },
+    Place { what: What::Models, pattern: "/admin/v1/models", allow: LIST_AND_CREATE },
+    Place { what: What::Model, pattern: "/admin/v1/models/{name}", allow: OBJECT },
+    Place { what: What::Usage, pattern: "/admin/v1/usage", allow: LIST },
+    Place { what: What::Requests, pattern: "/admin/v1/requests", allow: LIST },
+    Place { what: What::Request, pattern: "/admin/v1/requests/{id}", allow: LIST },
+    Place { what: What::Audit, pattern: "/admin/v1/audit", allow: LIST },
+    Place { what: What::Nodes, pattern: "/admin/v1/nodes", allow: LIST },
+    Place { what: What::NodeWriteOff, pattern: "/admin/v1/nodes/{id}/write-off", allow: "POST" },
+];
+
+/// What was asked, taken from its request: nothing in it is tied to the worker.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) place: Place,
+    pub(crate) method: Method,
+    /// The variable part of the path.
+    pub(crate) id: String,
+    pub(crate) query: Option<String>,
+    pub(crate) body: Bytes,
+    /// When it came, in milliseconds since the Unix epoch.
+    pub(crate) unix_ms: u64,
+}
+
+/// Status and JSON of an answer; `None` has no body.
+pub(crate) type Answer = (u16, Option<Vec<u8>>);
+
+impl Place {
+    /// The place of a path, and the variable part of it as it stands there.
+    pub(crate) fn find(path: &str) -> Option<(Self, &str)> {
+        PLACES.iter().find_map(|place| place.id(path).map(|id| (*place, id)))
+    }
+
+    fn id<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let Some((before, after)) = self.pattern.split_once('{') else {
+            return (path == self.pattern).then_some("");
+        };
+        let (kind, after) = after.split_once('}')?;
+        let id = path.strip_prefix(before)?.strip_suffix(after)?;
+        (!id.is_empty() && (kind == "name" || !id.contains('/'))).then_some(id)
+    }
+
+    /// Whether the method may be used here.
+    pub(crate) fn takes(&self, method: &Method) -> bool {
+        self.allow.split(", ").any(|allowed| allowed == method.as_str())
+    }
+}
+
+/// Lets nobody in who does not have the token.
+pub(crate) fn authenticate(headers: &HeaderMap, is_admin_token: impl FnOnce(&str) -> bool) -> Checked<()> {
+    match bearer(headers) {
+        Some(token) if is_admin_token(token) => Ok(()),
+        _ => Err(refuse::unauthorized()),
+    }
+}
+
+/// Answers a call whose caller is known. What was begun goes on to its end, whoever leaves.
+pub(crate) async fn answer(shared: &Arc<Shared>, asked: Asked) -> Checked<Answer> {
+    let runtime = shared.books.runtime.clone();
+    let shared = Arc::clone(shared);
+    match runtime.spawn(handled(shared, asked, random_bits)).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            tracing::error!(%error, "a call of the admin API did not come to its end");
+            Err(Refusal::internal())
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one source of the secrets and ids that the admin API makes"
+)]
+fn random_bits() -> Result<[u8; 32], String> {
+    let mut bits = [0; 32];
+    getrandom::fill(&mut bits).map_err(|error| error.to_string())?;
+    Ok(bits)
+}
+
+async fn handled(shared: Arc<Shared>, asked: Asked, random: Random) -> Checked<Answer> {
+    let Asked { place, method, id, query, body, unix_ms } = asked;
+    let id = unescape(&id).ok_or_else(|| Refusal::unknown_url(method.as_str(), place.pattern))?;
+    let query = Arc::new(Query::new(query.as_deref()));
+    let call = Call { shared: Arc::clone(&shared), unix_ms, query, body, random };
+    let reads = method == Method::GET || method == Method::HEAD;
+    // Who changes things is alone: what a handler has read is still so when it writes.
+    let _alone = if reads { None } else { Some(shared.changing.lock().await) };
+    let reply = route(place.what, &method, &call, id).await?;
+    Ok((reply.status, reply.body.map(|body| body.to_string().into_bytes())))
+}
+
+/// The one table from what was asked to who answers.
+async fn route(what: What, method: &Method, call: &Call, id: String) -> Checked<Reply> {
+    match (what, method.as_str()) {
+        (What::Keys, "POST") => keys::create::run(call).await,
+        (What::Keys, _) => keys::list::run(call).await,
+        (What::Key, "PATCH") => keys::patch::run(call, &id).await,
+        (What::Key, "DELETE") => keys::revoke::run(call, &id).await,
+        (What::Key, _) => keys::get::run(call, &id).await,
+        (What::KeyRotate, _) => keys::rotate::run(call, &id).await,
+        (What::Projects, "POST") => projects::create::run(call).await,
+        (What::Projects, _) => projects::list::run(call).await,
+        (What::Project, "PATCH") => projects::patch::run(call, &id).await,
+        (What::Project, "DELETE") => projects::delete::run(call, &id).await,
+        (What::Project, _) => projects::get::run(call, &id).await,
+        (What::Providers, "POST") => providers::create::run(call).await,
+        (What::Providers, _) => providers::list::run(call).await,
+        (What::Provider, "PATCH") => providers::patch::run(call, &id).await,
+        (What::Provider, "DELETE") => providers::delete::run(call, &id).await,
+        (What::Provider, _) => providers::get::run(call, &id).await,
+        (What::Models, "POST") => models::create::run(call).await,
+        (What::Models, _) => models::list::run(call).await,
+        (What::Model, "PATCH") => models::patch::run(call, &id).await,
+        (What::Model, "DELETE") => models::delete::run(call, &id).await,
+        (What::Model, _) => models::get::run(call, &id).await,
+        (What::Usage, _) => usage::run(call).await,
+        (What::Requests, _) => requests::list::run(call).await,
+        (What::Request, _) => requests::get::run(call, &id).await,
+        (What::Audit, _) => audit::run(call).await,
+        (What::Nodes, _) => nodes::list::run(call).await,
+        (What::NodeWriteOff, _) => nodes::write_off::run(call, &id).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_found_exactly() {
+        let check = |path: &str, expect: Option<(What, &str)>| {
+            let found = Place::find(path).map(|(place, id)| (place.what, id));
+            assert_eq!(found, expect, "{path}");
+        };
+        check("/admin/v1/keys", Some((What::Keys, "")));
+        check("/admin/v1/keys/", None);
+        check("/admin/v1/keys/key_1", Some((What::Key, "key_1")));
+        check("/admin/v1/keys/key_1/rotate", Some((What::KeyRotate, "key_1")));
+        check("/admin/v1/keys/key_1/other", None);
+        check("/admin/v1/models/a/b", Some((What::Model, "a/b")));
+        check("/admin/v1/models/a%2Fb", Some((What::Model, "a%2Fb")));
+        check("/admin/v1/providers/a/b", None);
+        check("/admin/v1/projects/a/b", Some((What::Project, "a/b")));
+        check("/admin/v1/nodes/n/write-off", Some((What::NodeWriteOff, "n")));
+        check("/admin/v1/nodes/n", None);
+        check("/admin/v1/users", None);
+        check("/admin/v1/settings", None);
+        check("/admin/v1", None);
+        check("/admin/v2/keys", None);
+        check("//admin/v1/keys", None);
+    }
+
+    #[test]
+    fn methods_are_those_of_the_table() {
+        let check = |path: &str, methods: &[&str]| {
+            let place = Place::find(path).unwrap().0;
+            for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+                let takes = place.takes(&Method::from_bytes(method.as_bytes()).unwrap());
+                assert_eq!(takes, methods.contains(&method), "{method} {path}");
+            }
+        };
+        check("/admin/v1/keys", &["GET", "HEAD", "POST"]);
+        check("/admin/v1/keys/k", &["GET", "HEAD", "PATCH", "DELETE"]);
+        check("/admin/v1/keys/k/rotate", &["POST"]);
+        check("/admin/v1/usage", &["GET", "HEAD"]);
+        check("/admin/v1/nodes/n/write-off", &["POST"]);
+    }
+}

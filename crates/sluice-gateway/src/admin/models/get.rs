@@ -1,0 +1,13 @@
+//! `GET /admin/v1/models/{name}`.
+
+use super::{answered, find};
+use crate::admin::{
+    call::{Call, Reply},
+    refuse::Checked,
+};
+
+pub(in crate::admin) async fn run(call: &Call, name: &str) -> Checked<Reply> {
+    call.query.finish()?;
+    let catalog = call.catalog().await?;
+    Ok(Reply::ok(answered(find(&catalog, name)?)))
+}

@@ -1,0 +1,29 @@
+//! `POST /admin/v1/providers`.
+
+use sluice_store::CatalogChange;
+
+use super::{Form, shown_stored};
+use crate::admin::{
+    call::{Call, Reply},
+    change::{self, Entry},
+    refuse::Checked,
+};
+
+pub(in crate::admin) async fn run(call: &Call) -> Checked<Reply> {
+    call.query.finish()?;
+    let form = Form::read(&call.json()?)?;
+    let sealed = form.seal(call)?;
+    let mut record = form.record;
+    record.sealed = sealed;
+    let catalog = call.catalog().await?;
+    let object = shown_stored(&record, &call.shared.config.load());
+    let entry = Entry {
+        action: "create",
+        object: "provider",
+        id: &record.name,
+        before: None,
+        after: Some(object.clone()),
+    };
+    change::make(call, catalog, CatalogChange::InsertProvider(record.clone()), &entry).await?;
+    Ok(Reply::created(object))
+}

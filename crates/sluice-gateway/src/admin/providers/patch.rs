@@ -1,0 +1,104 @@
+//! `PATCH /admin/v1/providers/{name}`: what is named changes, `null` takes away. A credential belongs to one place:
+//! where the place changes it has to be sent again.
+
+use serde_json::Value;
+use sluice_providers::{Credential, Provider};
+use sluice_store::{CatalogChange, ProviderOptions, ProviderRecord};
+
+use super::{Form, find_own, shown_stored};
+use crate::admin::{
+    body::merge,
+    call::{Call, Reply},
+    change::{self, Entry},
+    fields::Fields,
+    names::keeps_its_name,
+    refuse::{self, Checked},
+};
+
+pub(in crate::admin) async fn run(call: &Call, name: &str) -> Checked<Reply> {
+    call.query.finish()?;
+    let patch = call.json()?;
+    let config = call.shared.config.load_full();
+    let catalog = call.catalog().await?;
+    let before = find_own(&catalog, &config, name)?.clone();
+    let forgets = patch.get("api_key").is_some_and(Value::is_null);
+    let mut merged = Form::of(&before);
+    merge(&mut merged, patch);
+    let form = Form::read(&merged)?;
+    if form.record.name != before.name {
+        return Err(keeps_its_name(&Fields::root(&merged)?.need("name")?));
+    }
+    let sealed = match (form.seal(call)?, forgets) {
+        (Some(sealed), _) => Some(sealed),
+        (None, true) => None,
+        (None, false) => {
+            if before.sealed.is_some() && moves(&before, &form) {
+                let text = "the provider's place or kind has changed: send its key again, or null for none";
+                return Err(refuse::value("api_key", text));
+            }
+            before.sealed.clone()
+        }
+    };
+    let replaced = sealed != before.sealed;
+    let Form { record, .. } = form;
+    // What this API does not name stays as it was.
+    let options = ProviderOptions {
+        inline_media: before.options.inline_media,
+        drain_on_disconnect: before.options.drain_on_disconnect,
+        ..record.options
+    };
+    let after = ProviderRecord { options, sealed, origin: before.origin, ..record };
+    let object = shown_stored(&after, &config);
+    if after != before {
+        let mut noted = object.clone();
+        if replaced {
+            noted["api_key_changed"] = true.into();
+        }
+        let entry = Entry {
+            action: "update",
+            object: "provider",
+            id: name,
+            before: Some(shown_stored(&before, &config)),
+            after: Some(noted),
+        };
+        let change = CatalogChange::UpdateProvider { before: Box::new(before), after: Box::new(after) };
+        change::make(call, catalog, change, &entry).await?;
+    }
+    Ok(Reply::ok(object))
+}
+
+/// Whether a credential would go elsewhere than it did, or would go less safely.
+fn moves(before: &ProviderRecord, form: &Form) -> bool {
+    let old = Provider::new(&before.name, &before.kind, before.base_url.as_deref(), Credential::none());
+    let Ok(old) = old else { return true };
+    let place = |provider: &Provider| {
+        let endpoint = provider.endpoint();
+        (endpoint.tls, endpoint.host.clone(), endpoint.port)
+    };
+    before.kind != form.record.kind || place(&old) != place(&form.provider)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_credential_stays_where_it_is() {
+        let before =
+            Form::read(&json!({ "name": "p", "kind": "openai", "base_url": "https://h.example/v1" }));
+        let before = before.unwrap().record;
+        let check = |kind: &str, base_url: Option<&str>, expect: bool| {
+            let body = json!({ "name": "p", "kind": kind, "base_url": base_url, "internal": true });
+            assert_eq!(moves(&before, &Form::read(&body).unwrap()), expect, "{body}");
+        };
+        check("openai", Some("https://h.example/v1"), false);
+        check("openai", Some("https://H.example:443/other"), false);
+        check("openai", Some("https://h.example:444/v1"), true);
+        check("openai", Some("http://h.example:443/v1"), true);
+        check("openai", Some("https://i.example/v1"), true);
+        check("openai", None, true);
+        check("openai-compatible", Some("https://h.example/v1"), true);
+    }
+}
