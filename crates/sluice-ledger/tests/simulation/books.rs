@@ -170,6 +170,7 @@ impl Books {
 
     fn lease(&mut self, node: usize, call: &LeaseCall) -> Result<(Reply, Option<PurseId>), Violation> {
         let (blind, by_old_sight) = (self.is(Mutant::GrantWithoutLimit), self.is(Mutant::GrantByOldSight));
+        let below = self.is(Mutant::ReturnBelowNothing);
         let compared = !self.is(Mutant::OpNotCompared);
         self.row(&call.purse);
         let lease = self.leases.entry((node, call.purse.clone())).or_default();
@@ -188,7 +189,9 @@ impl Books {
         let Some(row) = self.rows.get_mut(&call.purse) else { return Ok((Reply::Superseded, None)) };
         let mut refused = None;
         match call.ask {
+            // What was posted since it was sent may have taken some of it: no lease goes below nothing.
             Ask::Return { amount } => {
+                let amount = if below { amount } else { amount.min(lease.amount) };
                 lease.amount -= amount;
                 row.leased -= amount;
             }
@@ -297,9 +300,10 @@ impl Books {
         let Some(row) = self.rows.get(purse) else { return Ok(()) };
         let broken = |law| Err(Violation::new(law, format!("{purse:?} {row:?}")));
         let nodes = 0..self.sessions.len();
-        let leases: i64 =
-            nodes.filter_map(|node| self.leases.get(&(node, purse.clone()))).map(|l| l.amount).sum();
-        if row.leased != leases {
+        let leases =
+            nodes.filter_map(|node| self.leases.get(&(node, purse.clone()))).map(|lease| lease.amount);
+        let (least, leased) = leases.fold((0, 0), |(least, sum), amount| (amount.min(least), sum + amount));
+        if row.leased != leased || least < 0 {
             return broken(Law::RowLeased);
         }
         if row.posted != row.rows {

@@ -5,7 +5,7 @@ use std::fmt;
 /// What always holds. A broken law names what the run must never do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Law {
-    /// `leased` of a budget is the sum of the leases of all nodes.
+    /// `leased` of a budget is the sum of the leases of all nodes, and none of them is below nothing.
     RowLeased,
     /// `posted + leased` stays within the limit but for what no lease covered.
     Limit,
@@ -71,6 +71,8 @@ pub(crate) enum Mutant {
     ReturnWithoutTaking,
     /// A lost answer to a return is taken for a refusal.
     ReturnTakenBack,
+    /// More goes back than the lease has left.
+    ReturnBelowNothing,
     /// What was posted while a return was under way is not looked for in its answer.
     ReturnDifferenceDropped,
     /// The database listens to runs of a node that are over.
@@ -117,6 +119,7 @@ impl Mutant {
         (Self::RetryAsNew, &[Law::Turn, Law::Belief]),
         (Self::ReturnWithoutTaking, &[Law::Purse]),
         (Self::ReturnTakenBack, &[Law::Belief, Law::Purse, Law::Covered]),
+        (Self::ReturnBelowNothing, &[Law::RowLeased]),
         (Self::ReturnDifferenceDropped, &[Law::Purse]),
         (Self::EpochNotCompared, &[Law::Turn, Law::Belief, Law::Covered]),
         (Self::MarkIgnored, &[Law::Charge]),
