@@ -10,6 +10,7 @@
 )]
 
 mod accounting;
+mod admin;
 mod api_document;
 mod attempts;
 mod caller_leaves;

@@ -1,0 +1,130 @@
+//! Usage, rows of requests, and nodes.
+
+use serde_json::{Value, json};
+use sluice_testkit::patience::within;
+
+use super::{Admin, SERVER, each};
+use crate::rig::launch;
+
+/// A row of a request, once it is in the books with its details.
+async fn row(admin: &Admin, id: &str) -> Value {
+    let path = format!("/admin/v1/requests/{id}");
+    let look = async {
+        loop {
+            let (head, body) = admin.send("GET", &path, b"").await;
+            if head.status == 200 && !body.json()["status"].is_null() {
+                return body.json();
+            }
+            assert!(head.status == 200 || head.status == 404, "{}", body.text());
+        }
+    };
+    within("the row of a request", look).await
+}
+
+#[tokio::test]
+async fn requests_and_what_they_add_up_to() {
+    let gateway = launch().config(SERVER).serve().await;
+    let admin = Admin::of(&gateway);
+    admin
+        .create(
+            "/admin/v1/models",
+            json!({
+                "name": "dear", "targets": [{ "provider": "sandbox", "model": "echo" }],
+                "price": { "input_nanousd_per_mtok": 1_000_000_000_u64, "output_nanousd_per_mtok": 2_000_000_000_u64 },
+            }),
+        )
+        .await;
+    let budget =
+        json!({ "budget": { "limit_nanousd": 1_000_000_000, "period": "month" }, "limits": { "rpm": 3 } });
+    let (id, secret) = admin.new_key("k", budget).await;
+    let mut made = Vec::new();
+    for (model, status) in [("dear", 200), ("sandbox/echo", 200), ("none", 404)] {
+        let (found, request) = admin.ask(&secret, model).await;
+        assert_eq!(found, status, "{model}");
+        made.push(request);
+    }
+    let dear = row(&admin, &made[0]).await;
+    assert_eq!(
+        (&dear["key_id"], &dear["model"], &dear["provider"]),
+        (&json!(id), &json!("dear"), &json!("sandbox"))
+    );
+    assert_eq!(
+        (&dear["status"], &dear["usage_source"], &dear["flags"]),
+        (&json!(200), &json!("provider"), &json!([]))
+    );
+    let (prompt, completion) =
+        (dear["prompt_tokens"].as_u64().unwrap(), dear["completion_tokens"].as_u64().unwrap());
+    let charged = dear["charged_nanousd"].as_u64().unwrap();
+    assert_eq!(charged, prompt * 1_000 + completion * 2_000);
+    assert!(dear["reserved_nanousd"].as_u64().unwrap() >= charged);
+    assert!(dear["total_ms"].is_number() && dear["created_at"].as_str().unwrap().ends_with('Z'), "{dear}");
+    assert_eq!(dear["attempts"][0]["outcome"], "ok");
+    let failed = row(&admin, &made[2]).await;
+    assert_eq!((&failed["status"], &failed["error_code"]), (&json!(404), &json!("model_not_found")));
+    row(&admin, &made[1]).await;
+
+    let list = admin.get("/admin/v1/requests").await;
+    assert_eq!(each(&list, "request_id"), [&*made[2], &made[1], &made[0]]);
+    let first = admin.get("/admin/v1/requests?limit=2").await;
+    let next = first["next_cursor"].as_str().unwrap();
+    let second = admin.get(&format!("/admin/v1/requests?limit=2&cursor={next}")).await;
+    assert_eq!((each(&second, "request_id"), &second["next_cursor"]), (vec![made[0].clone()], &Value::Null));
+    for (query, count) in [("model=dear", 1), ("status=404", 1), ("key=key_0", 0), ("project=default", 3)] {
+        let found = admin.get(&format!("/admin/v1/requests?{query}")).await;
+        assert_eq!(found["data"].as_array().unwrap().len(), count, "{query}");
+    }
+    let found =
+        admin.get(&format!("/admin/v1/requests?trace_id={}", dear["trace_id"].as_str().unwrap())).await;
+    assert_eq!(each(&found, "request_id"), [&*made[0]]);
+
+    let usage = admin.get("/admin/v1/usage?group_by=key,model&bucket=day").await;
+    let of_dear = usage["data"].as_array().unwrap().iter().find(|row| row["model"] == "dear").unwrap();
+    assert_eq!(
+        (&of_dear["key"], &of_dear["requests"], &of_dear["cost_nanousd"]),
+        (&json!(id), &json!(1), &json!(charged))
+    );
+    let all = admin.get("/admin/v1/usage").await;
+    assert_eq!((&all["data"][0]["requests"], &all["data"][0]["errors"]), (&json!(3), &json!(1)));
+    let spent = &admin.get(&format!("/admin/v1/keys/{id}")).await["budget"];
+    assert_eq!((&spent["spent_nanousd"], &spent["limit_nanousd"]), (&json!(charged), &json!(1_000_000_000)));
+    for (query, param) in [
+        ("from=2026-02-02&to=2026-02-01", "to"),
+        ("from=yesterday", "from"),
+        ("group_by=user", "group_by"),
+        ("bucket=minute", "bucket"),
+        ("group=key", "group"),
+    ] {
+        let path = format!("/admin/v1/usage?{query}");
+        admin
+            .refused(
+                ("GET", &path),
+                Value::Null,
+                (400, if param == "group" { "unknown_parameter" } else { "invalid_value" }, Some(param)),
+            )
+            .await;
+    }
+    for id in ["nothing", "req_00000000000000000000000000000000"] {
+        admin
+            .refused(
+                ("GET", &format!("/admin/v1/requests/{id}")),
+                Value::Null,
+                (404, "request_not_found", None),
+            )
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_lives_is_not_written_off() {
+    let gateway = launch().config(SERVER).serve().await;
+    let admin = Admin::of(&gateway);
+    let nodes = admin.get("/admin/v1/nodes").await;
+    assert_eq!((nodes["data"].as_array().unwrap().len(), &nodes["data"][0]["alive"]), (1, &json!(true)));
+    let id = nodes["data"][0]["id"].as_str().unwrap();
+    admin
+        .refused(("POST", &format!("/admin/v1/nodes/{id}/write-off")), Value::Null, (409, "in_use", None))
+        .await;
+    admin
+        .refused(("POST", "/admin/v1/nodes/none/write-off"), Value::Null, (404, "node_not_found", None))
+        .await;
+}

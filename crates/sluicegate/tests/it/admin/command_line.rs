@@ -1,0 +1,1 @@
+//! `key` and `usage` against a running gateway.
