@@ -17,7 +17,8 @@ const USAGE: &str = "usage: cargo xtask bench [--case NAME] [--rounds N] [--seco
   --case NAME   only cases whose name contains NAME (may be repeated)
   --rounds N    rounds of each case, 1 to 50 (default 5)
   --seconds S   length of one measurement, 0.2 to 60 (default 3)
-  --json FILE   write all figures there too";
+  --json FILE   write all figures there too
+  --beside FILE another build of the gateway in place of nginx, where it says `nginx`";
 
 /// What to measure, and for how long.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub(crate) struct Options {
     rounds: u32,
     seconds: f64,
     json: Option<String>,
+    beside: Option<std::path::PathBuf>,
 }
 
 pub(crate) fn run(args: &[String]) -> Outcome {
@@ -64,12 +66,13 @@ impl Options {
 }
 
 fn parse(args: &[String]) -> Result<Options, String> {
-    let mut options = Options { cases: Vec::new(), rounds: 5, seconds: 3.0, json: None };
+    let mut options = Options { cases: Vec::new(), rounds: 5, seconds: 3.0, json: None, beside: None };
     let mut args = args.iter();
     while let Some(name) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"));
         match name.as_str() {
             "--case" => options.cases.push(value()?.clone()),
+            "--beside" => options.beside = Some(value()?.into()),
             "--json" => options.json = Some(value()?.clone()),
             "--rounds" => options.rounds = within(value()?, 1.0, 50.0).map(|n: f64| n.round() as u32)?,
             "--seconds" => options.seconds = within(value()?, 0.2, 60.0)?,

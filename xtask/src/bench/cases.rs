@@ -21,6 +21,8 @@ pub(crate) struct Case {
     pub(crate) kind: &'static str,
     pub(crate) shape: Shape,
     pub(crate) mark: Option<Mark>,
+    /// What the gateway's journal survives: `process` or `power`.
+    pub(crate) durability: &'static str,
 }
 
 /// What is to be reached.
@@ -51,12 +53,14 @@ pub(crate) fn all() -> Vec<Case> {
         kind,
         shape: Shape::Closed { connections, events },
         mark,
+        durability: "process",
     };
     vec![
         closed("small-c1", "small", 1, 1, None),
         closed("small-c16", "small", 16, 1, Some(Mark::Ratio(1.5))),
         closed("small-c64", "small", 64, 1, Some(Mark::Ratio(1.5))),
         closed("small-c256", "small", 256, 1, None),
+        Case { durability: "power", ..closed("small-power", "small", 64, 1, None) },
         closed("body64k-c16", "body64k", 16, 1, Some(Mark::Ratio(1.6))),
         closed("burst-c16", "burst", 16, 67, Some(Mark::Ratio(1.0))),
         closed("paced-c64", "paced", 64, 64, Some(Mark::Ratio(1.0))),
@@ -65,13 +69,21 @@ pub(crate) fn all() -> Vec<Case> {
             kind: "small",
             shape: Shape::Open { connections: 64 },
             mark: Some(Mark::Ratio(2.0)),
+            durability: "process",
         },
         Case {
             name: "idle-streams",
             kind: "idle",
             shape: Shape::Hold { streams: 2_000 },
             mark: Some(Mark::Value(20.0)),
+            durability: "process",
         },
-        Case { name: "idle-rss", kind: "small", shape: Shape::Idle, mark: Some(Mark::Value(20.0)) },
+        Case {
+            name: "idle-rss",
+            kind: "small",
+            shape: Shape::Idle,
+            mark: Some(Mark::Value(20.0)),
+            durability: "process",
+        },
     ]
 }

@@ -23,15 +23,34 @@ impl Drop for Owned {
     }
 }
 
-/// User and system time of `root` and all its descendants, in microseconds.
-pub(crate) fn cpu_us(root: u32) -> Result<f64, String> {
-    let mut ticks = 0.0;
+/// CPU time, in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Cpu {
+    pub(crate) user_us: f64,
+    pub(crate) system_us: f64,
+}
+
+impl Cpu {
+    pub(crate) fn total_us(self) -> f64 {
+        self.user_us + self.system_us
+    }
+
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self { user_us: self.user_us - before.user_us, system_us: self.system_us - before.system_us }
+    }
+}
+
+/// CPU time of `root` and all its descendants so far.
+pub(crate) fn cpu(root: u32) -> Result<Cpu, String> {
+    let mut sum = Cpu::default();
     for pid in tree(root) {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))
             .map_err(|error| format!("process {pid} is gone: {error}"))?;
-        ticks += parse_ticks(&stat).ok_or("unreadable /proc/PID/stat")?;
+        let (user, system) = parse_ticks(&stat).ok_or("unreadable /proc/PID/stat")?;
+        sum.user_us += user / TICKS_PER_S * 1e6;
+        sum.system_us += system / TICKS_PER_S * 1e6;
     }
-    Ok(ticks / TICKS_PER_S * 1e6)
+    Ok(sum)
 }
 
 /// Resident memory of `root` and all its descendants, in KiB.
@@ -60,11 +79,11 @@ fn tree(root: u32) -> Vec<u32> {
 }
 
 /// The name in the second field may hold spaces and brackets: count from the last one.
-fn parse_ticks(stat: &str) -> Option<f64> {
+fn parse_ticks(stat: &str) -> Option<(f64, f64)> {
     let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
     let user: f64 = fields.next()?.parse().ok()?;
     let system: f64 = fields.next()?.parse().ok()?;
-    Some(user + system)
+    Some((user, system))
 }
 
 fn parse_rss(status: &str) -> Option<f64> {
@@ -79,9 +98,9 @@ mod tests {
     #[test]
     fn proc_files() {
         let stat = "42 (a ) b) S 1 42 42 0 -1 4194304 100 0 0 0 150 50 0 0 20 0 1 0 9 9 9";
-        assert_eq!(parse_ticks(stat), Some(200.0));
+        assert_eq!(parse_ticks(stat), Some((150.0, 50.0)));
         assert_eq!(parse_rss("Name:\tx\nVmRSS:\t    1234 kB\n"), Some(1234.0));
-        assert!(cpu_us(std::process::id()).is_ok());
+        assert!(cpu(std::process::id()).is_ok());
         assert!(rss_kib(std::process::id()).is_ok_and(|kib| kib > 100.0));
     }
 }

@@ -52,7 +52,7 @@ fn middle(samples: &[Sample], pick: impl Fn(&Sample) -> Option<f64>) -> Option<f
 
 pub(crate) fn print_header() {
     println!(
-        "{:<13} {:<16} {:>9} {:>9} {:>7} {:>13}  {:<15} {:>15} {:>15} {:>17} {:>15}",
+        "{:<13} {:<16} {:>9} {:>9} {:>7} {:>13}  {:<15} {:>15} {:>15} {:>17} {:>15} {:>15}",
         "case",
         "unit",
         "nginx",
@@ -63,9 +63,10 @@ pub(crate) fn print_header() {
         "calls/s",
         "p50 µs",
         "p99 µs",
-        "RSS MiB"
+        "RSS MiB",
+        "user µs"
     );
-    println!("{:>71}  {:<15} {:>15} {:>15} {:>17} {:>15}", "", "", "nginx | ours", "", "", "");
+    println!("{:>71}  {:<15} {:>15} {:>15} {:>17} {:>15} {:>15}", "", "", "nginx | ours", "", "", "", "");
 }
 
 pub(crate) fn print(measured: &Measured) {
@@ -75,7 +76,7 @@ pub(crate) fn print(measured: &Measured) {
         format!("{} | {}", show(middle(&measured.nginx, pick)), show(middle(&measured.gateway, pick)))
     };
     println!(
-        "{:<13} {:<16} {:>9.2} {:>9.2} {:>6.2}x {:>13}  {:<15} {:>15} {:>15} {:>17} {:>15}",
+        "{:<13} {:<16} {:>9.2} {:>9.2} {:>6.2}x {:>13}  {:<15} {:>15} {:>15} {:>17} {:>15} {:>15}",
         measured.case.name,
         measured.case.shape.unit(),
         nginx.median,
@@ -87,7 +88,12 @@ pub(crate) fn print(measured: &Measured) {
         pair(|s| s.p50_us),
         pair(|s| s.p99_us),
         pair(|s| Some(s.rss_kib / 1024.0)),
+        format!("{} | {}", user(&measured.nginx), user(&measured.gateway)),
     );
+}
+
+fn user(samples: &[Sample]) -> String {
+    middle(samples, |sample| sample.user).map_or_else(|| "-".to_owned(), |us| format!("{us:.2}"))
 }
 
 pub(crate) fn print_footer() {
@@ -107,7 +113,7 @@ pub(crate) fn to_json(results: &[Measured], options: &Options) -> String {
     let samples = |all: &[Sample]| -> Value {
         all.iter()
             .map(|s| {
-                json!({ "value": s.value, "calls_per_s": s.calls_per_s, "p50_us": s.p50_us, "p99_us": s.p99_us,
+                json!({ "value": s.value, "user": s.user, "calls_per_s": s.calls_per_s, "p50_us": s.p50_us, "p99_us": s.p99_us,
                         "rss_kib": s.rss_kib })
             })
             .collect()

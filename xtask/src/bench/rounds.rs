@@ -8,7 +8,7 @@ use super::{
     Options,
     cases::{Case, Shape},
     load::Load,
-    processes::{cpu_us, rss_kib},
+    processes::{cpu, rss_kib},
     servers::{self, KEY, Server, Tools},
 };
 
@@ -20,6 +20,8 @@ const MAX_CALLS: u32 = 10_000_000;
 pub(crate) struct Sample {
     /// In the unit of the case.
     pub(crate) value: f64,
+    /// Of that, what was spent outside the kernel; where the case is about CPU time.
+    pub(crate) user: Option<f64>,
     pub(crate) calls_per_s: Option<f64>,
     pub(crate) p50_us: Option<f64>,
     pub(crate) p99_us: Option<f64>,
@@ -52,19 +54,21 @@ fn closed(
     (connections, events): (u32, u32),
 ) -> Result<(), String> {
     let upstream = servers::upstream(tools)?;
-    let nginx = servers::nginx(tools, upstream.addr)?;
-    let gateway = servers::gateway(tools, upstream.addr)?;
+    let nginx = servers::beside(tools, options.beside.as_deref(), upstream.addr)?;
+    let gateway = servers::gateway(tools, upstream.addr, measured.case.durability)?;
     let kind = measured.case.kind;
     let sample = |server: &Server, seconds: f64| {
         let load =
             ["closed", kind, &server.addr.to_string(), KEY, &connections.to_string()].map(str::to_owned);
         let mut load =
             Load::start(tools, &[&load[..], &[seconds.to_string(), MAX_CALLS.to_string()]].concat())?;
-        let before = cpu_us(server.id())?;
+        let before = cpu(server.id())?;
         let ran = load.run()?;
-        let cpu = cpu_us(server.id())? - before;
+        let spent = cpu(server.id())?.since(before);
         let mut sample = latencies(&ran, server)?;
-        sample.value = cpu / number(&ran["calls"])? / f64::from(events);
+        let all = number(&ran["calls"])? * f64::from(events);
+        sample.value = spent.total_us() / all;
+        sample.user = Some(spent.user_us / all);
         Ok::<_, String>(sample)
     };
     for server in [&nginx, &gateway] {
@@ -86,8 +90,8 @@ fn closed(
 
 fn open(tools: &Tools, measured: &mut Measured, options: &Options, connections: u32) -> Result<(), String> {
     let upstream = servers::upstream(tools)?;
-    let nginx = servers::nginx(tools, upstream.addr)?;
-    let gateway = servers::gateway(tools, upstream.addr)?;
+    let nginx = servers::beside(tools, options.beside.as_deref(), upstream.addr)?;
+    let gateway = servers::gateway(tools, upstream.addr, measured.case.durability)?;
     let kind = measured.case.kind;
     let load = |how: &str, addr: SocketAddr, seconds: f64, last: u32| {
         let args = [how, kind, &addr.to_string(), KEY, &connections.to_string()].map(str::to_owned);
@@ -116,8 +120,10 @@ fn memory(tools: &Tools, measured: &mut Measured, options: &Options) -> Result<(
         let upstream = servers::upstream(tools)?;
         for is_nginx in [true, false] {
             // Fresh each time: what an earlier load left allocated would hide what a stream needs.
-            let start = if is_nginx { servers::nginx } else { servers::gateway };
-            let server = start(tools, upstream.addr)?;
+            let server = match is_nginx {
+                true => servers::beside(tools, options.beside.as_deref(), upstream.addr)?,
+                false => servers::gateway(tools, upstream.addr, measured.case.durability)?,
+            };
             let idle = rss_kib(server.id())?;
             let value = match measured.case.shape {
                 Shape::Hold { streams } => {
@@ -141,6 +147,7 @@ fn memory(tools: &Tools, measured: &mut Measured, options: &Options) -> Result<(
 fn latencies(ran: &Value, server: &Server) -> Result<Sample, String> {
     Ok(Sample {
         value: 0.0,
+        user: None,
         calls_per_s: Some(rate_of(ran)?),
         p50_us: Some(number(&ran["total"]["p50_us"])?),
         p99_us: Some(number(&ran["total"]["p99_us"])?),

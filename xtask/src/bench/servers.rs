@@ -142,17 +142,34 @@ http {{
     )
 }
 
+/// Starts what the gateway is compared with: another build of it if one is given, else nginx.
+pub(crate) fn beside(tools: &Tools, other: Option<&Path>, upstream: SocketAddr) -> Result<Server, String> {
+    match other {
+        Some(binary) => gateway_of(tools, binary, upstream, "process"),
+        None => nginx(tools, upstream),
+    }
+}
+
 /// Starts the gateway in front of `upstream`.
-pub(crate) fn gateway(tools: &Tools, upstream: SocketAddr) -> Result<Server, String> {
+pub(crate) fn gateway(tools: &Tools, upstream: SocketAddr, durability: &str) -> Result<Server, String> {
+    gateway_of(tools, &tools.gateway, upstream, durability)
+}
+
+fn gateway_of(
+    tools: &Tools,
+    binary: &Path,
+    upstream: SocketAddr,
+    durability: &str,
+) -> Result<Server, String> {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
     let (addr, admin) = (free_addr()?, free_addr()?);
     let config = dir.path().join("sluicegate.toml");
-    write(&config, &gateway_config(addr, admin, upstream))?;
+    write(&config, &gateway_config(addr, admin, upstream, durability))?;
     let log = |name: &str| {
         let file = File::create(dir.path().join(name)).map_err(|error| error.to_string())?;
         Ok::<_, String>(Stdio::from(file))
     };
-    let mut command = tools.pinned(PROXY_CORE, &tools.gateway);
+    let mut command = tools.pinned(PROXY_CORE, binary);
     command.arg("serve").arg("--config").arg(&config).current_dir(dir.path());
     command.stdout(log("stdout.log")?).stderr(log("stderr.log")?);
     let process = Owned(command.spawn().map_err(|error| format!("cannot start the gateway: {error}"))?);
@@ -164,21 +181,27 @@ pub(crate) fn gateway(tools: &Tools, upstream: SocketAddr) -> Result<Server, Str
     Ok(server)
 }
 
-fn gateway_config(addr: SocketAddr, admin: SocketAddr, upstream: SocketAddr) -> String {
+/// Everything is on: prices, limits of the key, of its project and of a model, budgets, the journal, the access log.
+fn gateway_config(addr: SocketAddr, admin: SocketAddr, upstream: SocketAddr, durability: &str) -> String {
+    const LIMITS: &str = "rpm = 4_000_000_000, tpm = 1_000_000_000_000, parallel = 1_000_000";
+    const BUDGET: &str = "budget = { usd = 1_000_000.0, period = \"month\" }";
     let models: String = ["small", "burst", "paced", "idle"]
         .iter()
         .map(|name| {
             format!(
                 "[[models]]\nname = \"{name}\"\ntargets = [{{ provider = \"bench\", model = \"{name}\" }}]\n\
-                 timeouts = {{ idle_ms = 300000 }}\n"
+                 price = {{ input = 0.15, output = 0.6 }}\ntimeouts = {{ idle_ms = 300000 }}\n"
             )
         })
         .collect();
     format!(
         "[server]\nlisten = \"{addr}\"\nadmin_listen = \"{admin}\"\ndata_dir = \"data\"\naccess_log = \"json\"\n\
+         [accounting]\ndurability = \"{durability}\"\n\
          [[providers]]\nname = \"bench\"\nkind = \"openai-compatible\"\nbase_url = \"http://{upstream}/v1\"\n\
          api_key = \"upstream-key\"\n{models}\
-         [[keys]]\nname = \"bench\"\nsecret = \"{KEY}\"\nmodels = [\"*\"]\n"
+         [[projects]]\nname = \"bench\"\nlimits = {{ {LIMITS} }}\n{BUDGET}\n\
+         [[keys]]\nname = \"bench\"\nsecret = \"{KEY}\"\nmodels = [\"*\"]\nproject = \"bench\"\n\
+         limits = {{ {LIMITS} }}\nmodel_limits = {{ \"small\" = {{ {LIMITS} }} }}\n{BUDGET}\n"
     )
 }
 
