@@ -91,7 +91,7 @@ impl Rate {
     }
 
     /// How long `units` take to flow back. Rounded down: rounded up, the units of a whole limit would not fit in it.
-    fn duration_ns(&self, units: u64) -> u64 {
+    pub fn duration_ns(&self, units: u64) -> u64 {
         let ns = u128::from(units) * u128::from(MINUTE_NS) / u128::from(self.limit.max(1));
         u64::try_from(ns).unwrap_or(u64::MAX)
     }
@@ -128,6 +128,15 @@ impl RateCell {
             .try_update(Ordering::AcqRel, Ordering::Acquire, |tat| Some(rate.post(tat, now_ns, difference)));
     }
 
+    /// Notes `cost` units that were taken by another count of the same limit: never refused, and never more than would
+    /// leave the limit empty.
+    pub fn note(&self, rate: Rate, now_ns: u64, cost: u64) {
+        let noted =
+            |tat| Some(rate.post(tat, now_ns, signed(cost)).min(now_ns.saturating_add(MINUTE_NS).max(tat)));
+        // The closure always gives a value.
+        let _ = self.0.try_update(Ordering::AcqRel, Ordering::Acquire, noted);
+    }
+
     /// Units that may be taken.
     pub fn remaining(&self, rate: Rate, now_ns: u64) -> u64 {
         rate.remaining(self.0.load(Ordering::Acquire), now_ns)
@@ -137,6 +146,10 @@ impl RateCell {
     pub fn reset_ns(&self, rate: Rate, now_ns: u64) -> u64 {
         rate.reset_ns(self.0.load(Ordering::Acquire), now_ns)
     }
+}
+
+fn signed(units: u64) -> i64 {
+    i64::try_from(units).unwrap_or(i64::MAX)
 }
 
 /// Requests in flight, shared between all threads of a node.
@@ -155,6 +168,12 @@ impl Slots {
             (used < limit).then(|| used.saturating_add(1))
         });
         taken.is_ok()
+    }
+
+    /// Takes a slot that was granted elsewhere, whatever the limit says here.
+    pub fn enter(&self) {
+        // The closure always gives a value.
+        let _ = self.0.try_update(Ordering::AcqRel, Ordering::Acquire, |used| Some(used.saturating_add(1)));
     }
 
     /// Gives a slot back.
@@ -239,11 +258,25 @@ mod tests {
     }
 
     #[test]
+    fn what_others_counted_is_noted_up_to_the_limit() {
+        let (rate, cell) = (Rate::per_minute(60), RateCell::new());
+        cell.note(rate, SECOND, 20);
+        assert_eq!(cell.remaining(rate, SECOND), 40);
+        cell.note(rate, SECOND, 1_000);
+        assert_eq!((cell.remaining(rate, SECOND), cell.reset_ns(rate, SECOND)), (0, MINUTE_NS));
+        cell.post(rate, SECOND, 60);
+        cell.note(rate, SECOND, 1);
+        assert_eq!(cell.reset_ns(rate, SECOND), 2 * MINUTE_NS, "what is owed stays owed");
+    }
+
+    #[test]
     fn slots() {
         let slots = Slots::new();
         assert!(slots.take(2) && slots.take(2) && !slots.take(2));
         slots.give_back();
         assert!(slots.take(2) && !slots.take(0));
+        slots.enter();
+        assert_eq!(slots.used(), 3);
         for _ in 0..5 {
             slots.give_back();
         }

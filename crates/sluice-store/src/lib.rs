@@ -11,6 +11,7 @@ mod listen;
 pub mod query;
 mod row;
 pub mod seal;
+pub mod shared_limits;
 mod sql;
 mod store;
 #[cfg(test)]
