@@ -7,6 +7,7 @@ use std::{
 
 use clap::Parser;
 
+mod admin_api;
 mod cli;
 mod commands;
 mod data_dir;
@@ -14,6 +15,7 @@ mod environment;
 mod greeting;
 mod random;
 mod settings;
+mod table;
 
 /// Why a command did not do what it was asked for: lines for standard error, the last of which says it in one.
 #[derive(Debug)]
@@ -37,6 +39,9 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         cli::Command::Serve(arguments) => commands::serve::run(&arguments),
         cli::Command::Check(arguments) => commands::check::run(&arguments),
+        cli::Command::Key(arguments) => commands::key::run(&arguments),
+        cli::Command::Usage(arguments) => commands::usage::run(&arguments),
+        cli::Command::Journal(arguments) => commands::journal::run(&arguments),
         cli::Command::Openapi => commands::openapi::run(),
     };
     match outcome {

@@ -1,8 +1,11 @@
 //! The subcommands, one file each.
 
 pub(crate) mod check;
+pub(crate) mod journal;
+pub(crate) mod key;
 pub(crate) mod openapi;
 pub(crate) mod serve;
+pub(crate) mod usage;
 
 use std::{
     fs, io,
@@ -15,7 +18,7 @@ use crate::{
 };
 
 /// The configuration file that was asked for, if any.
-fn config_path(arguments: &cli::Config) -> Option<PathBuf> {
+pub(crate) fn config_path(arguments: &cli::Config) -> Option<PathBuf> {
     let from_variable = || environment::variable("SLUICEGATE_CONFIG").filter(|path| !path.is_empty());
     arguments.config.clone().or_else(|| from_variable().map(PathBuf::from))
 }
@@ -24,7 +27,7 @@ fn config_path(arguments: &cli::Config) -> Option<PathBuf> {
 ///
 /// # Errors
 /// Every problem of the file as a line `file:line:column: path: text`, and how many there are.
-fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Settings, Failure> {
+pub(crate) fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Settings, Failure> {
     let source = match path {
         Some(path) => fs::read(path).map_err(|error| unreadable(path, &error))?,
         None => Vec::new(),
@@ -44,6 +47,14 @@ fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Settings, Failure>
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
     format!("cannot read the configuration file {}: {error}", path.display()).into()
+}
+
+/// The data directory that a command other than `serve` looks into: the named one, else that of the configuration.
+fn data_dir(named: Option<&Path>, config: &cli::Config) -> Result<PathBuf, Failure> {
+    match named {
+        Some(named) => Ok(named.to_owned()),
+        None => Ok(load(config_path(config).as_deref(), &Overrides::default())?.server.data_dir),
+    }
 }
 
 /// The warnings of the settings, one line each.
