@@ -102,8 +102,10 @@ pub(crate) const HEARTBEAT: Duration = Duration::from_secs(1);
 pub(crate) const STALE_AFTER: Duration = Duration::from_secs(2);
 /// Between two looks at the journal.
 pub(crate) const DRAIN_PAUSE: Duration = Duration::from_millis(100);
-/// While the books are behind the drain rests this many times as long as it worked.
-pub(crate) const DRAIN_REST: u32 = 3;
+/// While the books are behind the drain rests this many times as long as it worked, and not at all once the journal
+/// has grown to this size.
+pub(crate) const DRAIN_REST: u32 = 9;
+pub(crate) const JOURNAL_WAITS_BYTES: u64 = 256 << 20;
 /// Records that one look at the journal takes.
 pub(crate) const DRAIN_RECORDS: usize = 4_000;
 /// Postings that go into the books at once when an earlier run is recovered.

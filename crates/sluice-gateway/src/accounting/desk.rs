@@ -149,16 +149,17 @@ impl Desk {
         Some(NanoUsd(row.limit.0.saturating_sub(row.posted.0)))
     }
 
-    /// Posts one batch. Returns when to look again: at once while the books are far behind, but never more than a
-    /// share of the time, so that requests come first.
+    /// Posts one batch. Returns when to look again. Requests come first: while the books are behind the desk works a
+    /// small share of the time only, and the journal waits, until it has grown so much that the books come first.
     async fn drain_once(&mut self, shared: &Shared) -> Instant {
         let begun = Instant::now();
         self.take_notes();
         self.post(shared).await;
         let took = begun.elapsed();
-        let pause = match self.drain.is_behind() {
-            true => took * bounds::DRAIN_REST,
-            false => bounds::DRAIN_PAUSE,
+        let pause = match (self.drain.is_behind(), self.journal.status().bytes > bounds::JOURNAL_WAITS_BYTES) {
+            (true, true) => Duration::ZERO,
+            (true, false) => took * bounds::DRAIN_REST,
+            (false, _) => bounds::DRAIN_PAUSE,
         };
         Instant::now() + pause
     }

@@ -103,6 +103,16 @@ async fn recover(store: &SqlStore, session: &Session, journal: &Journal) -> Resu
             tracing::info!(records, "the journal of an earlier run is being read");
         }
     }
+    for dropped in recovery.dropped() {
+        // Nobody was told that these requests were complete: they were not on the disk when the power went.
+        tracing::warn!(
+            epoch = dropped.epoch,
+            worker = dropped.worker,
+            from = dropped.from,
+            records = dropped.records,
+            "records of the journal were lost with the power, before they were synced"
+        );
+    }
     let mut ends: Vec<Cursor> = Vec::new();
     let mut open = 0;
     for ((epoch, worker), run) in runs {
