@@ -101,6 +101,10 @@ impl Desk {
     }
 
     async fn serve_purse(&mut self, asks: Vec<Ask>, shared: &Shared) {
+        // Nobody is answered where the database is away: silence says so.
+        if !self.is_sure(shared).await {
+            return;
+        }
         let mut needs: Vec<NanoUsd> = asks.iter().map(|ask| ask.need).collect();
         needs.sort_unstable();
         needs.dedup();
@@ -156,12 +160,21 @@ impl Desk {
         self.take_notes();
         self.post(shared).await;
         let took = begun.elapsed();
-        let pause = match (self.drain.is_behind(), self.journal.status().bytes > bounds::JOURNAL_WAITS_BYTES) {
+        let pause = match (self.drain.is_behind(), self.journal.status().bytes > bounds::JOURNAL_WAITS_BYTES)
+        {
             (true, true) => Duration::ZERO,
             (true, false) => took * bounds::DRAIN_REST,
             (false, _) => bounds::DRAIN_PAUSE,
         };
         Instant::now() + pause
+    }
+
+    /// Makes sure that what was posted is known: what the rows of leases say can be read rightly only then.
+    async fn is_sure(&mut self, shared: &Shared) -> bool {
+        if self.drain.is_unknown() {
+            self.post(shared).await;
+        }
+        !self.drain.is_unknown()
     }
 
     /// Whether there was something to post, and it is in the books.
@@ -230,6 +243,9 @@ impl Desk {
     }
 
     async fn recall(&mut self, purse: &PurseId, shared: &Shared) {
+        if !self.is_sure(shared).await {
+            return;
+        }
         if let Err(error) = self.leases.recall((&self.store, &self.session), purse).await {
             self.failed("recall", &error, shared);
         }
@@ -255,6 +271,9 @@ impl Desk {
     }
 
     async fn tidy(&mut self, shared: &Shared) {
+        if !self.is_sure(shared).await {
+            return;
+        }
         let unix_s = i64::try_from(clock::unix_ms() / 1000).unwrap_or(i64::MAX);
         if let Err(error) = self.leases.tidy((&self.store, &self.session), unix_s).await {
             self.failed("lease", &error, shared);

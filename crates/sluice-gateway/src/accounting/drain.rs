@@ -123,6 +123,11 @@ impl Drain {
         Ok(self.sent.as_ref())
     }
 
+    /// Whether a batch was sent of which nobody knows whether it is in the books.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.sent.is_some()
+    }
+
     /// The batch is in the books.
     pub(super) fn posted(&mut self) -> Option<Batch> {
         self.sent.take()

@@ -10,8 +10,9 @@ use sluice_store::{
 
 use super::account::Account;
 
-/// Purses of closed windows are forgotten so long after they were opened, when nothing is in them.
-const FORGET_AFTER_S: i64 = 3 * 86_400;
+/// Purses of closed windows are forgotten so long after they were opened, when nothing is in them: longer than any
+/// window is, as a budget may go back to a period that it had before.
+const FORGET_AFTER_S: i64 = 40 * 86_400;
 
 /// One purse and what the database has for it.
 #[derive(Debug)]
@@ -147,17 +148,22 @@ impl Entry {
         Ok(answer)
     }
 
-    /// The outcome of a request is known.
+    /// The outcome of a request is known. Whatever the row says now is what this node has: what it did not expect of it,
+    /// in either direction, is made up for in the purse.
     fn taken(&mut self, request: &LeaseRequest, answer: LeaseAnswer) {
         self.pending = None;
-        if answer.refused.is_some() {
-            return;
-        }
-        let granted = answer.amount.saturating_sub(self.lease.amount);
-        self.lease = Lease { amount: answer.amount, op: request.op };
         // What goes back was taken out of the purse before.
-        if matches!(request.ask, LeaseAsk::Grant { .. }) && granted > 0 {
-            self.purse.change(granted);
+        let returned = match request.ask {
+            LeaseAsk::Grant { .. } => 0,
+            LeaseAsk::Return { amount } => i64::try_from(amount).unwrap_or(i64::MAX),
+        };
+        let change = answer.amount.saturating_sub(self.lease.amount).saturating_add(returned);
+        self.lease.amount = answer.amount;
+        if answer.refused.is_none() {
+            self.lease.op = request.op;
+        }
+        self.purse.change(change);
+        if change > 0 {
             self.account.freed();
         }
     }
@@ -182,7 +188,8 @@ impl Entry {
 
     fn is_forgotten(&self, id: &PurseId, unix_s: i64) -> bool {
         let empty = self.lease.amount == 0 && self.pending.is_none() && self.purse.free() == 0;
-        let old = id.window.0.saturating_add(FORGET_AFTER_S) < unix_s;
+        // The window of a budget in total has no end.
+        let old = id.window.0 > 0 && id.window.0.saturating_add(FORGET_AFTER_S) < unix_s;
         empty && old && Arc::strong_count(&self.purse) == 1 && !self.account.is_current(id)
     }
 }

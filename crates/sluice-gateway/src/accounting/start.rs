@@ -58,6 +58,8 @@ pub(crate) async fn open(ledger: &Ledger, workers: u16) -> Result<Opened, BooksE
     let store = ledger.store.clone();
     let journal = open_journal(&ledger.journal, ledger.durability)?;
     let session = store.open_session(&ledger.node, journal.newest_epoch(), clock::unix_ms()).await?;
+    // Before anything is posted under the new epoch: a run that ends here must not look like a copy of itself.
+    journal.note_epoch(session.epoch)?;
     recover(&store, &session, &journal).await?;
     let (writers, keeper) = journal.start(&session.node, session.epoch, workers, clock::unix_ms())?;
     let beat = store.heartbeat(&session, clock::unix_ms()).await?;

@@ -188,6 +188,17 @@ impl Journal {
         Recovery::new(Arc::clone(&self.shared), cursors)
     }
 
+    /// Notes for good that a run with this epoch has begun, before it writes anything anywhere: the next start must
+    /// know of it, whatever becomes of this one.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn note_epoch(&self, epoch: u32) -> Result<(), JournalError> {
+        let epoch_file = self.shared.dir.join("epoch");
+        disk::replace_file(&*self.shared.options.disk, &epoch_file, &format!("{epoch}\n"))
+            .map_err(JournalError::io("write", &epoch_file))
+    }
+
     /// Begins a run: one writer for each worker, and the keeper's thread. That this epoch has begun is on the disk
     /// before any frame of it. Files of earlier runs stay until they are posted; how many workers those had does not
     /// matter. `unix_ms` (milliseconds since the Unix epoch) is for whoever inspects the files.
@@ -212,10 +223,7 @@ impl Journal {
         if shared.lanes.get().is_some() {
             return Err(JournalError::Started);
         }
-        let disk = &*shared.options.disk;
-        let epoch_file = shared.dir.join("epoch");
-        disk::replace_file(disk, &epoch_file, &format!("{epoch}\n"))
-            .map_err(JournalError::io("write", &epoch_file))?;
+        self.note_epoch(epoch)?;
         shared.delete_posted();
         let mut writers = Vec::with_capacity(lanes.len());
         for lane in &lanes {

@@ -138,9 +138,10 @@ pub(super) async fn run(
             }
         },
         LeaseAsk::Return { amount } => {
-            let left = held.amount.checked_sub(int(amount)).filter(|left| *left >= 0);
-            let change = left.is_some() && change(&mut tx, &RETURN, &request.purse, int(amount)).await?;
-            if change { left } else { None }
+            // A charge that was posted in the meantime may have taken more than it held: then less is there to return.
+            let returned = int(amount).min(held.amount);
+            let change = change(&mut tx, &RETURN, &request.purse, returned).await?;
+            if change { held.amount.checked_sub(returned) } else { None }
         }
     };
     let Some(amount) = amount else { return Err(out_of_step) };
