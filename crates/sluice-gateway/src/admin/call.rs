@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sluice_ledger::secret;
 use sluice_store::{Catalog, SqlStore, Store};
 
@@ -55,7 +55,8 @@ impl Reply {
     }
 
     pub(super) fn list(data: Vec<Value>, next_cursor: Option<String>) -> Self {
-        Self::ok(json!({ "data": data, "next_cursor": next_cursor }))
+        let fields = [("data".to_owned(), data.into()), ("next_cursor".to_owned(), next_cursor.into())];
+        Self::ok(Value::Object(fields.into_iter().collect()))
     }
 }
 

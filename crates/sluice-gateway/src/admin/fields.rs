@@ -192,6 +192,7 @@ mod tests {
     use super::*;
 
     /// What a read says: its result, or the code and the param of the refusal.
+    #[expect(clippy::needless_pass_by_value, reason = "bodies are built in place")]
     fn check<T: PartialEq + std::fmt::Debug>(
         body: Value,
         read: impl Fn(&Fields<'_>) -> Checked<T>,

@@ -13,7 +13,7 @@ use super::query::moment_of_ms;
 
 /// A duration in milliseconds, with up to three decimal places.
 fn ms(us: u64) -> Value {
-    if us % 1_000 == 0 {
+    if us.is_multiple_of(1_000) {
         return Value::from(us / 1_000);
     }
     Number::from_f64(us as f64 / 1_000.0).map_or(Value::Null, Value::Number)

@@ -77,6 +77,11 @@ async fn requests_and_what_they_add_up_to() {
         admin.get(&format!("/admin/v1/requests?trace_id={}", dear["trace_id"].as_str().unwrap())).await;
     assert_eq!(each(&found, "request_id"), [&*made[0]]);
 
+    sums(&admin, &id, charged).await;
+}
+
+/// The same from the side of usage and of the key's budget.
+async fn sums(admin: &Admin, id: &str, charged: u64) {
     let usage = admin.get("/admin/v1/usage?group_by=key,model&bucket=day").await;
     let of_dear = usage["data"].as_array().unwrap().iter().find(|row| row["model"] == "dear").unwrap();
     assert_eq!(
@@ -87,6 +92,12 @@ async fn requests_and_what_they_add_up_to() {
     assert_eq!((&all["data"][0]["requests"], &all["data"][0]["errors"]), (&json!(3), &json!(1)));
     let spent = &admin.get(&format!("/admin/v1/keys/{id}")).await["budget"];
     assert_eq!((&spent["spent_nanousd"], &spent["limit_nanousd"]), (&json!(charged), &json!(1_000_000_000)));
+}
+
+#[tokio::test]
+async fn questions_that_have_no_answer() {
+    let gateway = launch().config(SERVER).serve().await;
+    let admin = Admin::of(&gateway);
     for (query, param) in [
         ("from=2026-02-02&to=2026-02-01", "to"),
         ("from=yesterday", "from"),
