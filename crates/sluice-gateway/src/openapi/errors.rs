@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::schema::{object, optional, plain, schema};
 
 /// Status, name of the response, what it means, and an example of its error: type, param, code, message.
-type Row = (u16, &'static str, &'static str, [Option<&'static str>; 4]);
+pub(super) type Row = (u16, &'static str, &'static str, [Option<&'static str>; 4]);
 
 const INVALID: Option<&str> = Some("invalid_request_error");
 const UPSTREAM: Option<&str> = Some("upstream_error");
@@ -165,13 +165,13 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-/// The components: one response a status.
+/// The components: one response a status, and those of the admin API.
 pub(super) fn responses() -> Value {
     let rows = ROWS.iter().map(|row| (row.1.to_owned(), response(row)));
-    Value::Object(rows.collect())
+    Value::Object(rows.chain(super::admin::responses()).collect())
 }
 
-fn response((status, _, description, example): &Row) -> Value {
+pub(super) fn response((status, _, description, example): &Row) -> Value {
     let [kind, param, code, message] = example;
     let mut headers = Map::new();
     for (name, reference) in [("x-request-id", "RequestId"), ("x-trace-id", "TraceId")] {
@@ -207,6 +207,11 @@ pub(super) fn answers(good: Value, statuses: &[u16]) -> Value {
         answers[status.to_string()] = json!({ "$ref": format!("#/components/responses/{name}") });
     }
     answers
+}
+
+/// The name of the response of a status.
+pub(super) fn named(status: u16) -> Option<&'static str> {
+    ROWS.iter().find(|row| row.0 == status).map(|row| row.1)
 }
 
 /// Every error status there is.

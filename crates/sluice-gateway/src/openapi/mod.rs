@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
+mod admin;
 mod errors;
 mod paths;
 mod request;
 mod response;
 mod schema;
 
-/// The whole document: the data plane, and `/metrics` of the admin listener.
+/// The whole document: the data plane, and the admin API and `/metrics` of the admin listener.
 pub fn document() -> Value {
     json!({
         "openapi": "3.1.0",
@@ -26,6 +27,7 @@ pub fn document() -> Value {
         "tags": [
             { "name": "chat", "description": "Chat completions" },
             { "name": "models", "description": "What a key may use" },
+            { "name": "admin", "description": "Keys, projects, providers, models, and what was spent" },
             { "name": "operation", "description": "For those who run the gateway" }
         ],
         "paths": paths::paths(),
@@ -53,7 +55,8 @@ fn security_schemes() -> Value {
 }
 
 fn schemas() -> Value {
-    let all = request::schemas().into_iter().chain(response::schemas()).chain(errors::schemas());
+    let all = request::schemas().into_iter().chain(response::schemas());
+    let all = all.chain(errors::schemas()).chain(admin::schemas());
     Value::Object(all.map(|(name, schema)| (name.to_owned(), schema)).collect())
 }
 

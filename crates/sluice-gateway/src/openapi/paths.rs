@@ -4,12 +4,13 @@
 use serde_json::{Value, json};
 
 use super::{
+    admin,
     errors::{answers, every_status, header},
     schema::{list, object, only, schema, with},
 };
 
 pub(super) fn paths() -> Value {
-    json!({
+    let data = json!({
         "/v1/chat/completions": { "post": chat_completions() },
         "/v1/models": { "get": models() },
         "/v1/models/{id}": { "get": model() },
@@ -19,7 +20,9 @@ pub(super) fn paths() -> Value {
             "servers": [{ "url": "http://127.0.0.1:8081", "description": "The admin listener" }],
             "get": metrics()
         }
-    })
+    });
+    let admin = admin::paths().into_iter().map(|(path, item)| (path.to_owned(), item));
+    with(data, Value::Object(admin.collect()))
 }
 
 fn chat_completions() -> Value {
@@ -237,7 +240,7 @@ fn metrics() -> Value {
 
 pub(super) fn parameters() -> Value {
     let header = |name: &str, schema: Value, description: &str| json!({ "name": name, "in": "header", "required": false, "schema": schema, "description": description });
-    json!({
+    let data = json!({
         "TraceId": header(
             "X-Trace-ID",
             json!({ "type": "string" }),
@@ -251,7 +254,9 @@ pub(super) fn parameters() -> Value {
             "Faults that the sandbox shall show, separated by commas; equally `metadata[\"sandbox.fault\"]`. Only \
              sandbox models look at it."
         )
-    })
+    });
+    let admin = admin::parameters().into_iter().map(|(name, parameter)| (name.to_owned(), parameter));
+    with(data, Value::Object(admin.collect()))
 }
 
 pub(super) fn headers() -> Value {

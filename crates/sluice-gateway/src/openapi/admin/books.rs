@@ -1,0 +1,171 @@
+//! Usage, rows of requests, the audit log and nodes.
+
+use serde_json::{Value, json};
+
+use super::{answers, good, in_path, lists, operation, query, server, text_query};
+use crate::openapi::schema::{list, object, optional, plain, schema};
+
+/// A list of fields: name, JSON type (`?` for "or null"), what it is.
+fn fields(rows: &[(&str, &str, &str)]) -> Value {
+    let field = |(name, kind, text): &(&str, &str, &str)| {
+        let schema = match kind.strip_suffix('?') {
+            Some(kind) => optional(kind, text),
+            None => plain(kind, text),
+        };
+        ((*name).to_owned(), schema)
+    };
+    let names: Vec<&str> = rows.iter().map(|(name, ..)| *name).collect();
+    object(&names, Value::Object(rows.iter().map(field).collect()))
+}
+
+const REQUEST: &[(&str, &str, &str)] = &[
+    ("request_id", "string", "Its `x-request-id`."),
+    ("trace_id", "string?", "Its `x-trace-id`."),
+    ("created_at", "string", "When it came."),
+    ("key_id", "string", "Who asked."),
+    ("project_id", "string", "The name of the key's project then."),
+    ("model", "string", "As asked for."),
+    ("provider", "string?", "Who answered; null where nobody did."),
+    ("upstream_model", "string?", "What that provider calls the model."),
+    ("status", "integer?", "What the caller got; null where it is not known."),
+    ("error_code", "string?", "`code` of the error."),
+    ("stream", "boolean", "Whether a stream was asked for."),
+    ("prompt_tokens", "integer", "Tokens of the prompt."),
+    ("completion_tokens", "integer", "Tokens of the answer."),
+    ("cached_tokens", "integer", "Of the prompt, from the provider's cache."),
+    ("cache_write_tokens", "integer", "Of the prompt, written into it."),
+    ("reasoning_tokens", "integer", "Of the answer."),
+    ("usage_source", "string?", "`provider`, `estimated` or `interrupted`."),
+    ("reserved_nanousd", "integer", "What it could have cost at most."),
+    ("charged_nanousd", "integer?", "What it cost; null where the model has no price."),
+    ("price_version", "string?", "Where the price is from."),
+    ("queue_ms", "number?", "From its arrival to the first call."),
+    ("first_token_ms", "number?", "To the first content."),
+    ("total_ms", "number?", "To the end."),
+    ("repaired", "boolean", "Whether a broken stream was mended."),
+    ("hedged", "boolean", "Whether a second target was called beside the first."),
+    ("wasted_nanousd", "integer", "Spent on answers that nobody got."),
+];
+
+const ATTEMPT: &[(&str, &str, &str)] = &[
+    ("provider", "string", "Who was called."),
+    ("upstream_model", "string", "What that provider calls the model."),
+    ("started_at", "string?", "When."),
+    ("first_token_ms", "number?", "To the first content."),
+    ("ended_ms", "number", "To the end."),
+    ("status", "integer?", "What the provider answered."),
+    ("outcome", "string", "`ok`, `failed` or `cancelled`."),
+    ("reason", "string?", "The code of a failure."),
+];
+
+const SUMS: &[(&str, &str, &str)] = &[
+    ("requests", "integer", "Requests, with those that failed."),
+    ("errors", "integer", "Those that failed."),
+    ("prompt_tokens", "integer", "Tokens of prompts."),
+    ("completion_tokens", "integer", "Tokens of answers."),
+    ("cached_tokens", "integer", "Of prompts, from caches of providers."),
+    ("reasoning_tokens", "integer", "Of answers."),
+    ("cost_nanousd", "integer", "What they cost."),
+];
+
+const NODE: &[(&str, &str, &str)] = &[
+    ("id", "string", "Stays as long as its data directory."),
+    ("alive", "boolean", "Whether it said so in the last ten seconds."),
+    ("seen_at", "string?", "When it last said so."),
+    ("epoch", "integer", "How many times it was started."),
+    ("leased_nanousd", "integer", "What it holds of budgets."),
+];
+
+pub(super) fn schemas() -> Vec<(&'static str, Value)> {
+    let mut request = fields(REQUEST);
+    let flags = json!({ "type": "string", "enum": ["absurd", "excess", "unconfirmed"] });
+    request["properties"]["flags"] = list(flags, "What was odd about the charge.");
+    request["properties"]["attempts"] = list(schema("Attempt"), "The calls of targets, in their order.");
+    if let Some(required) = request["required"].as_array_mut() {
+        required.extend([json!("flags"), json!("attempts")]);
+    }
+    let mut usage = fields(SUMS);
+    for (name, text) in [
+        ("bucket", "Beginning of the hour or day."),
+        ("model", "As asked for."),
+        ("key", "Id of the key."),
+        ("project", "Name of the project."),
+        ("provider", "Who answered; empty where nobody did."),
+    ] {
+        usage["properties"][name] = optional("string", &format!("{text} Only where it was asked for."));
+    }
+    let object_or_null = |text: &str| json!({ "description": text });
+    let audit = object(
+        &["id", "created_at", "actor", "action", "object", "object_id", "before", "after"],
+        json!({
+            "id": plain("integer", "Rises with every entry."),
+            "created_at": plain("string", "When."),
+            "actor": plain("string", "`admin_token`, or the id of a user."),
+            "action": super::objects::one_of(&["create", "update", "delete", "revoke", "rotate", "write_off"]),
+            "object": super::objects::one_of(&["key", "project", "provider", "model", "node"]),
+            "object_id": plain("string", "Which one."),
+            "before": object_or_null("As it was; null for what is new."),
+            "after": object_or_null("As it is; null for what is gone."),
+        }),
+    );
+    vec![
+        ("RequestRow", request),
+        ("Attempt", fields(ATTEMPT)),
+        ("UsageRow", usage),
+        ("AuditEntry", audit),
+        ("Node", fields(NODE)),
+    ]
+}
+
+pub(super) fn usage() -> Value {
+    let bucket = json!({ "type": "string", "enum": ["hour", "day"] });
+    let parameters = [
+        text_query("from", "A day, or an RFC 3339 moment; thirty days before `to` without it."),
+        text_query(
+            "to",
+            "A day, or an RFC 3339 moment, before which it ends; the end of this hour without it.",
+        ),
+        text_query("group_by", "Some of `model`, `key`, `project`, `provider`, separated by commas."),
+        query("bucket", bucket, "The width of a bucket of time; hours for at most 93 days."),
+        text_query("key", "Only of the key with this id."),
+        text_query("project", "Only of this project."),
+        text_query("model", "Only of this model."),
+        text_query("provider", "Only of this provider."),
+    ];
+    let body = object(
+        &["data", "next_cursor", "from", "to"],
+        json!({
+            "data": list(schema("UsageRow"), "In the order of bucket and groups."),
+            "next_cursor": { "type": "null", "description": "All rows are there." },
+            "from": plain("string", "The beginning that was meant."),
+            "to": plain("string", "The end that was meant."),
+        }),
+    );
+    let more = json!({
+        "description": "Usage is kept by the hour: `from` and `to` are widened to whole hours.",
+        "parameters": parameters,
+        "responses": answers(200, good("The sums.", body), &[]),
+    });
+    operation("getUsage", "Sums of requests, tokens and money", more)
+}
+
+pub(super) fn requests() -> Value {
+    let status = json!({ "type": "integer", "minimum": 100, "maximum": 599 });
+    let parameters = [
+        text_query("key", "Only of the key with this id."),
+        text_query("project", "Only of this project."),
+        text_query("model", "Only those that asked for this model."),
+        query("status", status, "Only those that were answered with this status."),
+        text_query("trace_id", "Only those with this `x-trace-id`."),
+    ];
+    lists("listRequests", "Requests, newest first", "RequestRow", &parameters)
+}
+
+pub(super) fn request() -> Value {
+    let more = json!({ "responses": answers(200, good("The request.", schema("RequestRow")), &[404]) });
+    json!({
+        "servers": server(),
+        "parameters": [in_path("id")],
+        "get": operation("getRequest", "One request, by its `x-request-id`", more),
+    })
+}
