@@ -100,6 +100,19 @@ pub(crate) const LEASE_IDLE: Duration = Duration::from_secs(1);
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(1);
 /// After so long without an answer of the database what is known of keys may be old.
 pub(crate) const STALE_AFTER: Duration = Duration::from_secs(2);
+/// Redis answers a batch about limits within this, or the node counts for itself.
+pub(crate) const REDIS_ANSWER: Duration = Duration::from_millis(50);
+/// A request waits this long for that: for the batch before its own, and for its own.
+pub(crate) const REDIS_WAIT: Duration = Duration::from_millis(100);
+/// A connection to Redis is made, and signed in, within this.
+pub(crate) const REDIS_DIAL: Duration = Duration::from_secs(1);
+/// How often a node says to Redis that it is alive, or tries to reach it.
+pub(crate) const REDIS_BEAT: Duration = Duration::from_millis(500);
+/// In milliseconds: after so long without a word from a node the requests that it holds no longer count.
+pub(crate) const REDIS_NODE_MS: u32 = 3_000;
+/// What workers have for Redis and is not sent yet, and how much of it goes at once.
+pub(crate) const LIMIT_ASKS: usize = 8_192;
+pub(crate) const LIMIT_BATCH: usize = 256;
 /// Between two looks at the journal.
 pub(crate) const DRAIN_PAUSE: Duration = Duration::from_millis(100);
 /// While the books are behind the drain rests this many times as long as it worked, and not at all once the journal

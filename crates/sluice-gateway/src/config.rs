@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use sluice_providers::Credential;
-use sluice_store::{ProviderRecord, seal::MasterKey};
+use sluice_store::{ProviderRecord, seal::MasterKey, shared_limits};
 
 /// Settings of one gateway process.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Config {
     pub admin_token: String,
     /// Seals the credentials that are stored; the same on every node of one database.
     pub master_key: Arc<MasterKey>,
+    /// Where limits are counted together with other nodes; `None`: this node counts for itself.
+    pub redis: Option<shared_limits::Server>,
     /// Credentials of the providers by provider name. They never leave the process.
     pub credentials: BTreeMap<String, Credential>,
     /// Providers that are there although the database does not know them; one of the same name in it goes before.

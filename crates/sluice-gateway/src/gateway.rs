@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{
     access_log::{Log, LogSink},
-    accounting::{self, BooksError, Ledger, Opened, Registry},
+    accounting::{self, Books, BooksError, Courier, CourierThread, Ledger, Opened, Registry, Sharing},
     bounds, clock,
     config::{AccessLogFormat, Config},
     ids::IdMaker,
@@ -54,6 +54,7 @@ pub struct Gateway {
     admin_addr: SocketAddr,
     threads: Vec<JoinHandle<()>>,
     log_thread: Option<JoinHandle<()>>,
+    courier: Option<CourierThread>,
     desk: JoinTask,
     /// Tells the desk that every worker has ended.
     stop_desk: oneshot::Sender<()>,
@@ -102,6 +103,7 @@ impl Gateway {
         let parts = Parts { metrics: &metrics, registry: &books.registry };
         let snapshot = Snapshot::new(config, catalog, &parts, clock::unix_ms())?;
         snapshot.publish();
+        let (sharing, courier) = share_limits(config, &upstream_tls, &books, &metrics).await?;
         let shared = Arc::new(Shared {
             snapshot: ArcSwap::from_pointee(snapshot),
             metrics,
@@ -110,6 +112,7 @@ impl Gateway {
             phase: watch::Sender::new(Phase::Serving),
             admin_token: config.admin_token.clone(),
             books,
+            sharing,
             changing: Mutex::default(),
             config: ArcSwap::from_pointee(config.clone()),
         });
@@ -137,7 +140,8 @@ impl Gateway {
         }
         let (stop_desk, stop) = oneshot::channel();
         let desk = tasks::spawn(desk.run(Arc::clone(&shared), stop));
-        Ok(Self { shared, data_addr, admin_addr, threads, log_thread: Some(log_thread), desk, stop_desk })
+        let log_thread = Some(log_thread);
+        Ok(Self { shared, data_addr, admin_addr, threads, log_thread, courier, desk, stop_desk })
     }
 
     /// Where the data plane listens.
@@ -178,11 +182,14 @@ impl Gateway {
 
     /// Waits until every worker is done and the books are closed. Call [`Gateway::shutdown`] first.
     pub async fn join(self) {
-        let Self { threads, log_thread, desk, stop_desk, .. } = self;
+        let Self { threads, log_thread, courier, desk, stop_desk, .. } = self;
         let joined = tokio::task::spawn_blocking(move || {
             for thread in threads.into_iter().chain(log_thread) {
                 // A worker that panicked has said so; the others are still waited for.
                 let _ = thread.join();
+            }
+            if let Some(courier) = courier {
+                courier.stop();
             }
         });
         let _ = joined.await;
@@ -190,6 +197,19 @@ impl Gateway {
         let _ = stop_desk.send(());
         let _ = desk.await;
     }
+}
+
+/// Begins to share limits where the settings say with whom. A server that does not answer is no reason not to start.
+async fn share_limits(
+    config: &Config,
+    tls: &Tls,
+    books: &Arc<Books>,
+    metrics: &Metrics,
+) -> Result<(Option<Arc<Sharing>>, Option<CourierThread>), StartError> {
+    let Some(server) = config.redis.clone() else { return Ok((None, None)) };
+    let (sharing, courier) = Courier::new(server, tls.clone(), books, metrics).map_err(StartError::Thread)?;
+    let thread = courier.start().await.map_err(StartError::Thread)?;
+    Ok((Some(sharing), Some(thread)))
 }
 
 fn cores() -> usize {

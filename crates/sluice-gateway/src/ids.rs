@@ -62,6 +62,13 @@ impl IdMaker {
         Ok(Self(RefCell::new(from_seed(seed))))
     }
 
+    /// 32 hexadecimal digits.
+    pub(crate) fn random_hex(&self) -> String {
+        let mut random = [0u8; 16];
+        self.0.borrow_mut().fill_bytes(&mut random);
+        String::from_utf8_lossy(&hex_trace(&random)).into_owned()
+    }
+
     /// Ids for a request that came at `unix_ms` with these headers. A trace id that is too long or not visible
     /// ASCII is replaced by ours.
     pub(crate) fn make(&self, headers: &HeaderMap, unix_ms: u64) -> Ids {

@@ -31,6 +31,8 @@ pub(crate) struct Metrics {
     pub(crate) log_lines_dropped: Counter,
     pub(crate) details_dropped: Counter,
     pub(crate) database_failures: Counter,
+    pub(crate) redis_failures: Counter,
+    pub(crate) redis_nodes: Gauge,
     pub(crate) journal_bytes: Gauge,
     pub(crate) reservations_open: Gauge,
     pub(crate) leased_nanousd: Gauge,
@@ -96,6 +98,8 @@ impl Metrics {
             log_lines_dropped: Counter::default(),
             details_dropped: Counter::default(),
             database_failures: Counter::default(),
+            redis_failures: Counter::default(),
+            redis_nodes: Gauge::default(),
             journal_bytes: Gauge::default(),
             reservations_open: Gauge::default(),
             leased_nanousd: Gauge::default(),
@@ -150,6 +154,16 @@ impl Metrics {
             "database_failures",
             "Calls of the database that failed",
             self.database_failures.clone(),
+        );
+        registry.register(
+            "redis_failures",
+            "Times that Redis did not answer about limits, so that this node counted for itself",
+            self.redis_failures.clone(),
+        );
+        registry.register(
+            "redis_nodes",
+            "Nodes that share limits through Redis; 0 while this node counts for itself",
+            self.redis_nodes.clone(),
         );
         registry.register("journal_bytes", "Size of the usage journal", self.journal_bytes.clone());
         registry.register(

@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::{
     access_log::Log,
-    accounting::Books,
+    accounting::{Books, Sharing},
     bounds, clock,
     config::Config,
     exchange::Abandoned,
@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) admin_token: String,
     pub(crate) books: Arc<Books>,
+    /// Limits that are counted together with other nodes.
+    pub(crate) sharing: Option<Arc<Sharing>>,
     /// Held by whoever changes the catalog, or puts one into force, from reading it on: an older one never replaces
     /// a newer one.
     pub(crate) changing: Mutex<()>,

@@ -73,10 +73,14 @@ impl Running {
 
     /// Ends it with a signal, and waits until it has ended.
     fn end(&mut self, signal: Signal) {
+        self.signal(signal);
+        let _ = self.child.wait();
+    }
+
+    fn signal(&self, signal: Signal) {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             let _ = kill_process(pid, signal);
         }
-        let _ = self.child.wait();
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
     thread::JoinHandle,
 };
 
+use prometheus_client::metrics::gauge::Gauge;
 use sluice_store::shared_limits::{Answers, Batch, Link, LinkError, Server};
 use tokio::{
     runtime::Builder,
@@ -31,6 +32,8 @@ pub(crate) struct Courier {
     asks: mpsc::Receiver<Ask>,
     sharing: Arc<Sharing>,
     books: Arc<Books>,
+    /// How many nodes share the limits, for whoever watches.
+    nodes: Gauge,
     link: Option<Link>,
     /// What this node may hold slots of, as the server has been told.
     held: HashMap<Arc<str>, Arc<Counters>>,
@@ -75,6 +78,7 @@ impl Courier {
             asks,
             sharing: Arc::clone(&sharing),
             books: Arc::clone(books),
+            nodes: metrics.redis_nodes.clone(),
             link: None,
             held: HashMap::new(),
             reported: false,
@@ -140,7 +144,8 @@ impl Courier {
         batch.beat(bounds::REDIS_NODE_MS);
         let nodes = self.exchange(&batch).await?.nodes()?;
         let mut none = Vec::new();
-        let held: Vec<_> = self.held.iter().map(|(key, counters)| (Arc::clone(key), counters.slots.used())).collect();
+        let held: Vec<_> =
+            self.held.iter().map(|(key, counters)| (Arc::clone(key), counters.slots.used())).collect();
         for some in held.chunks(bounds::LIMIT_BATCH) {
             let mut batch = Batch::default();
             for (key, count) in some {
@@ -199,7 +204,8 @@ impl Courier {
             Ask::Ended(ended) => Arc::clone(&ended.limits),
         };
         let touched: Vec<Arc<[Limit]>> = asks.iter().map(limits).collect();
-        for limit in touched.iter().flat_map(|limits| limits.iter()).filter(|limit| limit.parallel.is_some()) {
+        for limit in touched.iter().flat_map(|limits| limits.iter()).filter(|limit| limit.parallel.is_some())
+        {
             let (key, counters) = (&limit.counters.keys.slots, &limit.counters);
             if said.insert(key) {
                 batch.hold(key, counters.slots.used());
@@ -222,6 +228,7 @@ impl Courier {
     fn lost(&mut self, trouble: &Trouble) {
         self.link = None;
         self.sharing.failures.inc();
+        self.nodes.set(0);
         if self.sharing.set_away(true) || !self.reported {
             self.reported = true;
             tracing::warn!(
@@ -233,6 +240,7 @@ impl Courier {
 
     fn found(&mut self, nodes: u32) {
         self.sharing.set_nodes(nodes);
+        self.nodes.set(i64::from(nodes));
         if self.sharing.set_away(false) {
             self.reported = true;
             tracing::info!(server = %self.server, nodes, "limits are shared");

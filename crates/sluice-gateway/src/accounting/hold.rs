@@ -69,7 +69,15 @@ impl Hold {
             return Err(Refusal::accounting_unavailable());
         }
         let now_ns = worker.shared.books.since_start_ns(demand.now);
-        let taken = match guard.limits(demand.model).take(now_ns, demand.tokens) {
+        let limits = guard.limits(demand.model);
+        let taken = match &worker.shared.sharing {
+            None => limits.take(now_ns, demand.tokens, 1),
+            Some(sharing) => {
+                let nodes = worker.shared.books.nodes_of_limits(sharing);
+                sharing.take(limits, now_ns, demand.tokens, nodes).await
+            }
+        };
+        let taken = match taken {
             Ok(taken) => taken,
             Err(limited) => return Err(Refusal::limited(&limited)),
         };

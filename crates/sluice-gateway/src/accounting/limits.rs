@@ -197,9 +197,8 @@ impl Limit {
         {
             return Err((LimitKind::Parallel, u64::from(most), Some(PARALLEL_WAIT_NS)));
         }
-        let requests = self
-            .requests
-            .map(|rate| (rate, take_share(&self.counters.requests, rate, nodes, now_ns, 1)));
+        let requests =
+            self.requests.map(|rate| (rate, take_share(&self.counters.requests, rate, nodes, now_ns, 1)));
         if let Some((rate, Err(too_much))) = requests {
             self.free_slot();
             return Err((LimitKind::Requests, rate.limit(), wait_of(too_much)));

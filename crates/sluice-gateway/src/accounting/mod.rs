@@ -3,6 +3,7 @@
 //! `hold.rs` is what a request does; `desk.rs` is the one task that talks to the database.
 
 mod account;
+mod courier;
 mod demand;
 mod desk;
 mod drain;
@@ -10,6 +11,7 @@ mod hold;
 mod leases;
 mod limits;
 mod registry;
+mod shared_limits;
 mod start;
 
 use std::{
@@ -22,12 +24,14 @@ use tokio::{runtime::Handle, sync::mpsc};
 
 use crate::{bounds, clock};
 
+pub(crate) use courier::{Courier, CourierThread};
 pub(crate) use demand::{Priced, bound, prompt_estimate, tokens};
 pub(crate) use desk::Ask;
 pub(crate) use drain::Note;
 pub(crate) use hold::{Closing, Demand, Hold, flags};
 pub(crate) use limits::{LimitKind, Limited, Standings};
 pub(crate) use registry::{Guard, Registry};
+pub(crate) use shared_limits::Sharing;
 pub use start::{BooksError, Ledger};
 pub(crate) use start::{Opened, open};
 
@@ -111,6 +115,12 @@ impl Books {
     /// How many nodes share the database.
     pub(crate) fn live_nodes(&self) -> u32 {
         self.live_nodes.load(Ordering::Relaxed)
+    }
+
+    /// How many nodes have a share of the limits: those that share the database, or where each has its own, those that
+    /// were there when the limits were last shared.
+    pub(crate) fn nodes_of_limits(&self, sharing: &Sharing) -> u32 {
+        if self.store.is_shared() { self.live_nodes() } else { sharing.nodes() }
     }
 
     fn set_live_nodes(&self, nodes: u32) {

@@ -87,6 +87,15 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// The counters of limits under which requests of this node run, by the names that nodes share.
+    pub(super) fn running(&self) -> Vec<(Arc<str>, Arc<Counters>)> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = known.counters.values().filter(|counters| counters.slots.used() > 0);
+        running.map(|counters| (Arc::clone(&counters.keys.slots), Arc::clone(counters))).collect()
+    }
+}
+
 impl Known {
     fn account(&mut self, id: AccountId, budget: Budget) -> Arc<Account> {
         let account = self.accounts.entry(id.clone()).or_insert_with(|| Arc::new(Account::new(id, budget)));

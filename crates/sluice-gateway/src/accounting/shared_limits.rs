@@ -63,8 +63,7 @@ pub(super) struct Ended {
 impl Sharing {
     pub(super) fn new(failures: Counter) -> (Arc<Self>, mpsc::Receiver<Ask>) {
         let (asks, receiver) = mpsc::channel(bounds::LIMIT_ASKS);
-        let sharing =
-            Self { asks, away: AtomicBool::new(true), nodes: AtomicU32::new(1), failures };
+        let sharing = Self { asks, away: AtomicBool::new(true), nodes: AtomicU32::new(1), failures };
         (Arc::new(sharing), receiver)
     }
 
@@ -224,8 +223,11 @@ impl Wanted {
         let mut standings = Standings::default();
         let rates = wished(&self.limits).filter_map(|(_, wished)| Some((wished, wished.rate()?)));
         for ((wished, rate), reset_ns) in rates.zip(&taken.reset_ns) {
-            let standing =
-                Standing { limit: rate.limit(), remaining: rate.remaining(*reset_ns, 0), reset_ns: *reset_ns };
+            let standing = Standing {
+                limit: rate.limit(),
+                remaining: rate.remaining(*reset_ns, 0),
+                reset_ns: *reset_ns,
+            };
             match wished {
                 Wished::Requests(_) => Standings::tighten(&mut standings.requests, standing),
                 _ => Standings::tighten(&mut standings.tokens, standing),

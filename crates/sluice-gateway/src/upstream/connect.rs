@@ -6,7 +6,7 @@ use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use sluice_chat::{Failure, FailureKind};
 use sluice_providers::Endpoint;
 use tokio::net::{TcpStream, lookup_host};
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{transport::Transport, upstream::io::Connection};
 
@@ -15,6 +15,8 @@ use crate::{transport::Transport, upstream::io::Connection};
 pub(crate) struct Tls {
     http1: TlsConnector,
     http2: TlsConnector,
+    /// For what speaks neither.
+    other: TlsConnector,
 }
 
 impl std::fmt::Debug for Tls {
@@ -43,7 +45,8 @@ impl Tls {
             config.alpn_protocols = vec![name.to_vec()];
             TlsConnector::from(Arc::new(config))
         };
-        Ok(Self { http1: with_alpn(b"http/1.1"), http2: with_alpn(b"h2") })
+        let (http1, http2) = (with_alpn(b"http/1.1"), with_alpn(b"h2"));
+        Ok(Self { http1, http2, other: TlsConnector::from(Arc::new(config)) })
     }
 }
 
@@ -65,7 +68,7 @@ pub(crate) async fn connect(
 }
 
 async fn dial(endpoint: &Endpoint, tls: &Tls, http2: bool) -> Result<Connection, Failure> {
-    let tcp = dial_tcp(endpoint).await.map_err(|e| {
+    let tcp = dial_tcp(&endpoint.host, endpoint.port).await.map_err(|e| {
         let text = format!("the provider could not be reached: {}", plain(&e));
         Failure::ours(FailureKind::Unreachable, "upstream_unreachable", text)
     })?;
@@ -93,12 +96,25 @@ fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
-async fn dial_tcp(endpoint: &Endpoint) -> io::Result<TcpStream> {
-    if let Ok(ip) = bare(&endpoint.host).parse() {
-        return TcpStream::connect(SocketAddr::new(ip, endpoint.port)).await;
+/// Connects to something that is no provider and speaks no HTTP; its caller bounds the time.
+pub(crate) async fn connect_plain(
+    host: &str,
+    port: u16,
+    tls: Option<&Tls>,
+) -> io::Result<Transport<TlsStream<TcpStream>>> {
+    let tcp = dial_tcp(host, port).await?;
+    let _ = tcp.set_nodelay(true);
+    let Some(tls) = tls else { return Ok(Transport::Plain(tcp)) };
+    let name = ServerName::try_from(bare(host).to_owned()).map_err(io::Error::other)?;
+    Ok(Transport::Tls(Box::new(tls.other.connect(name, tcp).await?)))
+}
+
+async fn dial_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    if let Ok(ip) = bare(host).parse() {
+        return TcpStream::connect(SocketAddr::new(ip, port)).await;
     }
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in lookup_host((endpoint.host.as_str(), endpoint.port)).await? {
+    for address in lookup_host((host, port)).await? {
         match TcpStream::connect(address).await {
             Ok(tcp) => return Ok(tcp),
             Err(error) => last = error,

@@ -29,7 +29,7 @@ use sluice_store::{ProviderRecord, catalog::ProviderOptions};
 
 pub(crate) use body::Body;
 pub(crate) use call::{Answer, StreamAnswer, call};
-pub(crate) use connect::Tls;
+pub(crate) use connect::{Tls, connect_plain, plain};
 
 /// A provider as calls need it: place, credential and the unchanging part of every request head, in one object.
 #[derive(Debug)]

@@ -66,6 +66,22 @@ impl Redis {
         assert!(self.running.is_some(), "Redis did not start again on port {}", self.port);
     }
 
+    /// Makes it silent: it keeps its connections and takes new ones, and answers none.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn pause(&self) {
+        self.running.as_ref().expect("it runs").signal(Signal::STOP);
+    }
+
+    /// Ends [`Redis::pause`].
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn resume(&self) {
+        self.running.as_ref().expect("it runs").signal(Signal::CONT);
+    }
+
     fn launch(&self) -> Option<Running> {
         let mut server = Command::new(&self.program);
         server.arg("--port").arg(self.port.to_string()).arg("--dir").arg(self.dir.path());

@@ -262,6 +262,9 @@ impl Process {
         for setting in self.settings.server.fixed_at_start(&settings.server) {
             tracing::warn!("server.{setting} has changed: it takes a restart to act");
         }
+        for setting in self.settings.storage.fixed_at_start(&settings.storage) {
+            tracing::warn!("{setting} has changed: it takes a restart to act");
+        }
         if !settings.names_provider && self.settings.names_provider {
             self.ollama = is_ollama_there().await;
         }

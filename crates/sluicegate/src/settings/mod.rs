@@ -85,6 +85,7 @@ impl Settings {
             workers: server.workers,
             admin_token: secrets.admin_token.clone(),
             master_key: Arc::clone(&secrets.master_key),
+            redis: self.storage.redis.clone(),
             credentials,
             detected: self.detected_records(ollama),
         }

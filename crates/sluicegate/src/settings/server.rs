@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use sluice_gateway::config::{AccessLogFormat, TlsFiles};
-use sluice_store::journal::Durability;
+use sluice_store::{journal::Durability, shared_limits};
 use url::Url;
 
 use super::reader::{Section, Text, Value, quoted};
@@ -173,7 +173,9 @@ pub(crate) struct Storage {
     /// PostgreSQL; `None`: SQLite in the data directory. May carry a password.
     pub(crate) database_url: Option<String>,
     /// Where several nodes share their limits. May carry a password.
-    pub(crate) redis_url: Option<String>,
+    redis_url: Option<String>,
+    /// What it says.
+    pub(crate) redis: Option<shared_limits::Server>,
     pub(crate) durability: Durability,
     pub(crate) request_rows_days: u64,
 }
@@ -183,7 +185,6 @@ const DEFAULT_RETENTION_DAYS: u64 = 90;
 /// Reads `[database]`, `[redis]`, `[accounting]` and `[retention]`.
 pub(super) fn storage(root: &Section<'_>) -> Storage {
     const POSTGRES: &[&str] = &["postgres", "postgresql"];
-    const REDIS: &[&str] = &["redis", "rediss"];
     const DURABILITY: &[(&str, Durability)] =
         &[("process", Durability::Process), ("power", Durability::Power)];
     let url = |key: &'static str, schemes: &[&str]| {
@@ -193,10 +194,7 @@ pub(super) fn storage(root: &Section<'_>) -> Storage {
         url
     };
     let database_url = url("database", POSTGRES);
-    let redis_url = url("redis", REDIS);
-    if let Some(section) = root.get("redis") {
-        root.reader.warning(section.offset(), "redis", format!("{NOT_YET}: each node counts for itself"));
-    }
+    let (redis_url, redis) = redis(root).unzip();
     let empty = toml::de::DeTable::new();
     let table = |key: &'static str| {
         root.section(key).unwrap_or_else(|| Section::new(root.reader, key.to_owned(), root.offset, &empty))
@@ -214,9 +212,41 @@ pub(super) fn storage(root: &Section<'_>) -> Storage {
     Storage {
         database_url,
         redis_url,
+        redis,
         durability: durability.unwrap_or(Durability::Process),
         request_rows_days,
     }
+}
+
+impl Storage {
+    /// The settings that differ in `later` and are only looked at when the process starts.
+    pub(crate) fn fixed_at_start(&self, later: &Self) -> Vec<&'static str> {
+        let differs = [
+            ("database.url", self.database_url != later.database_url),
+            ("redis.url", self.redis_url != later.redis_url),
+            ("accounting.durability", self.durability != later.durability),
+            ("retention.request_rows_days", self.request_rows_days != later.request_rows_days),
+        ];
+        differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+}
+
+/// The URL of Redis, and what it says.
+fn redis(root: &Section<'_>) -> Option<(String, shared_limits::Server)> {
+    const REDIS: &[&str] = &["redis", "rediss"];
+    let section = root.section("redis")?;
+    let redis = section.need("url").and_then(|value| {
+        let url = checked_url(&value, REDIS)?;
+        match shared_limits::Server::parse(&url) {
+            Ok(server) => Some((url, server)),
+            Err(error) => {
+                value.fail(error.reason());
+                None
+            }
+        }
+    });
+    section.finish();
+    redis
 }
 
 /// Reads the tables whose features are still to come: checked, and said not to act.

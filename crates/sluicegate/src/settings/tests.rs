@@ -288,7 +288,7 @@ fn variables() {
 #[test]
 fn what_does_not_act_yet() {
     check_warnings("[database]\nurl = 'postgres://u:p@h/d'", &[]);
-    check_warnings("[redis]\nurl = 'redis://127.0.0.1:6379'", &["1:1: redis: does not act yet"]);
+    check_warnings("[redis]\nurl = 'redis://127.0.0.1:6379'", &[]);
     check_warnings("[accounting]\ndurability = 'power'\n[retention]\nrequest_rows_days = 9", &[]);
     check_warnings("[otel]\nendpoint = 'http://127.0.0.1:4318'", &["1:1: otel: does not act yet"]);
     check_warnings(
@@ -352,6 +352,8 @@ fn tables_that_stand_alone() {
         "[redis]\nurl = '127.0.0.1:6379'",
         &["2:7: redis.url: must be a URL that begins with redis:// or rediss://"],
     );
+    check("[redis]\nurl = 'redis://h/one'", &["2:7: redis.url: only a database number may follow the host"]);
+    check("[redis]\nurl = 'rediss://h#insecure'", &["2:7: redis.url: it has a fragment"]);
     check(
         "[accounting]\ndurability = 'disk'",
         &["2:14: accounting.durability: must be `process` or `power`, not `disk`"],

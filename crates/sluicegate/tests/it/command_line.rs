@@ -44,10 +44,10 @@ async fn check_names_every_error_at_once() {
 
 #[tokio::test]
 async fn settings_of_features_to_come_are_warned_about() {
-    let config = base_config() + "[redis]\nurl = \"redis://127.0.0.1:6379\"\n";
+    let config = base_config() + "[otel]\nendpoint = \"http://127.0.0.1:4318\"\n";
     let ran = run(&config, "check").await;
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!((ran.out + &ran.err).contains("redis"));
+    assert!((ran.out + &ran.err).contains("otel"));
 }
 
 #[tokio::test]
