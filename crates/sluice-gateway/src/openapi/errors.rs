@@ -40,7 +40,7 @@ const ROWS: &[Row] = &[
     (
         402,
         "PaymentRequired",
-        "The budget is spent or too small for this request. `x-should-retry: false`. Budgets do not act yet.",
+        "The budget is spent or too small for this request. `x-should-retry: false`.",
         [
             Some("insufficient_quota"),
             None,
