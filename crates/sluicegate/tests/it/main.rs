@@ -32,6 +32,7 @@ mod pass_through;
 mod rig;
 mod sandbox;
 mod sdk;
+mod shared_limits;
 mod slow_readers;
 mod smuggling;
 mod stream_endings;
