@@ -118,7 +118,7 @@ pub(crate) const DRAIN_PAUSE: Duration = Duration::from_millis(100);
 /// While the books are behind the drain rests this many times as long as it worked, and not at all once the journal
 /// has grown to this size.
 pub(crate) const DRAIN_REST: u32 = 9;
-pub(crate) const JOURNAL_WAITS_BYTES: u64 = 256 << 20;
+pub(crate) const JOURNAL_WAITS_BYTES: u64 = 256 * 1024 * 1024;
 /// Records that one look at the journal takes.
 pub(crate) const DRAIN_RECORDS: usize = 4_000;
 /// Postings that go into the books at once when an earlier run is recovered.
