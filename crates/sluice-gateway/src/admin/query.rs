@@ -38,7 +38,7 @@ impl Query {
         }
     }
 
-    /// A parameter; an empty one is absent.
+    /// A parameter. One that is there says something: an empty one is a mistake.
     pub(super) fn get(&self, name: &'static str) -> Checked<Option<&str>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(name);
         let mut found = self.pairs.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str());
@@ -50,7 +50,10 @@ impl Query {
         if first.is_some_and(|value| value.chars().any(char::is_control)) {
             return Err(refuse::value(name, "must not have control characters"));
         }
-        Ok(first.filter(|value| !value.is_empty()))
+        if first == Some("") {
+            return Err(refuse::value(name, "must not be empty: leave it out"));
+        }
+        Ok(first)
     }
 
     /// As [`Query::get`], owned.
@@ -164,7 +167,7 @@ mod tests {
         let query = Query::new(Some("a=1&b=x%20y+z&c=&d=1&d=2&n=-1"));
         assert_eq!(param(query.get("a")), Ok(Some("1")));
         assert_eq!(param(query.get("b")), Ok(Some("x y z")));
-        assert_eq!(param(query.get("c")), Ok(None));
+        assert_eq!(param(query.get("c")), Err("c".to_owned()));
         assert_eq!(param(query.get("e")), Ok(None));
         assert_eq!(param(query.get("d")), Err("d".to_owned()));
         assert_eq!(param(query.integer("n", 1, 5)), Err("n".to_owned()));

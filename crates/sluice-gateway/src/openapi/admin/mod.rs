@@ -100,7 +100,7 @@ pub(super) fn parameters() -> Vec<(&'static str, Value)> {
     let limit = json!({ "type": "integer", "minimum": 1, "maximum": 500, "default": 50 });
     vec![
         ("Limit", query("limit", limit, "Rows of a page.")),
-        ("Cursor", query("cursor", json!({ "type": "string" }), "The `next_cursor` of the page before.")),
+        ("Cursor", query("cursor", json!({ "type": "string", "minLength": 1 }), "The `next_cursor` of the page before.")),
     ]
 }
 
@@ -109,7 +109,7 @@ fn query(name: &str, schema: Value, description: &str) -> Value {
 }
 
 fn text_query(name: &str, description: &str) -> Value {
-    query(name, json!({ "type": "string" }), description)
+    query(name, json!({ "type": "string", "minLength": 1 }), description)
 }
 
 /// The answers of an operation: a good one, and the errors of these statuses beside those that every call can have.

@@ -65,10 +65,21 @@ impl Forms {
         let shown = object(&keys, Value::Object(all.clone()));
         [
             (form_name, closed(required, Value::Object(sent.clone()))),
-            (patch_name, closed(&[], Value::Object(sent))),
+            (patch_name, closed(&[], Value::Object(sent.into_iter().map(partly).collect()))),
             (shown_name, shown),
         ]
     }
+}
+
+/// A field of a change: objects are merged too, so nothing of them must be there.
+fn partly((name, schema): (String, Value)) -> (String, Value) {
+    let of = |value: Value| with(closed(&[], value), json!({ "type": ["object", "null"] }));
+    let schema = match name.as_str() {
+        "budget" => of(budget_fields()),
+        "price" => of(with(price_fields(), json!({ "long_context": of(long_context_fields()) }))),
+        _ => schema,
+    };
+    (name, schema)
 }
 
 fn map(value: Value) -> Map<String, Value> {
@@ -228,6 +239,10 @@ fn prices() -> Value {
 }
 
 fn price() -> Value {
+    closed(&["input_nanousd_per_mtok", "output_nanousd_per_mtok"], price_fields())
+}
+
+fn price_fields() -> Value {
     let more = json!({
         "cache_write_nanousd_per_mtok": maybe_amount("Prompt written into the cache for five minutes."),
         "cache_write_1h_nanousd_per_mtok": maybe_amount("Prompt written into the cache for an hour."),
@@ -236,15 +251,18 @@ fn price() -> Value {
         "audio_output_nanousd_per_mtok": maybe_amount("Audio in the completion."),
         "long_context": maybe("LongContextPrice", "Other prices for long prompts."),
     });
-    closed(&["input_nanousd_per_mtok", "output_nanousd_per_mtok"], with(prices(), more))
+    with(prices(), more)
 }
 
 fn long_context() -> Value {
-    let above = json!({ "type": "integer", "minimum": 1, "maximum": TOKENS_MAX, "description": "Prompts longer than this." });
-    closed(
-        &["above_tokens", "input_nanousd_per_mtok", "output_nanousd_per_mtok"],
-        with(prices(), json!({ "above_tokens": above })),
-    )
+    let required = ["above_tokens", "input_nanousd_per_mtok", "output_nanousd_per_mtok"];
+    closed(&required, long_context_fields())
+}
+
+fn long_context_fields() -> Value {
+    let above = "Prompts longer than this.";
+    let above = json!({ "type": "integer", "minimum": 1, "maximum": TOKENS_MAX, "description": above });
+    with(prices(), json!({ "above_tokens": above }))
 }
 
 fn capabilities() -> Value {

@@ -28,6 +28,9 @@ def well_formed_is_accepted(ctx, response, case):
     """A request that fits the document is not refused for its form."""
     if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code != 400:
         return
+    # Whether an object fits with the others is nothing that its form can say.
+    if case.path.startswith("/admin/"):
+        return
     error = response.json()["error"]
     field = (error["param"] or "").split(".")[0].split("[")[0]
     if error["code"] == "invalid_value" and field in MEANINGFUL:
