@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::{Running, exists, free_port, in_path, programs};
+use crate::tls::Identity;
 
 /// The server's program.
 const VARIABLE: &str = "SLUICEGATE_TEST_REDIS";
@@ -19,6 +20,7 @@ pub struct Redis {
     program: PathBuf,
     dir: TempDir,
     port: u16,
+    tls: bool,
     running: Option<Running>,
 }
 
@@ -29,10 +31,29 @@ impl Redis {
     /// When Redis is not to be had, with the reason.
     #[must_use]
     pub fn start() -> Self {
+        Self::begin(None)
+    }
+
+    /// Starts one that speaks TLS alone, as the `identity` of `localhost`.
+    ///
+    /// # Panics
+    /// As [`Redis::start`].
+    #[must_use]
+    pub fn start_tls(identity: &Identity) -> Self {
+        Self::begin(Some(identity))
+    }
+
+    fn begin(identity: Option<&Identity>) -> Self {
         let find = || NAMES.iter().find_map(|name| exists(&in_path(name)?.join(name)));
         let program = programs(VARIABLE, find);
         let dir = tempfile::Builder::new().prefix("sluicegate-redis-").tempdir().expect("a directory");
-        let mut made = Self { program, dir, port: free_port(), running: None };
+        if let Some(identity) = identity {
+            std::fs::write(dir.path().join("cert.pem"), &identity.cert_pem)
+                .expect("the certificate is written");
+            std::fs::write(dir.path().join("key.pem"), &identity.key_pem).expect("its key is written");
+        }
+        let tls = identity.is_some();
+        let mut made = Self { program, dir, port: free_port(), tls, running: None };
         for _ in 0..ATTEMPTS {
             made.running = made.launch();
             if made.running.is_some() {
@@ -46,7 +67,10 @@ impl Redis {
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        match self.tls {
+            true => format!("rediss://localhost:{}", self.port),
+            false => format!("redis://127.0.0.1:{}", self.port),
+        }
     }
 
     /// Stops it at once.
@@ -84,7 +108,14 @@ impl Redis {
 
     fn launch(&self) -> Option<Running> {
         let mut server = Command::new(&self.program);
-        server.arg("--port").arg(self.port.to_string()).arg("--dir").arg(self.dir.path());
+        let path = |name: &str| self.dir.path().join(name);
+        if self.tls {
+            server.args(["--port", "0", "--tls-auth-clients", "no", "--tls-port"]).arg(self.port.to_string());
+            server.arg("--tls-cert-file").arg(path("cert.pem")).arg("--tls-key-file").arg(path("key.pem"));
+        } else {
+            server.arg("--port").arg(self.port.to_string());
+        }
+        server.arg("--dir").arg(self.dir.path());
         server.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"]);
         Running::start(server, "eady to accept connections")
     }

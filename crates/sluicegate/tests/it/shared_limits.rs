@@ -14,6 +14,7 @@ use sluice_testkit::{
     patience::within,
     process::{Gateway, Launch},
     services::Redis,
+    tls::Authority,
 };
 use tokio::{task::JoinSet, time::Instant};
 
@@ -261,6 +262,27 @@ async fn a_start_without_redis() {
     gateway.terminate();
     assert!(gateway.ended().await.success());
     assert!(!gateway.lines.so_far().join("\n").contains(CANARY));
+}
+
+#[tokio::test]
+async fn redis_under_tls() {
+    let authority = Authority::new();
+    let redis = Redis::start_tls(&authority.identity(&["localhost"]));
+    let start = async |server: &str| {
+        let keys = key("k", SECRET, "limits = { rpm = 2 }");
+        let config = format!("{SERVER}{server}[redis]\nurl = \"{}\"\n{keys}", redis.url());
+        let launch = launch();
+        let ca = launch.dir().join("ca.pem");
+        std::fs::write(&ca, authority.pem()).unwrap();
+        launch.env("SSL_CERT_FILE", &ca.display().to_string()).config(&config).serve().await
+    };
+    let (trusting, distrusting) = (start("native_roots = true\n").await, start("").await);
+    shares_with(&trusting, 1).await;
+    assert_eq!(status(&mut Client::connect(trusting.data).await, SECRET).await, 200);
+    let said = |line: &str| line.contains("limits are not shared").then(|| line.to_owned());
+    let line = distrusting.lines.find("what is wrong", said).await;
+    assert!(line.contains("certificate"), "{line}");
+    assert_eq!(status(&mut Client::connect(distrusting.data).await, SECRET).await, 200);
 }
 
 #[tokio::test]
