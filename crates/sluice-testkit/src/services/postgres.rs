@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::{Running, exists, free_port, in_path, programs, run};
@@ -114,13 +114,36 @@ impl Postgres {
         assert!(self.running.is_some(), "PostgreSQL did not start again in {}", self.dir.path().display());
     }
 
+    /// Freezes the server with all its processes: connections stay open, and nobody answers.
+    pub fn freeze(&self) {
+        self.signal_all(Signal::STOP);
+    }
+
+    /// Lets a server that was frozen go on.
+    pub fn thaw(&self) {
+        self.signal_all(Signal::CONT);
+    }
+
+    /// The postmaster first: while it is stopped it makes no more processes.
+    fn signal_all(&self, signal: Signal) {
+        let Some(running) = &self.running else { return };
+        let postmaster = running.child.id();
+        send(postmaster, signal);
+        let path = format!("/proc/{postmaster}/task/{postmaster}/children");
+        let children = std::fs::read_to_string(path).expect("the system tells the children of a process");
+        for child in children.split_whitespace().filter_map(|id| id.parse().ok()) {
+            send(child, signal);
+        }
+    }
+
     fn launch(&self) -> Option<Running> {
         let mut server = self.command("postgres");
         server.arg("-D").arg(self.data()).args(["-p", &self.port.to_string(), "-k", ""]);
         for setting in [
             "listen_addresses=127.0.0.1",
+            // The machine stays up, so nothing needs the disk. Commits are written all the same before they are
+            // acknowledged: a stop loses none.
             "fsync=off",
-            "synchronous_commit=off",
             "full_page_writes=off",
             "max_connections=300",
             "shared_buffers=32MB",
@@ -155,7 +178,16 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
+        // Who is frozen does not end either.
+        self.thaw();
         self.stop();
+    }
+}
+
+fn send(id: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+        // It may have ended since it was listed.
+        let _ = kill_process(pid, signal);
     }
 }
 
@@ -194,9 +226,13 @@ mod tests {
         assert!(url.contains(postgres.password()));
         postgres.sql("test_0", "CREATE TABLE kept (n INT)");
         let port = postgres.port;
+        postgres.freeze();
+        postgres.thaw();
+        postgres.sql("test_0", "INSERT INTO kept VALUES (1)");
         postgres.stop();
         assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
         postgres.start_again();
+        postgres.sql("test_0", "SELECT 1 / COUNT(*) FROM kept");
         drop(postgres);
         assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
     }
