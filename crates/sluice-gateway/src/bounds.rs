@@ -126,12 +126,14 @@ pub(crate) const RECOVERY_POSTINGS: usize = 2_000;
 /// Records between two lines that say how far recovery is.
 pub(crate) const RECOVERY_REPORT_RECORDS: u64 = 1_000_000;
 /// Details of requests that wait for their money to be posted.
-pub(crate) const DETAILS_COUNT: usize = 50_000;
+pub(crate) const DETAILS_COUNT: usize = 16_384;
 /// Details on their way from the workers; more are dropped and counted.
 pub(crate) const NOTES: usize = 16_384;
 /// How often rows of old requests are looked for, and how many are deleted at once.
 pub(crate) const RETIRE: Duration = Duration::from_secs(60);
 pub(crate) const RETIRE_ROWS: u32 = 5_000;
+/// How often the sums of the books are compared with its rows.
+pub(crate) const SELF_CHECK: Duration = Duration::from_secs(86_400);
 /// At the end of the process what is left is posted within this time; the rest stays in the journal.
 pub(crate) const LAST_POSTS: Duration = Duration::from_secs(10);
 /// A running stream notes what it costs so far after so many bytes (64 tokens by the rule of thumb), or so much time.

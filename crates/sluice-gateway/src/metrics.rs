@@ -36,6 +36,7 @@ pub(crate) struct Metrics {
     pub(crate) journal_bytes: Gauge,
     pub(crate) reservations_open: Gauge,
     pub(crate) leased_nanousd: Gauge,
+    pub(crate) ledger_mismatches: Gauge,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -103,6 +104,7 @@ impl Metrics {
             journal_bytes: Gauge::default(),
             reservations_open: Gauge::default(),
             leased_nanousd: Gauge::default(),
+            ledger_mismatches: Gauge::default(),
             registry: Registry::default(),
         };
         let m = &metrics;
@@ -170,6 +172,11 @@ impl Metrics {
             "reservations_open",
             "Requests whose end is not in the books yet",
             self.reservations_open.clone(),
+        );
+        registry.register(
+            "ledger_mismatches",
+            "Sums of the books that did not agree with their rows at the daily check",
+            self.ledger_mismatches.clone(),
         );
         registry.register(
             "leased_nanousd",

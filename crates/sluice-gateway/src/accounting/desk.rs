@@ -8,6 +8,7 @@ use sluice_store::{
     SqlStore, Store, StoreError,
     books::{LeaseRefusal, Session, StoreEvent},
     journal::{Journal, Keeper},
+    query::Mismatch,
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -19,7 +20,7 @@ use super::{
     drain::{Drain, Note},
     leases::{Leases, Topped},
 };
-use crate::{bounds, clock, worker::Shared};
+use crate::{bounds, clock, tasks, worker::Shared};
 
 /// A request waits for a lease.
 #[derive(Debug)]
@@ -66,6 +67,9 @@ impl Desk {
         let mut beat = ticker(bounds::HEARTBEAT);
         let mut tidy = ticker(bounds::LEASE_IDLE);
         let mut retire = ticker(bounds::RETIRE);
+        let mut check = ticker(bounds::SELF_CHECK);
+        // The first look is for a day later.
+        check.reset();
         let mut drain_at = Instant::now() + bounds::DRAIN_PAUSE;
         loop {
             tokio::select! {
@@ -76,7 +80,12 @@ impl Desk {
                 () = sleep_until(drain_at) => drain_at = self.drain_once(&shared).await,
                 _ = beat.tick() => self.beat(&shared).await,
                 _ = tidy.tick() => self.tidy(&shared).await,
-                _ = retire.tick() => self.retire().await,
+                _ = retire.tick() => {
+                    if self.retire().await {
+                        retire.reset_immediately();
+                    }
+                }
+                _ = check.tick() => drop(tasks::spawn(self_check(self.store.clone(), Arc::clone(&shared)))),
             }
         }
         self.finish(&shared).await;
@@ -280,15 +289,16 @@ impl Desk {
         }
     }
 
-    async fn retire(&mut self) {
-        let Some(retention) = self.retention else { return };
+    /// Deletes some of the rows that are old enough. Returns whether there are more.
+    async fn retire(&mut self) -> bool {
+        let Some(retention) = self.retention else { return false };
         let before =
             clock::unix_ms().saturating_sub(u64::try_from(retention.as_millis()).unwrap_or(u64::MAX));
         match self.store.retire(before, bounds::RETIRE_ROWS).await {
-            Ok(0) => {}
-            Ok(rows) => tracing::debug!(rows, "rows of old requests were deleted"),
+            Ok(rows) => rows >= u64::from(bounds::RETIRE_ROWS),
             Err(error) => {
-                tracing::warn!(%error, "rows of old requests could not be deleted; tried again later")
+                tracing::warn!(%error, "rows of old requests could not be deleted; tried again later");
+                false
             }
         }
     }
@@ -320,6 +330,19 @@ impl Desk {
         if let Err(error) = self.keeper.stop() {
             tracing::error!(%error, "the last records of the journal may not survive a loss of power");
         }
+    }
+}
+
+/// Compares what is derived with what it is derived from. Only tells: what is right an operator has to decide.
+async fn self_check(store: SqlStore, shared: Arc<Shared>) {
+    match store.self_check().await {
+        Ok(mismatches) => {
+            shared.metrics.ledger_mismatches.set(i64::try_from(mismatches.len()).unwrap_or(i64::MAX));
+            for Mismatch { what, counted, kept } in mismatches {
+                tracing::error!(what, %counted, %kept, "two ways of counting the books do not agree");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "the books could not be checked; tried again in a day"),
     }
 }
 
