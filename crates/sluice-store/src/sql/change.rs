@@ -17,8 +17,9 @@ const UPDATE_KEY: Statement = statement!(
      revoked = $13, origin = $14, previous_hash = $15, previous_until = $16, created_at = $17 WHERE id = $1"
 );
 const KEY_NAMED: Statement = statement!("SELECT id FROM keys WHERE name = $1 AND id <> $2");
+/// Revoked keys do not hold it: nobody can use them, and they keep its name for what they spent.
 const KEYS_IN_PROJECT: Statement =
-    statement!("SELECT COUNT(*), COALESCE(MIN(name), '') FROM keys WHERE project = $1");
+    statement!("SELECT COUNT(*), COALESCE(MIN(name), '') FROM keys WHERE project = $1 AND NOT revoked");
 const UPDATE_PROJECT: Statement =
     statement!("UPDATE projects SET limits_json = $2, budget_json = $3 WHERE name = $1");
 const DELETE_PROJECT: Statement = statement!("DELETE FROM projects WHERE name = $1");

@@ -34,7 +34,11 @@ async fn a_project_from_its_beginning_to_its_end() {
 
     admin.refused(("DELETE", path), Value::Null, (409, "in_use", None)).await;
     admin.patch(&format!("/admin/v1/keys/{id}"), json!({ "project": "default" })).await;
+    // A key that nobody can use does not hold its project.
+    let (revoked, _) = admin.new_key("gone", json!({ "project": name })).await;
+    admin.delete(&format!("/admin/v1/keys/{revoked}")).await;
     admin.delete(path).await;
+    assert_eq!(admin.get(&format!("/admin/v1/keys/{revoked}")).await["project"], name);
     admin.refused(("GET", path), Value::Null, (404, "project_not_found", None)).await;
     admin.refused(("DELETE", path), Value::Null, (404, "project_not_found", None)).await;
 }
