@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
+use sluice_ledger::PriceTable;
 use sluice_providers::Credential;
 use sluice_store::{ProviderRecord, seal::MasterKey, shared_limits};
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub redis: Option<shared_limits::Server>,
     /// Credentials of the providers by provider name. They never leave the process.
     pub credentials: BTreeMap<String, Credential>,
+    /// Prices by kind of vendor and model that go before the bundled ones.
+    pub prices: Option<Arc<PriceTable>>,
     /// Providers that are there although the database does not know them; one of the same name in it goes before.
     pub detected: Vec<ProviderRecord>,
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use http::HeaderValue;
-use sluice_ledger::{Key, KeyHash, Origin, Price, Project, price_table};
+use sluice_ledger::{Key, KeyHash, Origin, Price, PriceTable, Project, price_table};
 use sluice_providers::{Credential, Provider, UpstreamModel, capability, sandbox};
 use sluice_store::{Catalog, ModelCapabilities, ModelRecord, ProviderRecord, catalog::ModelOptions};
 
@@ -34,6 +34,7 @@ pub(crate) struct Snapshot {
     keys: HashMap<KeyHash, Arc<KnownKey>, BuildHasherDefault<AlreadyHashed>>,
     models: BTreeMap<String, Arc<Model>>,
     upstreams: HashMap<String, Direct>,
+    prices: Option<Arc<PriceTable>>,
     pub(crate) max_body_bytes: usize,
     /// Unix seconds at which it was made.
     pub(crate) made_at: u64,
@@ -146,19 +147,24 @@ impl Snapshot {
             let metrics = metrics.target(DIRECT, &record.name);
             upstreams.insert(record.name, Direct { upstream, metrics });
         }
+        let prices = config.prices.clone();
+        let table = Table { prices: prices.as_deref(), unix_s: unix_ms / 1000 };
         let mut models = BTreeMap::new();
         if sandbox {
             for name in sandbox::models() {
                 let name = format!("{SANDBOX}/{name}");
-                models.insert(name.clone(), Arc::new(alias(&sandbox_model(&name), &upstreams, metrics)?));
+                models.insert(
+                    name.clone(),
+                    Arc::new(alias(&sandbox_model(&name), &upstreams, metrics, table)?),
+                );
             }
         }
         for record in &catalog.models {
-            models.insert(record.name.clone(), Arc::new(alias(record, &upstreams, metrics)?));
+            models.insert(record.name.clone(), Arc::new(alias(record, &upstreams, metrics, table)?));
         }
         let keys = known_keys(catalog.keys, &catalog.projects, parts.registry);
         let max_body_bytes = config.max_body_bytes;
-        Ok(Self { keys, models, upstreams, max_body_bytes, made_at: unix_ms / 1000 })
+        Ok(Self { keys, models, upstreams, prices, max_body_bytes, made_at: unix_ms / 1000 })
     }
 
     /// The key with this secret's hash, active or not.
@@ -184,7 +190,9 @@ impl Snapshot {
             return None;
         }
         let options = ModelOptions::default();
-        let target = target(&direct.upstream, model, direct.metrics.clone(), &Facts::default())?;
+        let table = Table { prices: self.prices.as_deref(), unix_s: self.made_at };
+        let facts = Facts { table, price: None, unpriced_free: false, own: None, alias: None };
+        let target = target(&direct.upstream, model, direct.metrics.clone(), &facts)?;
         let clocks = Clocks::of(&options);
         Some(Arc::new(Model { name: name.to_owned(), targets: vec![target], clocks, options }))
     }
@@ -247,6 +255,7 @@ fn alias(
     record: &ModelRecord,
     upstreams: &HashMap<String, Direct>,
     metrics: &Metrics,
+    table: Table<'_>,
 ) -> Result<Model, SnapshotError> {
     let mut records: Vec<_> = record.targets.iter().collect();
     records.sort_by_key(|target| target.priority);
@@ -258,6 +267,7 @@ fn alias(
         })?;
         let metrics = metrics.target(&record.name, &t.provider);
         let facts = Facts {
+            table,
             price: record.price.as_ref(),
             unpriced_free: record.options.unpriced_free,
             own: Some(&t.capabilities),
@@ -274,9 +284,27 @@ fn alias(
     Ok(Model { name: record.name.clone(), targets, clocks: Clocks::of(&options), options })
 }
 
+/// An operator's own prices, and the moment for which they are asked.
+#[derive(Clone, Copy, Debug)]
+struct Table<'a> {
+    prices: Option<&'a PriceTable>,
+    unix_s: u64,
+}
+
+impl Table<'_> {
+    /// The operator's price, else the bundled one.
+    fn price(&self, kind: &str, model: &str) -> Option<Priced> {
+        let unix_s = i64::try_from(self.unix_s).unwrap_or(i64::MAX);
+        let own = self.prices.and_then(|table| table.lookup(kind, model, unix_s));
+        let found = own.or_else(|| price_table::bundled(kind, model))?;
+        Some(Priced { price: found.price, version: found.version.into() })
+    }
+}
+
 /// What settings say about a target; what they do not say the bundled tables may.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Facts<'a> {
+    table: Table<'a>,
     price: Option<&'a Price>,
     unpriced_free: bool,
     own: Option<&'a ModelCapabilities>,
@@ -289,7 +317,7 @@ impl Facts<'_> {
     }
 }
 
-/// The price of a target: the alias's own, else the bundled one. The sandbox is free unless the alias says otherwise.
+/// The price of a target: the alias's own, else that of the tables. The sandbox is free unless the alias says otherwise.
 fn priced(upstream: &Upstream, model: &str, facts: &Facts<'_>) -> Option<Arc<Priced>> {
     let provider = upstream.provider();
     if let Some(price) = facts.price {
@@ -298,9 +326,8 @@ fn priced(upstream: &Upstream, model: &str, facts: &Facts<'_>) -> Option<Arc<Pri
     if provider.is_sandbox() {
         return Some(Arc::new(Priced::free()));
     }
-    let bundled = price_table::bundled(&provider.row().kind, model);
-    match bundled {
-        Some(found) => Some(Arc::new(Priced { price: found.price, version: found.version.into() })),
+    match facts.table.price(&provider.row().kind, model) {
+        Some(found) => Some(Arc::new(found)),
         None => facts.unpriced_free.then(|| Arc::new(Priced::free())),
     }
 }

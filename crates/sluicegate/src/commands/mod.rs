@@ -10,7 +10,10 @@ pub(crate) mod usage;
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
+
+use sluice_ledger::{PriceTable, parse_table};
 
 use crate::{
     Failure, cli, environment,
@@ -37,12 +40,23 @@ pub(crate) fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Setting
         let at = error.utf8_error().valid_up_to();
         format!("the configuration file {name} is not UTF-8 text, from byte {at} on")
     })?;
-    settings::read(&source, overrides, &environment::variable).map_err(|problems| {
+    let mut settings = settings::read(&source, overrides, &environment::variable).map_err(|problems| {
         let lines: String = problems.iter().map(|problem| format!("\n  {name}:{problem}")).collect();
         let count = problems.len();
         let errors = if count == 1 { "1 error".to_owned() } else { format!("{count} errors") };
         Failure(format!("{errors} in the configuration file{lines}"))
-    })
+    })?;
+    settings.prices = settings.storage.prices.as_deref().map(prices).transpose()?;
+    Ok(settings)
+}
+
+/// Reads the file of prices.
+fn prices(path: &Path) -> Result<Arc<PriceTable>, Failure> {
+    let name = path.display();
+    let text = fs::read_to_string(path)
+        .map_err(|error| format!("cannot read the file of prices {name} (accounting.prices): {error}"))?;
+    let table = parse_table(&text).map_err(|error| format!("the file of prices {name}, {error}"))?;
+    Ok(Arc::new(table))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {

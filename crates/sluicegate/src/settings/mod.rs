@@ -5,6 +5,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use sluice_gateway::config::Config;
+use sluice_ledger::PriceTable;
 use sluice_providers::Credential;
 use sluice_store::{Catalog, ProviderRecord, seal::MasterKey};
 use toml::de::DeTable;
@@ -58,6 +59,8 @@ pub(crate) struct Settings {
     /// Whether the file names a provider.
     pub(crate) names_provider: bool,
     pub(crate) warnings: Vec<Problem>,
+    /// What is in the file of prices; read by whoever may read files.
+    pub(crate) prices: Option<Arc<PriceTable>>,
     credentials: BTreeMap<String, Credential>,
     effective: Vec<Effective>,
     /// Every key that the file was asked for.
@@ -87,6 +90,7 @@ impl Settings {
             master_key: Arc::clone(&secrets.master_key),
             redis: self.storage.redis.clone(),
             credentials,
+            prices: self.prices.clone(),
             detected: self.detected_records(ollama),
         }
     }
@@ -187,6 +191,7 @@ fn everything(
         detected,
         names_provider: providers.any,
         warnings: Vec::new(),
+        prices: None,
         credentials: providers.credentials,
         effective: Vec::new(),
         #[cfg(test)]

@@ -177,6 +177,8 @@ pub(crate) struct Storage {
     /// What it says.
     pub(crate) redis: Option<shared_limits::Server>,
     pub(crate) durability: Durability,
+    /// Prices that go before the bundled ones.
+    pub(crate) prices: Option<PathBuf>,
     pub(crate) request_rows_days: u64,
 }
 
@@ -204,6 +206,10 @@ pub(super) fn storage(root: &Section<'_>) -> Storage {
     if durability.is_none() {
         root.reader.note(accounting.path_of("durability"), quoted("process"), true);
     }
+    let prices = accounting.text("prices");
+    if let Some(text) = prices.as_ref().filter(|text| text.value.is_empty()) {
+        root.reader.problem(text.offset, &text.path, "must be the path of a file with prices");
+    }
     accounting.finish();
     let retention = table("retention");
     let request_rows_days =
@@ -215,6 +221,7 @@ pub(super) fn storage(root: &Section<'_>) -> Storage {
         redis,
         durability: durability.unwrap_or(Durability::Process),
         request_rows_days,
+        prices: prices.map(|text| text.value.into()),
     }
 }
 

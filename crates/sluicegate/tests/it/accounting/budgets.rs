@@ -124,3 +124,32 @@ async fn what_was_leased_goes_back_at_the_end() {
     let purse = PurseId { account: AccountId::key(&rows[0].key), window: Window(0) };
     assert_eq!(books.budget(&purse).await, (rows[0].charged.unwrap(), NanoUsd(0)));
 }
+
+#[tokio::test]
+async fn prices_of_ones_own_go_before_the_bundled_ones() {
+    let upstream = sluice_testkit::upstream::Upstream::start().await;
+    let launch = launch();
+    std::fs::write(
+        launch.dir().join("prices.txt"),
+        "version ours\nopenai gpt-4o-mini input=1000 output=2000\n",
+    )
+    .unwrap();
+    let base_url = upstream.base_url();
+    let config = format!(
+        "{SERVER}[accounting]\nprices = \"{{dir}}/prices.txt\"\n\
+         [[providers]]\nname = \"o\"\nkind = \"openai\"\nbase_url = \"{base_url}\"\napi_key = \"x\"\n{}",
+        key("k", SECRET, "")
+    );
+    let gateway = launch.config(&config).serve().await;
+    let mut client = Client::connect(gateway.data).await;
+    upstream.script(sluice_testkit::upstream::Script::new().write(sluice_testkit::answers::whole("hello")));
+    let (head, body) = client.exchange(ask(SECRET, "o/gpt-4o-mini", "x", 5)).await;
+    assert_eq!(head.status, 200, "{}", body.text());
+    let usage = body.json()["usage"].clone();
+    let tokens = |name: &str| usage[name].as_u64().unwrap();
+    let books = Books::of(gateway.dir()).await;
+    let row = books.row(head.header("x-request-id").unwrap()).await;
+    // Dollars per million tokens are thousands of nano-dollars per token.
+    let cost = (tokens("prompt_tokens") * 1000 + tokens("completion_tokens") * 2000) * 1000;
+    assert_eq!((row.charged, row.price_version.as_deref()), (Some(NanoUsd(cost)), Some("ours")));
+}
