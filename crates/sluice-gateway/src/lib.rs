@@ -24,6 +24,7 @@ mod reply;
 mod request_body;
 mod route;
 mod routes;
+pub mod rules;
 mod sealed;
 mod server;
 mod settle;

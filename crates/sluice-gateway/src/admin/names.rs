@@ -9,10 +9,11 @@ use super::{
     fields::{Fields, Item},
     refuse::Checked,
 };
-use crate::refusal::Refusal;
+use crate::{
+    refusal::Refusal,
+    rules::{NAME_CHARS, name_problem},
+};
 
-/// Longest name of an object, and of a note about one, in characters.
-pub(super) const NAME_CHARS: usize = 200;
 /// No count of tokens is larger.
 pub(super) const TOKENS_MAX: u64 = 1_000_000_000_000;
 /// No budget and no price is larger: a billion dollars, in nano-dollars.
@@ -27,29 +28,6 @@ pub(super) fn name<'a>(item: &Item<'a>) -> Checked<&'a str> {
         None => Ok(name),
         Some(text) => Err(item.fail(&text)),
     }
-}
-
-fn name_problem(name: &str) -> Option<String> {
-    if name.trim().is_empty() {
-        Some("must not be empty".to_owned())
-    } else if name.trim() != name || name.chars().any(char::is_control) {
-        Some("must not have control characters, nor white space at its ends".to_owned())
-    } else if name.chars().count() > NAME_CHARS {
-        Some(format!("must be at most {NAME_CHARS} characters long"))
-    } else {
-        None
-    }
-}
-
-/// Whether a text may be the value of a response header.
-pub(super) fn is_header_text(text: &str) -> bool {
-    text.bytes().all(|b| (0x20..=0x7e).contains(&b))
-}
-
-/// Whether a text may be the name of a header.
-pub(super) fn is_header_name(text: &str) -> bool {
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    !text.is_empty() && text.len() <= NAME_CHARS && text.bytes().all(token)
 }
 
 /// 400: an object keeps its name, which others know it by.
@@ -156,19 +134,6 @@ fn is_internal_address(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names() {
-        let check = |name: &str, fine: bool| assert_eq!(name_problem(name).is_none(), fine, "{name:?}");
-        check("a", true);
-        check("名前 with spaces", true);
-        check(&"é".repeat(200), true);
-        check(&"é".repeat(201), false);
-        check("", false);
-        check(" ", false);
-        check("a ", false);
-        check("a\nb", false);
-    }
 
     #[test]
     fn internal_hosts() {

@@ -1,5 +1,6 @@
 //! `[[models]]`: names that callers use, and who answers for them.
 
+use sluice_gateway::rules::is_header_text;
 use sluice_ledger::{LongContextPrice, NanoUsd, Origin, Price};
 use sluice_providers::sandbox;
 use sluice_store::{ModelCapabilities, ModelOptions, ModelRecord, TargetRecord};
@@ -7,7 +8,7 @@ use sluice_store::{ModelCapabilities, ModelOptions, ModelRecord, TargetRecord};
 use super::{
     keys::{MAX_TOKENS, output_limit},
     problem::hint,
-    providers::{SANDBOX, is_header_text},
+    providers::SANDBOX,
     reader::{Section, Text, Value},
     server::NOT_YET,
     unique::Names,

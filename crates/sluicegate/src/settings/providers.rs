@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sluice_gateway::rules::{NEVER_FORWARDED, OWN_HEADERS, is_header_name, is_header_text};
 use sluice_ledger::Origin;
 use sluice_providers::{Credential, Provider, ProviderError, vendors};
 use sluice_store::{ProviderOptions, ProviderRecord};
@@ -33,29 +34,6 @@ const KIND_SETTINGS: &[(&[&str], &str, bool)] = &[
     (&["azure"], "client_id", false),
     (&["azure"], "client_secret", true),
 ];
-
-/// Headers that the gateway writes itself.
-const OWN_HEADERS: &[&str] = &[
-    "host",
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "content-length",
-    "content-type",
-    "transfer-encoding",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "accept",
-    "accept-encoding",
-    "authorization",
-    "api-key",
-];
-
-/// Headers of a caller that no provider may see.
-const NEVER_FORWARDED: &[&str] =
-    &["cookie", "proxy-authorization", "x-sandbox-fault", "idempotency-key", "x-trace-id", "user-agent"];
 
 /// What the file says about providers.
 #[derive(Debug, Default)]
@@ -137,11 +115,6 @@ fn check_name(section: &Section<'_>, name: &Text) {
     } else if !is_header_text(&name.value) {
         fail("must be printable ASCII: it stands in response headers");
     }
-}
-
-/// Whether a text may be the value of a response header.
-pub(super) fn is_header_text(text: &str) -> bool {
-    text.bytes().all(|b| (0x20..=0x7e).contains(&b))
 }
 
 fn check_kind(section: &Section<'_>, kind: &Text) -> bool {
@@ -294,8 +267,7 @@ fn forward_headers(section: &Section<'_>, set: &[(String, String)]) -> Vec<Strin
 }
 
 fn check_header_name(section: &Section<'_>, name: &Text, lower: &str) {
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if lower.is_empty() || !lower.bytes().all(token) {
+    if !is_header_name(lower) {
         section.reader.problem(
             name.offset,
             &name.path,

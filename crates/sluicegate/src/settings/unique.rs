@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use sluice_gateway::rules::name_problem;
+
 use super::{
     problem::position,
     reader::{Section, Text},
 };
-
-/// Longest name, in characters.
-const MAX_NAME_CHARS: usize = 200;
 
 /// The names of one kind of object that were seen so far.
 pub(super) struct Names {
@@ -24,12 +23,8 @@ impl Names {
     /// Checks one name, and that it is the first of its kind.
     pub(super) fn add(&mut self, section: &Section<'_>, name: &Text) {
         let fail = |text: String| section.reader.problem(name.offset, &name.path, text);
-        if name.value.trim().is_empty() {
-            fail("must not be empty".to_owned());
-        } else if name.value.trim() != name.value || name.value.chars().any(char::is_control) {
-            fail("must not have control characters, nor white space at its ends".to_owned());
-        } else if name.value.chars().count() > MAX_NAME_CHARS {
-            fail(format!("must be at most {MAX_NAME_CHARS} characters long"));
+        if let Some(text) = name_problem(&name.value) {
+            fail(text);
         }
         if let Some(first) = self.seen.get(&name.value) {
             let (line, _) = position(section.reader.source(), *first);

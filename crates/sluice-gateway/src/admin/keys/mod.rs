@@ -17,13 +17,14 @@ use super::{
     call::Call,
     fields::{Fields, Item},
     names::{
-        ENTRIES_MAX, NAME_CHARS, TOKENS_MAX, budget, budget_json, limits, limits_json, model_limits,
-        model_limits_json, name, origin_json,
+        ENTRIES_MAX, TOKENS_MAX, budget, budget_json, limits, limits_json, model_limits, model_limits_json,
+        name, origin_json,
     },
     query::moment_of_s,
     refuse::{self, Checked},
     spent::Spent,
 };
+use crate::rules::NAME_CHARS;
 
 /// The project of keys that name none; it need not have been made.
 const DEFAULT_PROJECT: &str = "default";

@@ -7,9 +7,10 @@ use sluice_store::{ModelCapabilities, ModelOptions, ModelRecord, TargetRecord};
 use super::price;
 use crate::admin::{
     fields::{Fields, Item},
-    names::{ENTRIES_MAX, NAME_CHARS, TOKENS_MAX, is_header_text, name},
+    names::{ENTRIES_MAX, TOKENS_MAX, name},
     refuse::Checked,
 };
+use crate::rules::{NAME_CHARS, is_header_text};
 
 const TARGETS_MAX: usize = 100;
 const WEIGHT_MAX: u32 = 1_000;

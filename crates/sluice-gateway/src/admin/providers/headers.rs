@@ -1,37 +1,13 @@
 //! Headers towards a provider: those that are always the same, and those of the caller's that are passed on.
 
-use crate::admin::{
-    fields::Item,
-    names::{is_header_name, is_header_text},
-    refuse::Checked,
+use crate::{
+    admin::{fields::Item, refuse::Checked},
+    rules::{NEVER_FORWARDED, OWN_HEADERS, is_header_name, is_header_text},
 };
 
 /// Most headers of one provider, and longest value, in bytes.
 const HEADERS_MAX: usize = 50;
 const VALUE_BYTES: usize = 4_000;
-
-/// Headers that the gateway writes itself.
-const OWN_HEADERS: &[&str] = &[
-    "host",
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "content-length",
-    "content-type",
-    "transfer-encoding",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "accept",
-    "accept-encoding",
-    "authorization",
-    "api-key",
-];
-
-/// Headers of a caller that no provider may see.
-const NEVER_FORWARDED: &[&str] =
-    &["cookie", "proxy-authorization", "x-sandbox-fault", "idempotency-key", "x-trace-id", "user-agent"];
 
 /// Names and values for every request.
 pub(super) fn fixed(item: &Item<'_>) -> Checked<Vec<(String, String)>> {

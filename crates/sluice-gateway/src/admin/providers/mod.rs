@@ -15,10 +15,10 @@ use sluice_store::{Catalog, ObjectKind, ProviderOptions, ProviderRecord};
 use super::{
     call::Call,
     fields::{Fields, Item},
-    names::{is_header_text, is_internal, name},
+    names::{is_internal, name},
     refuse::{self, Checked},
 };
-use crate::{config::Config, sealed, snapshot::SANDBOX};
+use crate::{config::Config, rules::is_header_text, sealed, snapshot::SANDBOX};
 
 /// Longest address and credential, in bytes.
 const URL_BYTES: usize = 2_000;

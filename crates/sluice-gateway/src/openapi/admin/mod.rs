@@ -100,7 +100,14 @@ pub(super) fn parameters() -> Vec<(&'static str, Value)> {
     let limit = json!({ "type": "integer", "minimum": 1, "maximum": 500, "default": 50 });
     vec![
         ("Limit", query("limit", limit, "Rows of a page.")),
-        ("Cursor", query("cursor", json!({ "type": "string", "minLength": 1 }), "The `next_cursor` of the page before.")),
+        (
+            "Cursor",
+            query(
+                "cursor",
+                json!({ "type": "string", "minLength": 1 }),
+                "The `next_cursor` of the page before.",
+            ),
+        ),
     ]
 }
 
