@@ -3,7 +3,7 @@
 use sluice_ledger::{AccountId, NanoUsd, PurseId, Window};
 use sluice_testkit::client::{Client, post};
 
-use super::{DEAR, SERVER, ask, books::Books, key};
+use super::{DEAR, SERVER, ask, books::Books, call, key};
 use crate::rig::{assert_error, launch};
 
 const SECRET: &str = "sk-budget-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -18,7 +18,7 @@ async fn a_budget_is_spent_to_its_end_and_not_beyond() {
     let mut client = Client::connect(gateway.data).await;
 
     // The prompt is reserved at a token a byte and more, so the bound is far above the cost.
-    let (head, body) = client.exchange(ask(SECRET, "dear", "a b c", 5)).await;
+    let (head, body) = call(&mut client, ask(SECRET, "dear", "a b c", 5)).await;
     assert_eq!(head.status, 200, "{}", body.text());
     let usage = &body.json()["usage"];
     let tokens = usage["total_tokens"].as_u64().unwrap();
@@ -35,12 +35,12 @@ async fn a_budget_is_spent_to_its_end_and_not_beyond() {
     let details = row.details.expect("its details came too");
     assert_eq!((details.status, details.attempts.len(), details.attempts[0].outcome), (200, 1, "ok"));
 
-    let answer = client.exchange(ask(SECRET, "dear", "a b c", 600)).await;
+    let answer = call(&mut client, ask(SECRET, "dear", "a b c", 600)).await;
     assert_error("more than is left", &answer, 402, "insufficient_quota", "insufficient_quota");
     assert_eq!(answer.0.header("x-should-retry"), Some("false"));
-    let (head, _) = client.exchange(ask(SECRET, "dear", "again", 5)).await;
+    let (head, _) = call(&mut client, ask(SECRET, "dear", "again", 5)).await;
     assert_eq!(head.status, 200, "a smaller one still fits");
-    let (head, _) = client.exchange(ask(OTHER, "dear", "a b c", 600)).await;
+    let (head, _) = call(&mut client, ask(OTHER, "dear", "a b c", 600)).await;
     assert_eq!(head.status, 200, "another key is its own business");
 }
 
@@ -51,7 +51,7 @@ async fn where_nobody_names_a_limit_a_budget_does() {
     let gateway = launch().config(&config).serve().await;
     let mut client = Client::connect(gateway.data).await;
     let body = r#"{"model":"dear","messages":[{"role":"user","content":"one two three four five six"}]}"#;
-    let (head, body) = client.exchange(post(SECRET, "", body)).await;
+    let (head, body) = call(&mut client, post(SECRET, "", body)).await;
     assert_eq!(head.status, 200);
     assert_eq!(body.json()["choices"][0]["finish_reason"], "length");
     assert_eq!(body.json()["usage"]["completion_tokens"], 3);
@@ -69,12 +69,12 @@ async fn models_without_a_price() {
     let config = format!("{SERVER}{models}{}{}", key("k", SECRET, budget), key("free", OTHER, ""));
     let gateway = launch().config(&config).serve().await;
     let mut client = Client::connect(gateway.data).await;
-    let answer = client.exchange(ask(SECRET, "odd", "x", 5)).await;
+    let answer = call(&mut client, ask(SECRET, "odd", "x", 5)).await;
     assert_error("no price", &answer, 403, "invalid_request_error", "model_not_priced");
     for (secret, model, charged) in [(OTHER, "odd", None), (SECRET, "gift", Some(NanoUsd(0)))] {
         upstream
             .script(sluice_testkit::upstream::Script::new().write(sluice_testkit::answers::whole("hello")));
-        let (head, body) = client.exchange(ask(secret, model, "x", 5)).await;
+        let (head, body) = call(&mut client, ask(secret, model, "x", 5)).await;
         assert_eq!(head.status, 200, "{model}: {}", body.text());
         let books = Books::of(gateway.dir()).await;
         assert_eq!(books.row(head.header("x-request-id").unwrap()).await.charged, charged, "{model}");
@@ -89,7 +89,7 @@ async fn what_fails_costs_nothing_and_holds_nothing() {
     let mut client = Client::connect(gateway.data).await;
     let body = r#"{"model":"dear","max_completion_tokens":5,"messages":[{"role":"user","content":"x"}]}"#;
     for fault in ["status=500", "status=429", "reset"] {
-        let (head, _) = client.exchange(post(SECRET, &format!("x-sandbox-fault: {fault}\r\n"), body)).await;
+        let (head, _) = call(&mut client, post(SECRET, &format!("x-sandbox-fault: {fault}\r\n"), body)).await;
         assert!(head.status >= 400, "{fault}");
         let books = Books::of(gateway.dir()).await;
         let row = books.row(head.header("x-request-id").unwrap()).await;
@@ -100,7 +100,7 @@ async fn what_fails_costs_nothing_and_holds_nothing() {
     let books = Books::of(gateway.dir()).await;
     let key = books.rows().await[0].key.clone();
     let purse = PurseId { account: AccountId::key(&key), window: Window(0) };
-    let (head, _) = client.exchange(ask(SECRET, "dear", "x", 5)).await;
+    let (head, _) = call(&mut client, ask(SECRET, "dear", "x", 5)).await;
     assert_eq!(head.status, 200, "nothing was held back by those that failed");
     let (posted, _) = books.until(&purse, |posted, _| posted > NanoUsd(0)).await;
     assert!(posted < NanoUsd(100 * DOLLAR), "{posted:?}");
@@ -114,7 +114,7 @@ async fn what_was_leased_goes_back_at_the_end() {
     let launch = launch().config(&config);
     let mut gateway = launch.serve().await;
     let mut client = Client::connect(gateway.data).await;
-    let (head, _) = client.exchange(ask(SECRET, "dear", "x", 5)).await;
+    let (head, _) = call(&mut client, ask(SECRET, "dear", "x", 5)).await;
     assert_eq!(head.status, 200);
     drop(client);
     gateway.terminate();
@@ -143,7 +143,7 @@ async fn prices_of_ones_own_go_before_the_bundled_ones() {
     let gateway = launch.config(&config).serve().await;
     let mut client = Client::connect(gateway.data).await;
     upstream.script(sluice_testkit::upstream::Script::new().write(sluice_testkit::answers::whole("hello")));
-    let (head, body) = client.exchange(ask(SECRET, "o/gpt-4o-mini", "x", 5)).await;
+    let (head, body) = call(&mut client, ask(SECRET, "o/gpt-4o-mini", "x", 5)).await;
     assert_eq!(head.status, 200, "{}", body.text());
     let usage = body.json()["usage"].clone();
     let tokens = |name: &str| usage[name].as_u64().unwrap();

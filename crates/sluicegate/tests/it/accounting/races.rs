@@ -3,7 +3,7 @@
 use sluice_ledger::{AccountId, NanoUsd, PurseId, Window};
 use sluice_testkit::client::{Client, post};
 
-use super::{DEAR, SERVER, books::Books, key};
+use super::{DEAR, SERVER, books::Books, call, key};
 use crate::rig::launch;
 
 const SECRET: &str = "sk-racing-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -22,7 +22,7 @@ async fn race(dollars: u64) -> (usize, NanoUsd, u64) {
             let mut client = Client::connect(addr).await;
             // Slow enough that none is over before all have come.
             let (head, _) =
-                client.exchange(post(SECRET, "x-sandbox-fault: first_token_delay_ms=2500\r\n", body)).await;
+                call(&mut client, post(SECRET, "x-sandbox-fault: first_token_delay_ms=2500\r\n", body)).await;
             (head.status, head.header("x-request-id").unwrap().to_owned())
         })
     });
