@@ -88,16 +88,65 @@ fn flowed_back(rpm: u64, since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap() * rpm / 60_000 + 1
 }
 
+/// What a test saw, and on which nodes.
+struct Seen {
+    nodes: Vec<Gateway>,
+    /// How often the test itself made Redis silent.
+    silences: usize,
+    wrong: Option<String>,
+}
+
+impl Seen {
+    fn new(nodes: Vec<Gateway>) -> Self {
+        Self { nodes, silences: 0, wrong: None }
+    }
+
+    fn check(&mut self, right: bool, name: &str) {
+        if !right && self.wrong.is_none() {
+            self.wrong = Some(name.to_owned());
+        }
+    }
+
+    /// Whether a node has not had its answer in time although Redis ran: the machine was too busy.
+    fn was_disturbed(&self) -> bool {
+        self.nodes.iter().any(|node| times(node, "limits are not shared") > self.silences)
+    }
+}
+
+fn times(node: &Gateway, text: &str) -> usize {
+    node.lines.so_far().iter().filter(|line| line.contains(text)).count()
+}
+
+/// Runs a test that needs every answer of Redis in time, and again where the machine was too busy for that.
+async fn undisturbed(test: impl AsyncFn() -> Seen) {
+    const ATTEMPTS: usize = 20;
+    for _ in 0..ATTEMPTS {
+        let seen = test().await;
+        match &seen.wrong {
+            None => return,
+            Some(_) if seen.was_disturbed() => {}
+            Some(wrong) => panic!("{wrong}"),
+        }
+    }
+    panic!("this machine was too busy {ATTEMPTS} times");
+}
+
 #[tokio::test]
 async fn two_nodes_let_through_what_one_may() {
-    let redis = Redis::start();
-    let nodes = two_nodes(&redis, &key("k", SECRET, "limits = { rpm = 20 }")).await;
-    let since = Instant::now();
-    let through = let_through(&nodes, SECRET, 40).await;
-    assert!((20..=20 + flowed_back(20, since)).contains(&through), "{through}");
-    let (head, _) = Client::connect(nodes[1].data).await.exchange(ask(SECRET, "sandbox/echo", "x", 5)).await;
-    assert_eq!(head.header("x-ratelimit-limit-requests"), Some("20"), "{}", head.raw);
-    assert_eq!(head.header("x-ratelimit-remaining-requests"), Some("0"), "{}", head.raw);
+    undisturbed(async || {
+        let redis = Redis::start();
+        let nodes = two_nodes(&redis, &key("k", SECRET, "limits = { rpm = 20 }")).await;
+        let since = Instant::now();
+        let through = let_through(&nodes, SECRET, 40).await;
+        let (head, _) =
+            Client::connect(nodes[1].data).await.exchange(ask(SECRET, "sandbox/echo", "x", 5)).await;
+        assert_eq!(head.header("x-ratelimit-limit-requests"), Some("20"), "{}", head.raw);
+        let mut seen = Seen::new(nodes.into());
+        seen.check((20..=20 + flowed_back(20, since)).contains(&through), &format!("{through} went through"));
+        seen.check(head.header("x-ratelimit-remaining-requests") == Some("0"), &head.raw);
+        seen
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -126,36 +175,49 @@ async fn endless(addr: SocketAddr, secret: &str) -> (Client, u16) {
 
 #[tokio::test]
 async fn places_of_a_node_that_was_killed_come_back() {
-    let redis = Redis::start();
-    let [mut a, b] = two_nodes(&redis, &key("k", SECRET, "limits = { parallel = 2 }")).await;
-    let (on_a, status_a) = endless(a.data, SECRET).await;
-    let (on_b, status_b) = endless(b.data, SECRET).await;
-    assert_eq!((status_a, status_b), (200, 200));
-    let mut client = Client::connect(b.data).await;
-    for node in [&a, &b] {
-        assert_eq!(status(&mut Client::connect(node.data).await, SECRET).await, 429);
-    }
-    a.kill().await;
-    drop(on_a);
-    let back = async { while status(&mut client, SECRET).await != 200 {} };
-    within("the place that the dead node held", back).await;
-    // One after the other on one node: what the one gave back is there for the next.
-    for turn in 0..50 {
-        assert_eq!(status(&mut client, SECRET).await, 200, "{turn}");
-    }
-    drop(on_b);
+    undisturbed(async || {
+        let redis = Redis::start();
+        let [mut a, b] = two_nodes(&redis, &key("k", SECRET, "limits = { parallel = 2 }")).await;
+        let (on_a, status_a) = endless(a.data, SECRET).await;
+        let (on_b, status_b) = endless(b.data, SECRET).await;
+        assert_eq!((status_a, status_b), (200, 200));
+        let mut client = Client::connect(b.data).await;
+        for node in [&a, &b] {
+            assert_eq!(status(&mut Client::connect(node.data).await, SECRET).await, 429);
+        }
+        let mut seen = Seen::new(Vec::new());
+        a.kill().await;
+        drop(on_a);
+        let back = async { while status(&mut client, SECRET).await != 200 {} };
+        within("the place that the dead node held", back).await;
+        // One after the other on one node: what the one gave back is there for the next.
+        for turn in 0..50 {
+            let status = status(&mut client, SECRET).await;
+            seen.check(status == 200, &format!("{status} in turn {turn}"));
+        }
+        drop(on_b);
+        seen.nodes = vec![a, b];
+        seen
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_place_on_one_node_is_free_for_the_other() {
-    let redis = Redis::start();
-    let [a, b] = two_nodes(&redis, &key("k", SECRET, "limits = { parallel = 1 }")).await;
-    let (held, got) = endless(a.data, SECRET).await;
-    let mut client = Client::connect(b.data).await;
-    assert_eq!((got, status(&mut client, SECRET).await), (200, 429));
-    drop(held);
-    let freed = async { while status(&mut client, SECRET).await != 200 {} };
-    within("the place of a caller who left the other node", freed).await;
+    undisturbed(async || {
+        let redis = Redis::start();
+        let [a, b] = two_nodes(&redis, &key("k", SECRET, "limits = { parallel = 1 }")).await;
+        let (held, got) = endless(a.data, SECRET).await;
+        let mut client = Client::connect(b.data).await;
+        let second = status(&mut client, SECRET).await;
+        drop(held);
+        let freed = async { while status(&mut client, SECRET).await != 200 {} };
+        within("the place of a caller who left the other node", freed).await;
+        let mut seen = Seen::new(vec![a, b]);
+        seen.check((got, second) == (200, 429), &format!("{got} and {second}"));
+        seen
+    })
+    .await;
 }
 
 /// Callers who never stop, on both nodes; none may see anything but 200 and 429.
@@ -199,8 +261,22 @@ impl Load {
     }
 }
 
-#[tokio::test]
-async fn redis_silent_then_dead_then_back() {
+/// Redis stops to answer, in one way or the other: load goes on without an error, and each node has its half.
+async fn without_redis(nodes: &[Gateway], load: &Load) {
+    for node in nodes {
+        shares_with(node, 0).await;
+    }
+    load.goes_on(500).await;
+}
+
+async fn with_redis_again(nodes: &[Gateway], load: &Load) {
+    for node in nodes {
+        shares_with(node, 2).await;
+    }
+    load.goes_on(100).await;
+}
+
+async fn silent_then_dead_then_back() -> Seen {
     let mut redis = Redis::start();
     let keys = key("k", SECRET, "limits = { rpm = 10 }")
         + &key("load", OTHER, "limits = { rpm = 1_000_000, tpm = 1_000_000_000, parallel = 100 }");
@@ -209,41 +285,37 @@ async fn redis_silent_then_dead_then_back() {
     load.goes_on(100).await;
 
     redis.pause();
-    for node in &nodes {
-        shares_with(node, 0).await;
-    }
-    load.goes_on(500).await;
+    without_redis(&nodes, &load).await;
     let since = Instant::now();
-    let through = let_through(&nodes, SECRET, 20).await;
-    assert!((10..=10 + 2 * flowed_back(5, since)).contains(&through), "each has its half: {through}");
+    let halves = let_through(&nodes, SECRET, 20).await;
+    let of_halves = 10..=10 + 2 * flowed_back(5, since);
     redis.resume();
-    for node in &nodes {
-        shares_with(node, 2).await;
-    }
-    load.goes_on(100).await;
+    with_redis_again(&nodes, &load).await;
 
     redis.stop();
-    for node in &nodes {
-        shares_with(node, 0).await;
-    }
-    load.goes_on(500).await;
+    without_redis(&nodes, &load).await;
     redis.start_again();
-    for node in &nodes {
-        shares_with(node, 2).await;
-    }
-    load.goes_on(100).await;
+    with_redis_again(&nodes, &load).await;
     let since = Instant::now();
-    let through = let_through(&nodes, SECRET, 40).await;
-    assert!((10..=10 + flowed_back(10, since)).contains(&through), "shared again: {through}");
+    let shared = let_through(&nodes, SECRET, 40).await;
+    let of_one = 10..=10 + flowed_back(10, since);
     load.end().await;
 
-    for node in &nodes {
-        let lines = node.lines.so_far();
-        let count = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
-        assert_eq!(count("limits are not shared"), 2, "one line for each time: {lines:#?}");
-        assert_eq!(count("limits are shared"), 3, "{lines:#?}");
+    let mut seen = Seen { silences: 2, ..Seen::new(nodes.into()) };
+    seen.check(of_halves.contains(&halves), &format!("{halves} went through where each has its half"));
+    seen.check(of_one.contains(&shared), &format!("{shared} went through when limits were shared again"));
+    let lines = |text| seen.nodes.iter().map(|node| times(node, text)).collect::<Vec<_>>();
+    let (not_shared, are_shared) = (lines("limits are not shared"), lines("limits are shared"));
+    seen.check(not_shared == [2, 2] && are_shared == [3, 3], "there is not one line for each change");
+    for node in &seen.nodes {
         assert!(!metrics(node).await.contains("sluicegate_redis_failures_total 0\n"));
     }
+    seen
+}
+
+#[tokio::test]
+async fn redis_silent_then_dead_then_back() {
+    undisturbed(silent_then_dead_then_back).await;
 }
 
 #[tokio::test]
