@@ -142,11 +142,12 @@ fn owner(item: &Item<'_>) -> Checked<String> {
     }
 }
 
-/// Whether the key fits where it belongs: its project is there, and allows no less than the key.
-fn fits(key: &Key, catalog: &Catalog) -> Checked<()> {
+/// Whether the key fits where it belongs: its project is there, and allows no less than the key. A key whose project
+/// has gone with the file that named it may `stay` in it.
+fn fits(key: &Key, catalog: &Catalog, stays: bool) -> Checked<()> {
     match catalog.projects.iter().find(|project| project.name == key.project) {
         Some(project) => narrowed(key, project).map_err(|wider| refuse::wider(&wider)),
-        None if key.project == DEFAULT_PROJECT => Ok(()),
+        None if stays || key.project == DEFAULT_PROJECT => Ok(()),
         None => Err(refuse::value("project", &format!("there is no project '{}'", key.project))),
     }
 }

@@ -20,7 +20,7 @@ pub(in crate::admin) async fn run(call: &Call, id: &str) -> Checked<Reply> {
     merge(&mut form, patch);
     let mut after = before.clone();
     Form::read(&form)?.write(&mut after);
-    fits(&after, &catalog)?;
+    fits(&after, &catalog, after.project == before.project)?;
     if after != before {
         let now = call.unix_s();
         let entry = Entry {

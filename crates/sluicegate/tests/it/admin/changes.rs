@@ -91,4 +91,15 @@ async fn what_is_made_here_survives_a_new_file() {
     gateway.lines.find("the new file", |line| line.contains("is in force").then_some(())).await;
     assert_eq!(each(&admin.get("/admin/v1/projects").await, "name"), ["filed"]);
     assert_eq!(admin.ask(&secret, "m").await.0, 200);
+    // And of what the file no longer names: a key may stay where it was, and nobody else may come.
+    let (id, _) = admin.new_key("inside", json!({ "project": "filed" })).await;
+    let less = SERVER.replace("{dir}", &gateway.dir().display().to_string());
+    std::fs::write(launch.config_path(), less).unwrap();
+    gateway.reload();
+    let gone = async { while !each(&admin.get("/admin/v1/projects").await, "name").is_empty() {} };
+    sluice_testkit::patience::within("the project to go", gone).await;
+    let path = format!("/admin/v1/keys/{id}");
+    assert_eq!(admin.patch(&path, json!({ "name": "alone" })).await["project"], "filed");
+    let body = json!({ "name": "another", "project": "filed" });
+    admin.refused(("POST", "/admin/v1/keys"), body, (400, "invalid_value", Some("project"))).await;
 }
