@@ -46,6 +46,8 @@ pub(crate) struct Relay {
     connection: Rc<ConnectionState>,
     upstream: Arc<Upstream>,
     clock: StreamClock,
+    /// The turn of the connection's task in which the upstream had no more: hyper asks twice more in the same turn.
+    dry_in: Option<u64>,
     /// The first event, where the caller asked for usage: ours, if it comes to that, has to look like it.
     usage_like: Option<Bytes>,
     /// How many choices were asked for.
@@ -130,6 +132,7 @@ impl Relay {
             connection: terms.connection,
             upstream: terms.upstream,
             clock: StreamClock::new(terms.clocks.idle, terms.deadline, clock::now()),
+            dry_in: None,
             usage_like,
             choices: terms.choices,
             handed_out: None,
@@ -177,7 +180,15 @@ impl Relay {
                 }
                 State::Lingering(until) if self.lingering.poll_passed(until, cx) => self.state = State::Cut,
                 State::Lingering(_) => return Poll::Pending,
-                State::Relaying => ready!(self.poll_source(cx)),
+                State::Relaying => {
+                    let turn = self.connection.turn();
+                    if turn.is_some() && turn == self.dry_in {
+                        return Poll::Pending;
+                    }
+                    self.dry_in = turn;
+                    ready!(self.poll_source(cx));
+                    self.dry_in = None;
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use std::{
     future::Future,
     pin::pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::Poll,
 };
 
 use http::{Request, Response};
@@ -24,10 +24,10 @@ use crate::{
     reply::ReplyBody,
     server::{
         ConnectionState, Live, LiveGuard,
-        io::{CallerSide, ClientIo, ClientStream, linger},
+        caller_watch::CallerWatch,
+        io::{ClientIo, ClientStream, linger},
     },
     tasks::LocalExecutor,
-    timer::Timer,
     worker::Worker,
 };
 
@@ -97,11 +97,12 @@ async fn drive_http1<S: Service>(
     let answer = answer_with(service, state);
     let connection = http1::Builder::new()
         .half_close(stream.borrow().is_plain())
+        .writev(false)
         .max_buf_size(bounds::CLIENT_BUFFER_BYTES)
         .serve_connection(io, answer);
     let mut connection = pin!(connection);
     let mut told = false;
-    let mut look = Timer::default();
+    let mut watch = CallerWatch::default();
     std::future::poll_fn(|cx| {
         state.driven_by(cx);
         // An error is a broken-off stream, a silent or a vanished caller: each was noted where it happened.
@@ -111,7 +112,7 @@ async fn drive_http1<S: Service>(
             connection.as_mut().graceful_shutdown();
             over = connection.as_mut().poll(cx).is_ready();
         }
-        if over || (!state.is_idle() && caller_left(&stream.borrow(), &mut look, cx)) {
+        if over || (!state.is_idle() && watch.sees_departure(state, stream, cx)) {
             return Poll::Ready(());
         }
         Poll::Pending
@@ -123,19 +124,6 @@ async fn drive_http1<S: Service>(
 /// done so by now: it is answered first.
 fn must_be_told(state: &ConnectionState, told: bool) -> bool {
     state.is_draining() && !told && !state.awaits_first_request()
-}
-
-/// Whether the caller whose request is being answered has left.
-fn caller_left(stream: &ClientStream, look: &mut Timer, cx: &mut Context<'_>) -> bool {
-    match stream.poll_caller(cx) {
-        CallerSide::Left => true,
-        CallerSide::Quiet => false,
-        CallerSide::Hidden => {
-            // Only to be woken again: what there is to see then is looked for then.
-            let _ = look.poll_passed(clock::now() + bounds::LOOK_AFTER_CALLER, cx);
-            false
-        }
-    }
 }
 
 async fn drive_http2<S: Service>(io: TokioIo<ClientIo>, service: S, state: &Rc<ConnectionState>) {

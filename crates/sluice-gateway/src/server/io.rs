@@ -114,6 +114,8 @@ impl AsyncRead for ClientIo {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buf.filled().len();
+        // A socket keeps one waker for reading: from here on it is hyper's.
+        this.state.caller_watched(false);
         let read = Pin::new(&mut *this.stream.borrow_mut()).poll_read(cx, buf);
         if read.is_ready() {
             if buf.filled().len() > before {
@@ -198,7 +200,7 @@ impl ClientStream {
 /// What can be seen of a caller who waits for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CallerSide {
-    /// Nothing came; the task is woken when something does.
+    /// Nothing came; the waker is used when something does.
     Quiet,
     /// Bytes are waiting that belong to what comes after this request. Nothing wakes the task.
     Hidden,

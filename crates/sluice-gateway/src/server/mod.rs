@@ -1,6 +1,7 @@
 //! Towards callers: listeners, connections with their clocks, and their orderly end.
 
 mod accept;
+mod caller_watch;
 mod connection;
 mod framing;
 mod io;

@@ -33,6 +33,10 @@ pub(crate) struct ConnectionState {
     unflushed: Cell<bool>,
     flush_waiters: RefCell<Vec<Waker>>,
     task: RefCell<Option<Waker>>,
+    /// Counts how often that task ran.
+    turn: Cell<u64>,
+    /// The socket will tell when something comes from the caller.
+    caller_watched: Cell<bool>,
     draining: Cell<bool>,
     must_stop: Cell<bool>,
     /// On HTTP/2 a head is not the only thing that comes between requests.
@@ -53,6 +57,8 @@ impl ConnectionState {
             unflushed: Cell::new(false),
             flush_waiters: RefCell::default(),
             task: RefCell::default(),
+            turn: Cell::new(0),
+            caller_watched: Cell::new(false),
             draining: Cell::new(false),
             must_stop: Cell::new(false),
             head_clock: Cell::new(true),
@@ -168,12 +174,28 @@ impl ConnectionState {
         Poll::Pending
     }
 
-    /// Remembers the task that drives the connection, once.
+    /// The task that drives the connection begins another turn; it is remembered once.
     pub(crate) fn driven_by(&self, cx: &Context<'_>) {
+        self.turn.set(self.turn.get() + 1);
         let mut task = self.task.borrow_mut();
         if task.is_none() {
             *task = Some(cx.waker().clone());
         }
+    }
+
+    /// The turn of the one task that everything on an HTTP/1.1 connection runs in. Nothing that waits for a wake-up can
+    /// have got any further within the turn in which it began to wait.
+    pub(crate) fn turn(&self) -> Option<u64> {
+        (!self.is_http2()).then(|| self.turn.get())
+    }
+
+    /// Notes whether the watch over the caller will be woken when something comes from it.
+    pub(crate) fn caller_watched(&self, watched: bool) {
+        self.caller_watched.set(watched);
+    }
+
+    pub(crate) fn is_caller_watched(&self) -> bool {
+        self.caller_watched.get()
     }
 
     pub(crate) fn is_draining(&self) -> bool {
