@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use sluice_ledger::{NanoUsd, PurseId, RequestId};
+use sluice_ledger::{AccountId, NanoUsd, PurseId, RequestId, Window};
 use sluice_store::{
     SqlStore, Store,
-    query::{RequestFilter, RequestRow},
+    query::{NodeRow, RequestFilter, RequestRow},
 };
 use sluice_testkit::patience::within;
 
@@ -18,6 +18,23 @@ impl Books {
     pub(crate) async fn of(dir: &Path) -> Self {
         let store = SqlStore::open_sqlite(&dir.join("data/sluicegate.db")).await.expect("the database opens");
         Self { store }
+    }
+
+    /// The books of nodes that share a PostgreSQL.
+    pub(crate) async fn shared(url: &str) -> Self {
+        Self { store: SqlStore::open_postgres(url).await.expect("the database opens") }
+    }
+
+    /// The purse of the key with this name, whose budget is in total.
+    pub(crate) async fn purse_of_key(&self, name: &str) -> PurseId {
+        let catalog = self.store.load_catalog().await.expect("the database answers");
+        let key = catalog.keys.iter().find(|key| key.name == name).expect("the key is there");
+        PurseId { account: AccountId::key(&key.id), window: Window(0) }
+    }
+
+    /// The nodes that ever ran.
+    pub(crate) async fn nodes(&self) -> Vec<NodeRow> {
+        self.store.nodes().await.expect("the database answers")
     }
 
     /// The row of a request, once it is there.

@@ -73,8 +73,13 @@ async fn round(gateway: &mut Gateway, acknowledged: &Acknowledged, work: usize) 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_or_charged_twice() {
     let rounds = std::env::var("SLUICEGATE_KILL_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(ROUNDS);
+    kill_rounds("", rounds).await;
+}
+
+/// Kills a gateway with `settings` so many times.
+pub(super) async fn kill_rounds(settings: &str, rounds: usize) {
     let budget = "budget = { usd = 900000000.0, period = \"total\" }";
-    let launch = launch().config(&format!("{SERVER}{DEAR}{}", key("k", SECRET, budget)));
+    let launch = launch().config(&format!("{SERVER}{settings}{DEAR}{}", key("k", SECRET, budget)));
     let acknowledged = Acknowledged::default();
     for index in 0..rounds {
         let mut gateway = launch.serve().await;
