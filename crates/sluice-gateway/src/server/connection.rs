@@ -1,13 +1,6 @@
 //! One connection from its first byte to its orderly end.
 
-use std::{
-    cell::RefCell,
-    convert::Infallible,
-    future::Future,
-    pin::pin,
-    rc::Rc,
-    task::Poll,
-};
+use std::{cell::RefCell, convert::Infallible, future::Future, pin::pin, rc::Rc, task::Poll};
 
 use http::{Request, Response};
 use hyper::{
