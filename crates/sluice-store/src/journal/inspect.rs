@@ -338,7 +338,11 @@ impl fmt::Display for RunReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { epoch, worker, node, first, last, open, .. } = self;
         write!(f, "run {epoch}, worker {worker}, node `{node}`: ")?;
-        write!(f, "records {first} to {last}, {open} reservations without an end")?;
+        match first <= last {
+            true => write!(f, "records {first} to {last}, ")?,
+            false => write!(f, "no records, ")?,
+        }
+        write!(f, "{open} reservations without an end")?;
         for hole in &self.holes {
             let verdict = match (hole.is_accepted, hole.was_synced) {
                 (true, _) => "accepted",
