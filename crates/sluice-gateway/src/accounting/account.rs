@@ -1,12 +1,12 @@
 //! The budget of one key or project on this node: the purse of the window that is open, and who waits for it.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError, Weak,
     atomic::{AtomicU32, Ordering},
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use sluice_ledger::{AccountId, Budget, Purse, PurseId};
+use sluice_ledger::{AccountId, Budget, Period, Purse, PurseId, Window};
 use tokio::sync::Notify;
 
 /// One account. It outlives snapshots: what is reserved in it stays reserved.
@@ -15,9 +15,26 @@ pub(crate) struct Account {
     id: AccountId,
     budget: ArcSwap<Budget>,
     /// Of the newest window that a request came in.
-    current: ArcSwapOption<Purse>,
+    current: ArcSwapOption<Open>,
+    /// Every purse that is still in use: a window has one, however often it is opened.
+    purses: Mutex<Vec<Weak<Purse>>>,
     freed: Notify,
     waiting: AtomicU32,
+}
+
+/// The window that is open.
+#[derive(Debug)]
+struct Open {
+    period: Period,
+    purse: Arc<Purse>,
+}
+
+impl Open {
+    /// Whether requests that belong to `window` of `period` are for this purse. Clocks that go back, and requests that
+    /// wait a little around midnight, do not open a window again.
+    fn serves(&self, period: Period, window: Window) -> bool {
+        self.period == period && window <= self.purse.id().window
+    }
 }
 
 impl Account {
@@ -26,6 +43,7 @@ impl Account {
             id,
             budget: ArcSwap::from_pointee(budget),
             current: ArcSwapOption::empty(),
+            purses: Mutex::default(),
             freed: Notify::new(),
             waiting: AtomicU32::new(0),
         }
@@ -48,27 +66,38 @@ impl Account {
         true
     }
 
-    /// The purse of the window that holds `unix_s`. Time that goes backwards does not open a window again.
+    /// The purse of the window that holds `unix_s`.
     pub(crate) fn purse(&self, unix_s: i64) -> Arc<Purse> {
-        let window = self.budget.load().period.window(unix_s);
+        let period = self.budget.load().period;
+        let window = period.window(unix_s);
         let current = self.current.load();
-        if let Some(purse) = current.as_ref()
-            && purse.id().window == window
-        {
-            return Arc::clone(purse);
+        if let Some(open) = current.as_ref().filter(|open| open.serves(period, window)) {
+            return Arc::clone(&open.purse);
         }
-        let fresh = Arc::new(Purse::new(PurseId { account: self.id.clone(), window }));
-        let opened = self.current.rcu(|current| match current {
-            Some(purse) if purse.id().window == window => Arc::clone(purse),
-            _ => Arc::clone(&fresh),
+        drop(current);
+        self.open(period, window)
+    }
+
+    /// Opens a window: with the purse that it has, if any request or the desk still holds one.
+    fn open(&self, period: Period, window: Window) -> Arc<Purse> {
+        let mut purses = self.purses.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = self.current.load().as_ref().filter(|open| open.serves(period, window)) {
+            return Arc::clone(&open.purse);
+        }
+        purses.retain(|purse| purse.strong_count() > 0);
+        let known = purses.iter().filter_map(Weak::upgrade).find(|purse| purse.id().window == window);
+        let purse = known.unwrap_or_else(|| {
+            let fresh = Arc::new(Purse::new(PurseId { account: self.id.clone(), window }));
+            purses.push(Arc::downgrade(&fresh));
+            fresh
         });
-        drop(opened);
-        self.current.load_full().unwrap_or(fresh)
+        self.current.store(Some(Arc::new(Open { period, purse: Arc::clone(&purse) })));
+        purse
     }
 
     /// Whether this purse is of the window that is open.
     pub(crate) fn is_current(&self, purse: &PurseId) -> bool {
-        self.current.load().as_ref().is_some_and(|current| current.id() == purse)
+        self.current.load().as_ref().is_some_and(|open| open.purse.id() == purse)
     }
 
     /// Something is free again: whoever waits for it may look.
@@ -119,8 +148,12 @@ mod tests {
         let second = account.purse(86_400);
         assert!(!Arc::ptr_eq(&first, &second));
         assert!(account.is_current(second.id()) && !account.is_current(first.id()));
+        assert!(Arc::ptr_eq(&second, &account.purse(86_399)), "a window that is over stays over");
         assert!(!account.set_budget(budget));
         assert!(account.set_budget(Budget { period: Period::Total, ..budget }));
-        assert_eq!(account.purse(86_400).id().window, sluice_ledger::Window(0));
+        assert_eq!(account.purse(86_400).id().window, Window(0));
+        account.set_budget(budget);
+        assert!(Arc::ptr_eq(&second, &account.purse(86_400)), "back to a period is back to its purse");
+        drop((first, second));
     }
 }
