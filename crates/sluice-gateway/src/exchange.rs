@@ -259,7 +259,7 @@ impl Exchange {
             call.ended_us = unix_ms.saturating_sub(call.started_ms) * 1000;
             call.status = failure.status;
             call.outcome = "failed";
-            call.reason = failure.error.code.as_deref().map(str::to_owned);
+            call.reason = kept_code(failure.error.code.clone()).map(Cow::into_owned);
         });
     }
 
@@ -327,6 +327,25 @@ fn finish(
     tell(worker, record, admitted);
     let durable = worker.shared.books.durability == Durability::Power;
     written.map(|position| position.filter(|_| durable))
+}
+
+/// The longest error code that is kept, in characters.
+const CODE_CHARS: usize = 64;
+
+/// The code of an error as it is kept. An upstream can put anything there, even what the caller wrote: what does not
+/// look like a code is for the caller alone.
+fn kept_code(code: Option<Cow<'static, str>>) -> Option<Cow<'static, str>> {
+    let is_code = |code: &str| {
+        code.len() <= CODE_CHARS && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:".contains(&b))
+    };
+    code.map(|code| if is_code(&code) { code } else { "upstream_error".into() })
+}
+
+impl Record {
+    /// The request ends with an error of this code.
+    pub(crate) fn failed_with(&mut self, code: Option<Cow<'static, str>>) {
+        self.error_code = kept_code(code);
+    }
 }
 
 /// The last call has ended with the request.

@@ -142,7 +142,7 @@ pub(crate) fn refused(
 ) -> Response<ReplyBody> {
     exchange.note(|record| {
         record.status = refusal.status;
-        record.error_code.clone_from(&refusal.error.code);
+        record.failed_with(refusal.error.code.clone());
     });
     // It costs nothing: where the journal did not take that, the next start finds it open and charges nothing either.
     let _ = exchange.end(Ending::Complete, Billing::Free);

@@ -324,7 +324,7 @@ impl Relay {
         self.source = None;
         self.out.push(Bytes::from(sse::error_event(&error)));
         let code = error.code;
-        self.exchange.note(|record| record.error_code = code);
+        self.exchange.note(|record| record.failed_with(code));
         // Nothing is charged; where the journal did not take that, the next start charges nothing either.
         let _ = self.exchange.end(Ending::Broken, Billing::Free);
         self.state = State::Failing;

@@ -44,6 +44,13 @@ pub(crate) enum LeaseReply {
     Spent,
 }
 
+/// Why nothing was posted is in the log.
+#[derive(Debug)]
+struct Unposted;
+
+/// At the end of the process the database may fail so often in a row; the next start posts the rest.
+const LAST_TRIES: u32 = 2;
+
 /// Everything that the desk works with.
 #[derive(Debug)]
 pub(crate) struct Desk {
@@ -167,7 +174,8 @@ impl Desk {
     async fn drain_once(&mut self, shared: &Shared) -> Instant {
         let begun = Instant::now();
         self.take_notes();
-        self.post(shared).await;
+        // What failed is tried again at the next look.
+        let _ = self.post(shared).await;
         let took = begun.elapsed();
         let pause = match (self.drain.is_behind(), self.journal.status().bytes > bounds::JOURNAL_WAITS_BYTES)
         {
@@ -181,32 +189,33 @@ impl Desk {
     /// Makes sure that what was posted is known: what the rows of leases say can be read rightly only then.
     async fn is_sure(&mut self, shared: &Shared) -> bool {
         if self.drain.is_unknown() {
-            self.post(shared).await;
+            // The drain knows whether it is known now.
+            let _ = self.post(shared).await;
         }
         !self.drain.is_unknown()
     }
 
-    /// Whether there was something to post, and it is in the books.
-    async fn post(&mut self, shared: &Shared) -> bool {
+    /// Posts one batch, if there is one.
+    async fn post(&mut self, shared: &Shared) -> Result<(), Unposted> {
         let batch = match self.drain.batch() {
             Ok(Some(batch)) => batch,
-            Ok(None) => return false,
+            Ok(None) => return Ok(()),
             Err(error) => {
                 tracing::error!(%error, "the journal cannot be read back: new requests are refused");
                 shared.books.close_admission();
-                return false;
+                return Err(Unposted);
             }
         };
         if let Err(error) = self.store.post(&self.session, batch).await {
             self.failed("post", &error, shared);
-            return false;
+            return Err(Unposted);
         }
         shared.books.contacted();
         if let Some(batch) = self.drain.posted() {
             self.leases.posted(batch.postings.iter().map(|(posting, _)| posting));
             self.journal.posted(&batch.cursors);
         }
-        true
+        Ok(())
     }
 
     fn take_notes(&mut self) {
@@ -316,13 +325,18 @@ impl Desk {
     /// Every worker has ended.
     async fn finish(mut self, shared: &Shared) {
         self.take_notes();
-        // One batch waits for the one before it: twice nothing is the end.
-        let mut idle = 0;
+        self.drain.look_again();
+        let mut failures = 0;
         let until = Instant::now() + bounds::LAST_POSTS;
-        while idle < 2 && Instant::now() < until {
-            idle = if self.post(shared).await { 0 } else { idle + 1 };
+        while !self.drain.is_done() && failures < LAST_TRIES && Instant::now() < until {
+            match self.post(shared).await {
+                Ok(()) => failures = 0,
+                Err(Unposted) => failures += 1,
+            }
         }
-        if self.drain.open_count() == 0
+        // What is spent and not posted is held by the lease alone: given back, others could spend it again.
+        if self.drain.is_done()
+            && self.drain.open_count() == 0
             && let Err(error) = self.store.end_leases(&self.session).await
         {
             tracing::warn!(%error, "leases were not given back; the next start of this node does");

@@ -65,6 +65,8 @@ pub(super) struct Drain {
     epoch: u32,
     progress: HashMap<u16, Progress>,
     frames: Vec<(Header, Record)>,
+    /// The last look found nothing.
+    at_end: bool,
     /// Read at the last look. It waits for one more, so that its details can come.
     reading: Reading,
     details: HashMap<RequestId, Details>,
@@ -85,6 +87,7 @@ impl Drain {
             epoch,
             progress: HashMap::new(),
             frames: Vec::new(),
+            at_end: false,
             reading: Reading::default(),
             details: HashMap::new(),
             bare: Default::default(),
@@ -138,6 +141,17 @@ impl Drain {
         self.reading.postings.len() >= bounds::DRAIN_RECORDS / 4
     }
 
+    /// The journal is to be looked at again, whatever the last look found.
+    pub(super) fn look_again(&mut self) {
+        self.at_end = false;
+    }
+
+    /// Whether everything that the journal has is in the books, and all that was told beside it.
+    pub(super) fn is_done(&self) -> bool {
+        let told = self.refused.is_empty() && self.late.is_empty();
+        self.at_end && self.sent.is_none() && self.reading.postings.is_empty() && told
+    }
+
     /// Requests whose end the journal does not have yet.
     pub(super) fn open_count(&self) -> usize {
         self.progress.values().map(|progress| progress.fold.open_count()).sum()
@@ -146,6 +160,7 @@ impl Drain {
     fn read(&mut self) -> Result<Reading, JournalError> {
         self.frames.clear();
         self.tail.read(bounds::DRAIN_RECORDS, &mut self.frames)?;
+        self.at_end = self.frames.is_empty();
         let mut postings = Vec::new();
         let mut touched = HashSet::new();
         for (header, record) in self.frames.drain(..) {

@@ -5,7 +5,7 @@ use std::{
 };
 
 use sqlx::{
-    SqlitePool,
+    Connection as _, SqlitePool,
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -52,7 +52,11 @@ impl Local {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS));
-        let pool = SqlitePoolOptions::new().acquire_timeout(Duration::from_millis(ACQUIRE_TIMEOUT_MS));
+        let pool = SqlitePoolOptions::new()
+            .acquire_timeout(Duration::from_millis(ACQUIRE_TIMEOUT_MS))
+            // SQLite ends a transaction by itself when the disk is full or fails. The driver goes on counting it, and
+            // would let nobody begin another on that connection.
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }));
         let writer = pool
             .clone()
             .max_connections(1)
@@ -143,5 +147,36 @@ pub(super) fn failed(code: u32, text: String) -> StoreError {
         BUSY => StoreError::Busy,
         IO_ERROR | FULL | CANNOT_OPEN => StoreError::Away(text),
         _ => StoreError::Engine(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Arg, Statement};
+
+    #[tokio::test]
+    async fn a_disk_that_was_full_can_be_written_again() {
+        const GROW: Statement = Statement::new("INSERT INTO grown VALUES (randomblob(4096), $1)", "");
+        let dir = tempfile::tempdir().unwrap();
+        let local = Local::open(&dir.path().join("t.db")).await.unwrap();
+        let run = async |text: &'static str| sqlx::query(text).execute(&local.writer).await.unwrap();
+        run("CREATE TABLE grown (bytes BLOB, n INTEGER)").await;
+        // To SQLite it is the same as a full disk.
+        run("PRAGMA max_page_count = 1").await;
+        let mut tx = local.begin(Mode::Write).await.unwrap();
+        let mut grown = Ok(0);
+        for n in 0..10 {
+            grown = grown.and(tx.execute(&GROW, &[Arg::Int(n)]).await);
+        }
+        assert!(matches!(grown, Err(StoreError::Away(_))), "{grown:?}");
+        drop(tx);
+        // As a connection that is new, it knows of no such limit.
+        let mut tx = local.begin(Mode::Write).await.unwrap();
+        tx.execute(&GROW, &[Arg::Int(11)]).await.unwrap();
+        tx.commit().await.unwrap();
+        let kept: i64 =
+            sqlx::query_scalar("SELECT SUM(n) FROM grown").fetch_one(&local.writer).await.unwrap();
+        assert_eq!(kept, 11);
     }
 }

@@ -14,6 +14,7 @@ mod admin;
 mod api_document;
 mod attempts;
 mod caller_leaves;
+mod canary;
 mod command_line;
 mod crowds;
 mod curl;
