@@ -27,8 +27,8 @@ use super::{
 use crate::rig::{launch, provider};
 
 const SECRET: &str = "sk-diskfull-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-/// Room for the segments of the journal that the first start makes, for those of the second, and for a small database.
-const DISK_BYTES: u32 = 80 << 20;
+/// Room for the journals of two starts, and for a database of rows that are as long as the records here.
+const DISK_BYTES: u32 = 256 << 20;
 /// Streams that are open while the disk fills up.
 const OPEN: usize = 3;
 /// Callers who use up what the journal has left.
