@@ -24,11 +24,6 @@ impl Statement {
     pub(crate) const fn new(sqlite: &'static str, postgres: &'static str) -> Self {
         Self { sqlite, postgres }
     }
-
-    #[cfg(test)]
-    pub(crate) fn texts(&self) -> [&'static str; 2] {
-        [self.sqlite, self.postgres]
-    }
 }
 
 /// Makes a [`Statement`] of pieces of text and of the few words in which the engines differ: `ROWS` is the array of
@@ -288,6 +283,24 @@ impl Engine {
             Self::Sqlite(local) => local.close().await,
             Self::Postgres(remote) => remote.close().await,
         }
+    }
+
+    /// Lets the engine read a statement without running it.
+    #[cfg(test)]
+    pub(crate) async fn prepare(&self, statement: &Statement) {
+        use sqlx::{Executor as _, SqlStr};
+
+        let (text, read) = match self {
+            Self::Sqlite(local) => (
+                statement.sqlite,
+                local.writer.prepare(SqlStr::from_static(statement.sqlite)).await.map(drop),
+            ),
+            Self::Postgres(remote) => (
+                statement.postgres,
+                remote.pool.prepare(SqlStr::from_static(statement.postgres)).await.map(drop),
+            ),
+        };
+        assert!(read.is_ok(), "{read:?} {text}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! PostgreSQL: a pool of connections, shared with other nodes.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     str::FromStr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -117,7 +117,7 @@ fn password(url: &str) -> Option<String> {
 }
 
 async fn migrate(
-    place: &PathBuf,
+    place: &Path,
     options: &PgConnectOptions,
     open: &(impl Fn(String) -> StoreError + Sync),
 ) -> Result<(), StoreError> {
@@ -134,12 +134,12 @@ async fn migrate(
                 .await
                 .map_err(|error| open(error.to_string()))?;
             if found > known {
-                return Err(StoreError::NewerSchema { path: place.clone(), found, known });
+                return Err(StoreError::NewerSchema { path: place.to_owned(), found, known });
             }
         }
         MIGRATIONS.run(&mut connection).await.map_err(|error| match error {
             MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) | MigrateError::Dirty(_) => {
-                StoreError::ForeignSchema { path: place.clone(), reason: error.to_string() }
+                StoreError::ForeignSchema { path: place.to_owned(), reason: error.to_string() }
             }
             other => open(other.to_string()),
         })?;

@@ -108,18 +108,30 @@ async fn all<T>(
 
 /// Reads one object by its name; `None`: there is none.
 pub(super) async fn key(tx: &mut Tx, id: &str) -> Result<Option<Key>, StoreError> {
+    if super::has_nul(id) {
+        return Ok(None);
+    }
     tx.row(&ONE_KEY, &[Arg::Text(id)]).await?.as_ref().map(row::key).transpose()
 }
 
 pub(super) async fn project(tx: &mut Tx, name: &str) -> Result<Option<Project>, StoreError> {
+    if super::has_nul(name) {
+        return Ok(None);
+    }
     tx.row(&ONE_PROJECT, &[Arg::Text(name)]).await?.as_ref().map(row::project).transpose()
 }
 
 pub(super) async fn provider(tx: &mut Tx, name: &str) -> Result<Option<ProviderRecord>, StoreError> {
+    if super::has_nul(name) {
+        return Ok(None);
+    }
     tx.row(&ONE_PROVIDER, &[Arg::Text(name)]).await?.as_ref().map(row::provider).transpose()
 }
 
 pub(super) async fn model(tx: &mut Tx, name: &str) -> Result<Option<ModelRecord>, StoreError> {
+    if super::has_nul(name) {
+        return Ok(None);
+    }
     tx.row(&ONE_MODEL, &[Arg::Text(name)]).await?.as_ref().map(row::model).transpose()
 }
 
@@ -211,6 +223,7 @@ pub(super) async fn add_key(mut tx: Tx, key: &Key) -> Result<(), StoreError> {
 
 /// Says so when a secret of `key` is that of another.
 pub(super) async fn not_secret_of_another(tx: &mut Tx, key: &Key) -> Result<(), StoreError> {
+    change::no_nul(ObjectKind::Key, &key.name, [&key.id])?;
     let hashes = [Some(&key.hash), key.previous.as_ref().map(|(hash, _)| hash)];
     for hash in hashes.into_iter().flatten() {
         let args = [Arg::Bytes(hash.as_bytes()), Arg::Text(&key.id)];

@@ -154,6 +154,11 @@ pub(super) async fn run(
 
 /// How much can be granted of what the row has left.
 fn grantable(budget: &BudgetRow, need: NanoUsd, live_nodes: u32) -> Result<i64, LeaseRefusal> {
+    if budget.posted.0.saturating_add(budget.leased.0) > budget.limit.0 {
+        // After a charge beyond its reservation, or a limit that was lowered, not even nothing can be granted.
+        let spent = budget.posted.0.saturating_add(need.0) > budget.limit.0;
+        return Err(if spent { LeaseRefusal::Spent } else { LeaseRefusal::Held });
+    }
     let after_posted = budget.limit.0.saturating_sub(budget.posted.0);
     let remaining = NanoUsd(after_posted.saturating_sub(budget.leased.0));
     match chunk(remaining, need, live_nodes) {
@@ -322,6 +327,8 @@ mod tests {
         check((1_000, 100, 895), 10, 2, Err(LeaseRefusal::Held));
         check((1_000, 995, 0), 10, 2, Err(LeaseRefusal::Spent));
         check((1_000, 1_200, 0), 1, 2, Err(LeaseRefusal::Spent));
+        check((1_000, 1_001, 0), 0, 1, Err(LeaseRefusal::Spent));
+        check((1_000, 900, 200), 0, 1, Err(LeaseRefusal::Held));
         check((u64::MAX, 0, 0), u64::MAX, 1, Ok(i64::MAX));
         check((0, 0, 0), u64::MAX, 1, Err(LeaseRefusal::Spent));
     }

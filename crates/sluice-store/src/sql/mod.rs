@@ -71,7 +71,7 @@ impl SqlStore {
         }
     }
 
-    async fn begin(&self, mode: Mode) -> Result<Tx, StoreError> {
+    pub(crate) async fn begin(&self, mode: Mode) -> Result<Tx, StoreError> {
         self.engine.begin(mode).await
     }
 
@@ -96,6 +96,11 @@ impl SqlStore {
             Engine::Sqlite(local) => &local.faults,
             Engine::Postgres(remote) => &remote.faults,
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) async fn prepare(&self, statement: &Statement) {
+        self.engine.prepare(statement).await;
     }
 }
 
@@ -214,6 +219,15 @@ fn int(count: u64) -> i64 {
 /// The part of `args` that is an integer, as an argument.
 fn arg(count: u64) -> Arg<'static> {
     Arg::Int(int(count))
+}
+
+/// Whether no row can have this text: no NUL character is kept, and PostgreSQL does not even take one to look for.
+fn is_nowhere(text: &Option<String>) -> bool {
+    text.as_deref().is_some_and(has_nul)
+}
+
+fn has_nul(text: &str) -> bool {
+    text.contains('\0')
 }
 
 /// Every statement, for the test that prepares them all.

@@ -49,6 +49,9 @@ pub(super) struct Known {
 }
 
 pub(super) async fn known(tx: &mut Tx, node: &str) -> Result<Option<Known>, StoreError> {
+    if super::has_nul(node) {
+        return Ok(None);
+    }
     let Some(row) = tx.row(&NODE, &[Arg::Text(node)]).await? else { return Ok(None) };
     Ok(Some(Known { epoch: row.int(0)?, used_epoch: row.int(1)?, seen_ms: row.count(2)? }))
 }

@@ -23,8 +23,8 @@ macro_rules! list_by {
     ($condition:literal) => {
         statement!(
             "SELECT ", REQUEST_COLUMNS, " FROM requests WHERE ", $condition,
-            " (unix_ms, request_id) < ($1, $2) AND ($3 IS NULL OR key_id = $3) AND ($4 IS NULL OR project = $4) \
-             AND ($5 IS NULL OR model = $5) AND ($6 IS NULL OR status = $6) AND ($7 IS NULL OR trace_id = $7) \
+            " (unix_ms, request_id) < ($1, $2) AND (CAST($3 AS TEXT) IS NULL OR key_id = $3) AND (CAST($4 AS TEXT) IS NULL OR project = $4) \
+             AND (CAST($5 AS TEXT) IS NULL OR model = $5) AND (CAST($6 AS BIGINT) IS NULL OR status = $6) AND (CAST($7 AS TEXT) IS NULL OR trace_id = $7) \
              ORDER BY unix_ms DESC, request_id DESC LIMIT $8"
         )
     };
@@ -43,6 +43,9 @@ pub(super) const EVERY: &[Statement] = &[BY_TRACE, BY_KEY, BY_FAILURE, BY_MODEL,
 
 pub(super) async fn list(tx: &mut Tx, filter: &RequestFilter) -> Result<Vec<RequestRow>, StoreError> {
     let RequestFilter { key, project, model, status, trace_id, before, limit } = filter;
+    if [key, project, model, trace_id].into_iter().any(super::is_nowhere) {
+        return Ok(Vec::new());
+    }
     // What picks the fewest rows leads.
     let statement = if trace_id.is_some() {
         &BY_TRACE

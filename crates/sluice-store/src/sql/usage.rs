@@ -15,9 +15,9 @@ const DAY_S: i64 = 86_400;
 /// Whole days come from the sums of days, the rest of the range from those of hours: `$1` to `$2`, and `$3` to `$4`
 /// with `$5` to `$6`. What is not grouped by is one value for all rows.
 const SUMS: Statement = statement!(
-    "SELECT CASE $7 WHEN 0 THEN NULL WHEN 1 THEN start ELSE start - start % 86400 END, \
-     CASE WHEN $8 = 1 THEN model END, CASE WHEN $9 = 1 THEN key_id END, CASE WHEN $10 = 1 THEN project END, \
-     CASE WHEN $11 = 1 THEN provider END, CAST(SUM(requests) AS BIGINT), CAST(SUM(errors) AS BIGINT), \
+    "SELECT CASE CAST($7 AS BIGINT) WHEN 0 THEN NULL WHEN 1 THEN start ELSE start - start % 86400 END, \
+     CASE WHEN CAST($8 AS BIGINT) = 1 THEN model END, CASE WHEN CAST($9 AS BIGINT) = 1 THEN key_id END, CASE WHEN CAST($10 AS BIGINT) = 1 THEN project END, \
+     CASE WHEN CAST($11 AS BIGINT) = 1 THEN provider END, CAST(SUM(requests) AS BIGINT), CAST(SUM(errors) AS BIGINT), \
      CAST(SUM(prompt_tokens) AS BIGINT), CAST(SUM(completion_tokens) AS BIGINT), \
      CAST(SUM(cached_tokens) AS BIGINT), CAST(SUM(reasoning_tokens) AS BIGINT), CAST(SUM(cost) AS BIGINT) \
      FROM (SELECT ",
@@ -29,8 +29,8 @@ const SUMS: Statement = statement!(
      UNION ALL SELECT ",
     ROLLUP_COLUMNS,
     " FROM usage_hourly WHERE start >= $5 AND start < $6) AS u \
-     WHERE ($12 IS NULL OR key_id = $12) AND ($13 IS NULL OR project = $13) AND ($14 IS NULL OR model = $14) \
-     AND ($15 IS NULL OR provider = $15) GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
+     WHERE (CAST($12 AS TEXT) IS NULL OR key_id = $12) AND (CAST($13 AS TEXT) IS NULL OR project = $13) AND (CAST($14 AS TEXT) IS NULL OR model = $14) \
+     AND (CAST($15 AS TEXT) IS NULL OR provider = $15) GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
 );
 
 #[cfg(test)]
@@ -58,6 +58,9 @@ fn parts(from: i64, to: i64, by_hour: bool) -> Parts {
 
 pub(super) async fn run(tx: &mut Tx, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError> {
     let UsageQuery { from, to, group_by, bucket, key, project, model, provider } = query;
+    if [key, project, model, provider].into_iter().any(super::is_nowhere) {
+        return Ok(Vec::new());
+    }
     let Parts { days, before, after } = parts(*from, *to, *bucket == Some(Bucket::Hour));
     let by = |property| Arg::Int(i64::from(group_by.contains(&property)));
     let args = [

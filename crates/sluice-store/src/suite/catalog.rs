@@ -1,4 +1,4 @@
-//! What every implementation of [`Store`] must do. Each case starts with an empty store.
+//! The catalog as it is loaded, and as the configuration file replaces it.
 
 use std::collections::BTreeMap;
 
@@ -7,87 +7,64 @@ use sluice_ledger::{
 };
 
 use crate::{
-    Catalog, ModelCapabilities, ModelOptions, ModelRecord, ProviderOptions, ProviderRecord, Store,
+    Catalog, ModelCapabilities, ModelOptions, ModelRecord, ProviderOptions, ProviderRecord, SqlStore, Store,
     TargetRecord,
 };
 
-/// One thing that a store must do.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Case {
-    Empty,
-    KeepsEveryField,
-    FileReplacesItsOwn,
-    FileLeavesOthers,
-    FileMeetsForeignName,
-    FileMeetsForeignSecret,
-    DuplicateKeyName,
-    DuplicateKeySecret,
-    LargestNumbers,
-    AnyText,
+pub(super) async fn empty(store: SqlStore) {
+    check_catalog(&store, &Catalog::default()).await;
 }
 
-pub(crate) const CASES: &[Case] = &[
-    Case::Empty,
-    Case::KeepsEveryField,
-    Case::FileReplacesItsOwn,
-    Case::FileLeavesOthers,
-    Case::FileMeetsForeignName,
-    Case::FileMeetsForeignSecret,
-    Case::DuplicateKeyName,
-    Case::DuplicateKeySecret,
-    Case::LargestNumbers,
-    Case::AnyText,
-];
+pub(super) async fn keeps_every_field(store: SqlStore) {
+    store.apply_file(&full_catalog()).await.unwrap();
+    check_catalog(&store, &full_catalog()).await;
+}
 
-/// Runs one case against an empty store.
-pub(crate) async fn run(case: &Case, store: &impl Store) {
-    match case {
-        Case::Empty => check_catalog(store, &Catalog::default()).await,
-        Case::KeepsEveryField => {
-            store.apply_file(&full_catalog()).await.unwrap();
-            check_catalog(store, &full_catalog()).await;
-        }
-        Case::FileReplacesItsOwn => {
-            store.apply_file(&full_catalog()).await.unwrap();
-            let smaller =
-                Catalog { keys: vec![key("other", "sk-other", Origin::File)], ..Catalog::default() };
-            store.apply_file(&smaller).await.unwrap();
-            check_catalog(store, &smaller).await;
-        }
-        Case::FileLeavesOthers => {
-            let first = key("first", "sk-first", Origin::FirstRun);
-            store.insert_key(&first).await.unwrap();
-            let ours = Catalog { keys: vec![key("zeta", "sk-zeta", Origin::File)], ..Catalog::default() };
-            store.apply_file(&ours).await.unwrap();
-            store.apply_file(&ours).await.unwrap();
-            assert_eq!(store.load_catalog().await.unwrap().keys, [first.clone(), ours.keys[0].clone()]);
-            store.apply_file(&Catalog::default()).await.unwrap();
-            assert_eq!(store.load_catalog().await.unwrap().keys, [first]);
-        }
-        Case::FileMeetsForeignName => {
-            foreign(store, "first", "sk-new", "key `first` of the configuration file").await
-        }
-        Case::FileMeetsForeignSecret => {
-            foreign(store, "new", "sk-first", "secret of the key `new` is already that of the key `first`")
-                .await;
-        }
-        Case::DuplicateKeyName => duplicate(store, "first", "sk-new", "already a key named `first`").await,
-        Case::DuplicateKeySecret => {
-            duplicate(store, "new", "sk-first", "secret of the key `new` is already that of the key `first`")
-                .await;
-        }
-        Case::LargestNumbers => largest_numbers(store).await,
-        Case::AnyText => {
-            for name in ["", "a'; DROP TABLE keys; --", "名前 🔑", "\u{0}x", "%_\\"] {
-                let made = key(name, &format!("sk-{name}"), Origin::Admin);
-                store.insert_key(&made).await.unwrap();
-                assert!(store.load_catalog().await.unwrap().keys.contains(&made), "{name:?}");
-            }
-        }
+pub(super) async fn file_replaces_its_own(store: SqlStore) {
+    store.apply_file(&full_catalog()).await.unwrap();
+    let smaller = Catalog { keys: vec![key("other", "sk-other", Origin::File)], ..Catalog::default() };
+    store.apply_file(&smaller).await.unwrap();
+    check_catalog(&store, &smaller).await;
+}
+
+pub(super) async fn file_leaves_others(store: SqlStore) {
+    let first = key("first", "sk-first", Origin::FirstRun);
+    store.insert_key(&first).await.unwrap();
+    let ours = Catalog { keys: vec![key("zeta", "sk-zeta", Origin::File)], ..Catalog::default() };
+    store.apply_file(&ours).await.unwrap();
+    store.apply_file(&ours).await.unwrap();
+    assert_eq!(store.load_catalog().await.unwrap().keys, [first.clone(), ours.keys[0].clone()]);
+    store.apply_file(&Catalog::default()).await.unwrap();
+    assert_eq!(store.load_catalog().await.unwrap().keys, [first]);
+}
+
+pub(super) async fn file_meets_foreign_name(store: SqlStore) {
+    foreign(&store, "first", "sk-new", "key `first` of the configuration file").await;
+}
+
+pub(super) async fn file_meets_foreign_secret(store: SqlStore) {
+    foreign(&store, "new", "sk-first", "secret of the key `new` is already that of the key `first`").await;
+}
+
+pub(super) async fn duplicate_key_name(store: SqlStore) {
+    duplicate(&store, "first", "sk-new", "already a key named `first`").await;
+}
+
+pub(super) async fn duplicate_key_secret(store: SqlStore) {
+    duplicate(&store, "new", "sk-first", "secret of the key `new` is already that of the key `first`").await;
+}
+
+pub(super) async fn any_text(store: SqlStore) {
+    for name in ["", "a'; DROP TABLE keys; --", "名前 🔑", "%_\\", "\u{1}\"\\u0000"] {
+        let made = key(name, &format!("sk-{name}"), Origin::Admin);
+        store.insert_key(&made).await.unwrap();
+        assert!(store.load_catalog().await.unwrap().keys.contains(&made), "{name:?}");
     }
+    let text = store.insert_key(&key("\0x", "sk-nul", Origin::Admin)).await.unwrap_err().to_string();
+    assert!(text.contains("NUL character"), "{text}");
 }
 
-async fn check_catalog(store: &impl Store, expect: &Catalog) {
+async fn check_catalog(store: &SqlStore, expect: &Catalog) {
     let found = store.load_catalog().await.unwrap();
     assert_eq!(found.keys, expect.keys);
     assert_eq!(found.projects, expect.projects);
@@ -96,7 +73,7 @@ async fn check_catalog(store: &impl Store, expect: &Catalog) {
 }
 
 /// The file names a key that clashes with one made elsewhere: refused, and nothing is changed.
-async fn foreign(store: &impl Store, name: &str, secret: &str, expect: &str) {
+async fn foreign(store: &SqlStore, name: &str, secret: &str, expect: &str) {
     let first = key("first", "sk-first", Origin::FirstRun);
     let before = Catalog { providers: full_catalog().providers, ..Catalog::default() };
     store.insert_key(&first).await.unwrap();
@@ -107,7 +84,7 @@ async fn foreign(store: &impl Store, name: &str, secret: &str, expect: &str) {
     check_catalog(store, &Catalog { keys: vec![first], ..before }).await;
 }
 
-async fn duplicate(store: &impl Store, name: &str, secret: &str, expect: &str) {
+async fn duplicate(store: &SqlStore, name: &str, secret: &str, expect: &str) {
     let first = key("first", "sk-first", Origin::FirstRun);
     store.insert_key(&first).await.unwrap();
     let text = store.insert_key(&key(name, secret, Origin::Admin)).await.unwrap_err().to_string();
@@ -115,7 +92,7 @@ async fn duplicate(store: &impl Store, name: &str, secret: &str, expect: &str) {
     assert_eq!(store.load_catalog().await.unwrap().keys, [first]);
 }
 
-async fn largest_numbers(store: &impl Store) {
+pub(super) async fn largest_numbers(store: SqlStore) {
     let mut large = key("large", "sk-large", Origin::Admin);
     large.limits = Limits {
         rpm: Some(u32::MAX),
@@ -133,7 +110,7 @@ async fn largest_numbers(store: &impl Store) {
     assert!(text.contains("`large` has a number that is too large: default_max_output_tokens"), "{text}");
 }
 
-fn key(name: &str, secret: &str, origin: Origin) -> Key {
+pub(super) fn key(name: &str, secret: &str, origin: Origin) -> Key {
     Key {
         id: format!("key_{name}"),
         name: name.to_owned(),
@@ -155,7 +132,7 @@ fn key(name: &str, secret: &str, origin: Origin) -> Key {
 }
 
 /// One object of each kind with every field set, and one with none.
-pub(crate) fn full_catalog() -> Catalog {
+fn full_catalog() -> Catalog {
     let limits = Limits { rpm: Some(1), tpm: Some(2), parallel: Some(3), max_output_tokens: Some(4) };
     let budget = Some(Budget { limit: NanoUsd(50_000_000_001), period: Period::Month });
     let full_key = Key {
@@ -185,7 +162,7 @@ pub(crate) fn full_catalog() -> Catalog {
     }
 }
 
-fn bare_provider() -> ProviderRecord {
+pub(super) fn bare_provider() -> ProviderRecord {
     ProviderRecord {
         name: "bare".to_owned(),
         kind: "openai".to_owned(),
@@ -224,7 +201,7 @@ fn bare_model() -> ModelRecord {
     }
 }
 
-fn full_model() -> ModelRecord {
+pub(super) fn full_model() -> ModelRecord {
     let capabilities = ModelCapabilities {
         context_length: Some(128_000),
         max_output_tokens: Some(16_384),
