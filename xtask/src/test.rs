@@ -4,6 +4,7 @@ mod clients;
 mod node;
 mod python;
 mod runner;
+mod services;
 
 use std::{
     ffi::OsStr,

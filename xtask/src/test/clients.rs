@@ -1,4 +1,5 @@
-//! The clients that the tests drive: each in an environment of its own under `target/test-env`, made once.
+//! The clients that the tests drive, each in an environment of its own under `target/test-env`, made once; and the
+//! servers that the tests start.
 //!
 //! One that cannot be had fails its own tests, by name and with the reason; the others run.
 
@@ -7,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use super::{finish_quietly, node, python};
+use super::{finish_quietly, node, python, services};
 
 /// Where the programs and the lists of packages of the tests are.
 const PROGRAMS: &str = "crates/sluicegate/tests/it/sdk";
@@ -26,6 +27,8 @@ const CLIENTS: &[Client] = &[
     }),
     ("SLUICEGATE_TEST_NODE", node::prepare),
     ("SLUICEGATE_TEST_ASYNC_OPENAI", async_openai),
+    ("SLUICEGATE_TEST_POSTGRES", services::postgres),
+    ("SLUICEGATE_TEST_REDIS", services::redis),
 ];
 
 /// Makes all that are not there yet, at the same time. Returns the variables for the tests.

@@ -1,0 +1,169 @@
+//! The servers that tests start for themselves: PostgreSQL and Redis (or Valkey), as the system has them, else from
+//! Debian's packages: installed by root, unpacked under `target/test-env` by everybody else.
+
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Mutex,
+};
+
+use super::finish_quietly;
+
+/// Debian's place for PostgreSQL, one directory a version.
+const DEBIAN_POSTGRES: &str = "usr/lib/postgresql";
+const POSTGRES_PROGRAMS: [&str; 3] = ["initdb", "postgres", "psql"];
+const REDIS_PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
+
+/// Only one at a time may ask apt.
+static APT: Mutex<()> = Mutex::new(());
+
+/// The directory of PostgreSQL's programs.
+pub(super) fn postgres(dir: &Path) -> Result<PathBuf, String> {
+    let here = || postgres_in_path().or_else(|| newest_postgres(Path::new("/")));
+    found_or_made(here, "postgresql", || unpacked_postgres(dir))
+}
+
+/// The program of Redis.
+pub(super) fn redis(dir: &Path) -> Result<PathBuf, String> {
+    let here = || REDIS_PROGRAMS.iter().find_map(|name| Some(in_path(name)?.join(name)));
+    found_or_made(here, "redis-server", || unpacked_redis(dir))
+}
+
+fn unpacked_postgres(dir: &Path) -> Result<PathBuf, String> {
+    let home = dir.join("postgresql");
+    let root = unpacked(&home, "postgresql")?;
+    let programs = newest_postgres(&root).ok_or("the package postgresql has no PostgreSQL in it")?;
+    POSTGRES_PROGRAMS.iter().try_for_each(|name| launcher(&home, &root, &programs.join(name)))?;
+    Ok(home.join("bin"))
+}
+
+fn unpacked_redis(dir: &Path) -> Result<PathBuf, String> {
+    let home = dir.join("redis");
+    let root = unpacked(&home, "redis-server")?;
+    launcher(&home, &root, &root.join("usr/bin/redis-server"))?;
+    Ok(home.join("bin/redis-server"))
+}
+
+fn found_or_made(
+    here: impl Fn() -> Option<PathBuf>,
+    package: &str,
+    unpack: impl Fn() -> Result<PathBuf, String>,
+) -> Result<PathBuf, String> {
+    if let Some(found) = here() {
+        return Ok(found);
+    }
+    let _one = APT.lock();
+    if fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0) {
+        eprintln!("installing the package {package}");
+        let _ = finish_quietly(Command::new("apt-get").args(["update", "--quiet"]));
+        let mut install = Command::new("apt-get");
+        install.env("DEBIAN_FRONTEND", "noninteractive");
+        install.args(["install", "--yes", "--quiet", "--no-install-recommends", package]);
+        match finish_quietly(&mut install) {
+            Ok(()) => {
+                return here().ok_or_else(|| format!("the package {package} is installed, but not found"));
+            }
+            Err(reason) => eprintln!("{reason}; unpacking it"),
+        }
+    }
+    unpack()
+}
+
+/// Unpacks a package, and those that it needs and the system has not, below `home`. Returns the root of what it is.
+fn unpacked(home: &Path, package: &str) -> Result<PathBuf, String> {
+    let (root, archives, done) = (home.join("root"), home.join("archives"), home.join("unpacked"));
+    if done.exists() {
+        return Ok(root);
+    }
+    eprintln!("unpacking the package {package} in {}", home.display());
+    // A half-made one from an interrupted run is of no use.
+    let _ = fs::remove_dir_all(home);
+    let failed = |error: std::io::Error| format!("cannot fill {}: {error}", home.display());
+    fs::create_dir_all(&archives).map_err(failed)?;
+    let mut simulated = Command::new("apt-get");
+    let plan = simulated.args(["install", "--simulate", "--no-install-recommends", package]).output();
+    let plan = plan.map_err(|error| format!("cannot run apt-get: {error}"))?;
+    let text = String::from_utf8_lossy(&plan.stdout);
+    let missing: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next()).collect();
+    if missing.is_empty() {
+        let said = String::from_utf8_lossy(&plan.stderr);
+        return Err(format!("apt-get does not say how to install {package}: {}", said.trim()));
+    }
+    finish_quietly(
+        Command::new("apt-get").args(["download", "--quiet"]).args(missing).current_dir(&archives),
+    )?;
+    for archive in fs::read_dir(&archives).map_err(failed)? {
+        let archive = archive.map_err(failed)?.path();
+        finish_quietly(Command::new("dpkg-deb").arg("--extract").arg(archive).arg(&root))?;
+    }
+    fs::remove_dir_all(&archives).map_err(failed)?;
+    fs::write(done, package).map_err(failed)?;
+    Ok(root)
+}
+
+/// A program that runs the unpacked one with the libraries that came with it.
+fn launcher(home: &Path, root: &Path, program: &Path) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot fill {}: {error}", home.display());
+    if !program.is_file() {
+        return Err(format!("there is no {} in the packages", program.display()));
+    }
+    let mut libraries: Vec<String> = Vec::new();
+    for base in ["usr/lib", "lib"].map(|base| root.join(base)) {
+        // The directory of the architecture, such as x86_64-linux-gnu.
+        let inside = fs::read_dir(&base).into_iter().flatten().flatten().map(|entry| entry.path());
+        let multiarch = inside.filter(|path| path.to_string_lossy().contains("-linux-gnu"));
+        libraries.extend(multiarch.map(|path| path.display().to_string()));
+    }
+    let text =
+        format!("#!/bin/sh\nLD_LIBRARY_PATH='{}' exec '{}' \"$@\"\n", libraries.join(":"), program.display());
+    let path = home.join("bin").join(program.file_name().unwrap_or_default());
+    fs::create_dir_all(home.join("bin")).map_err(failed)?;
+    fs::write(&path, text).map_err(failed)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(failed)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a tool of the repository looks for programs")]
+fn in_path(program: &str) -> Option<PathBuf> {
+    let path: OsString = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).find(|dir| dir.join(program).is_file())
+}
+
+/// A PATH may have no more than links to the programs.
+fn postgres_in_path() -> Option<PathBuf> {
+    let initdb = fs::canonicalize(in_path("initdb")?.join("initdb")).ok()?;
+    let dir = initdb.parent()?;
+    POSTGRES_PROGRAMS.iter().all(|name| dir.join(name).is_file()).then(|| dir.to_path_buf())
+}
+
+fn newest_postgres(root: &Path) -> Option<PathBuf> {
+    let versions = fs::read_dir(root.join(DEBIAN_POSTGRES)).ok()?.flatten().filter_map(|entry| {
+        let dir = entry.path().join("bin");
+        let whole = POSTGRES_PROGRAMS.iter().all(|name| dir.join(name).is_file());
+        let version: u32 = entry.file_name().to_str()?.parse().ok()?;
+        whole.then_some((version, dir))
+    });
+    versions.max().map(|(_, dir)| dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Needs apt's lists, its servers, and a system without the packages, or one that says so
+    /// (`Dir::State::status` in the file that `APT_CONFIG` names).
+    #[test]
+    #[ignore = "downloads packages"]
+    fn packages_are_unpacked_and_run() {
+        let dir = super::super::target_dir().join("unpacked-services");
+        let _ = fs::remove_dir_all(&dir);
+        let postgres = unpacked_postgres(&dir).unwrap();
+        for name in POSTGRES_PROGRAMS {
+            finish_quietly(Command::new(postgres.join(name)).arg("--version")).unwrap();
+        }
+        finish_quietly(Command::new(unpacked_redis(&dir).unwrap()).arg("--version")).unwrap();
+    }
+}
