@@ -5,6 +5,7 @@ mod catalog;
 mod change;
 mod check;
 mod faults;
+mod figures;
 mod lease;
 mod limit;
 mod made;
