@@ -1,4 +1,5 @@
 //! Figures that are printed, not asserted: `cargo test --release -p sluice-store suite::figures -- --ignored --nocapture`.
+#![expect(clippy::disallowed_methods, reason = "figures are measured")]
 
 use std::time::Duration;
 
