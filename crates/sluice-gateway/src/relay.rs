@@ -140,6 +140,7 @@ impl Relay {
             lingering: Timer::default(),
         };
         relay.note_progress();
+        relay.exchange.mark(clock::now());
         relay
     }
 

@@ -26,6 +26,9 @@ impl PromptSize {
     }
 }
 
+/// Where nothing is known of a model: beyond any context there is.
+const SANE_TOKENS: u64 = 20_000_000;
+
 /// What `target` can have said at most; a count beyond it was not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sane {
@@ -45,7 +48,7 @@ impl Sane {
 
     fn holds(&self, usage: &Usage) -> bool {
         let within = |most: Option<u64>, times: u64, tokens: u64| {
-            most.is_none_or(|most| tokens <= most.saturating_mul(times))
+            tokens <= most.unwrap_or(SANE_TOKENS).saturating_mul(times)
         };
         within(self.context_length, 1, usage.prompt_tokens)
             && within(self.max_output_tokens, self.choices, usage.completion_tokens)
@@ -105,5 +108,8 @@ mod tests {
         check(Some(100), 8, (100, 100), UsageSource::Provider, false);
         check(Some(101), 8, (3, 2), UsageSource::Estimated, true);
         check(None, 100, (3, 25), UsageSource::Estimated, false);
+        let unknown = Sane { choices: 1, ..Sane::default() };
+        let usage_of = |n| Usage { prompt_tokens: n, ..Usage::default() };
+        assert!(unknown.holds(&usage_of(SANE_TOKENS)) && !unknown.holds(&usage_of(1 << 60)));
     }
 }

@@ -79,8 +79,8 @@ impl Desk {
         check.reset();
         let mut drain_at = Instant::now() + bounds::DRAIN_PAUSE;
         loop {
+            // Fair on purpose: whoever asks without pause must not keep the books from being written.
             tokio::select! {
-                biased;
                 _ = &mut stop => break,
                 Some(ask) = self.asks.recv() => self.serve(ask, &shared).await,
                 event = listener.next() => self.heard(event, &shared).await,
@@ -107,6 +107,8 @@ impl Desk {
                 Err(_) => break,
             }
         }
+        // Who has gone needs nothing any more.
+        asks.retain(|ask| !ask.reply.is_closed());
         while let Some(ask) = asks.pop() {
             let (same, others): (Vec<_>, Vec<_>) =
                 asks.into_iter().partition(|other| Arc::ptr_eq(&other.purse, &ask.purse));

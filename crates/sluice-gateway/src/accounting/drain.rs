@@ -67,6 +67,8 @@ pub(super) struct Drain {
     frames: Vec<(Header, Record)>,
     /// The last look found nothing.
     at_end: bool,
+    /// The journal could not be read: the next start does, from where the books are.
+    broken: bool,
     /// Read at the last look. It waits for one more, so that its details can come.
     reading: Reading,
     details: HashMap<RequestId, Details>,
@@ -88,6 +90,7 @@ impl Drain {
             progress: HashMap::new(),
             frames: Vec::new(),
             at_end: false,
+            broken: false,
             reading: Reading::default(),
             details: HashMap::new(),
             bare: Default::default(),
@@ -101,6 +104,7 @@ impl Drain {
     /// Takes what a worker told.
     pub(super) fn note(&mut self, note: Note) {
         match note {
+            Note::Refused(_) if self.refused.len() >= bounds::NOTES => self.details_dropped += 1,
             Note::Refused(refused) => self.refused.push(*refused),
             Note::Ended(request, details) if self.bare.iter_mut().any(|ids| ids.remove(&request)) => {
                 self.late.push((request, *details));
@@ -159,7 +163,15 @@ impl Drain {
 
     fn read(&mut self) -> Result<Reading, JournalError> {
         self.frames.clear();
-        self.tail.read(bounds::DRAIN_RECORDS, &mut self.frames)?;
+        if self.broken {
+            return Ok(Reading::default());
+        }
+        if let Err(error) = self.tail.read(bounds::DRAIN_RECORDS, &mut self.frames) {
+            // What was read before the failure is gone for this run: to read on would pass it over.
+            self.broken = true;
+            self.at_end = false;
+            return Err(error);
+        }
         self.at_end = self.frames.is_empty();
         let mut postings = Vec::new();
         let mut touched = HashSet::new();
@@ -185,9 +197,10 @@ impl Drain {
             self.bare.swap(0, 1);
             self.bare[0].clear();
         }
+        let later = self.refused.split_off(self.refused.len().min(bounds::DRAIN_RECORDS / 2));
         Batch {
             postings,
-            refused: std::mem::take(&mut self.refused),
+            refused: std::mem::replace(&mut self.refused, later),
             late_details: std::mem::take(&mut self.late),
             cursors: reading.cursors,
         }

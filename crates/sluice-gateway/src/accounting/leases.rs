@@ -70,7 +70,6 @@ impl Leases {
         });
         entry.used = true;
         entry.settle_pending(store, session).await?;
-        entry.limit = account.budget().limit;
         let answer = entry.send(store, session, LeaseAsk::Grant { need, live_nodes }).await?;
         Ok(answer.refused.map_or(Topped::Granted, Topped::Refused))
     }
@@ -111,6 +110,7 @@ impl Leases {
         unix_s: i64,
     ) -> Result<(), StoreError> {
         let shared = self.live_nodes > 1;
+        let mut failed = Ok(());
         for entry in self.entries.values_mut() {
             let free = entry.purse.free();
             let idle = shared && !entry.used && free == entry.free_before;
@@ -119,12 +119,16 @@ impl Leases {
             entry.used = false;
             entry.free_before = free;
             if entry.pending.is_some() || (free > 0 && (idle || over || changed)) {
-                entry.give_back(store, session).await?;
+                // One purse that fails does not keep the others from being given back.
+                failed = failed.and(entry.give_back(store, session).await);
+            }
+            // What requests still hold of a lease under the old limit goes back when they have ended.
+            if entry.lease.amount == 0 {
                 entry.limit = entry.account.budget().limit;
             }
         }
         self.entries.retain(|id, entry| !entry.is_forgotten(id, unix_s));
-        Ok(())
+        failed
     }
 
     /// Nano-dollars leased, over all purses.
@@ -140,8 +144,12 @@ impl Entry {
         session: &Session,
         ask: LeaseAsk,
     ) -> Result<LeaseAnswer, StoreError> {
-        let request =
-            LeaseRequest { purse: self.purse.id().clone(), limit: self.limit, op: self.lease.op + 1, ask };
+        let request = LeaseRequest {
+            purse: self.purse.id().clone(),
+            limit: self.account.budget().limit,
+            op: self.lease.op + 1,
+            ask,
+        };
         self.pending = Some(request.clone());
         let answer = store.lease(session, &request).await?;
         self.taken(&request, answer);
