@@ -14,6 +14,7 @@ pub mod passage;
 pub mod provider;
 pub mod quirk;
 pub mod sandbox;
+pub mod sigv4;
 pub mod vendor;
 
 pub use capability::{ModelFacts, facts};
