@@ -15,6 +15,8 @@ pub mod provider;
 pub mod quirk;
 pub mod sandbox;
 pub mod sigv4;
+pub mod splice;
+pub mod transcript;
 pub mod vendor;
 
 pub use capability::{ModelFacts, facts};
@@ -22,4 +24,6 @@ pub use dialect::{Call, Decoder, Dialect, Encoded, FailedAnswer, UpstreamModel, 
 pub use passage::{Passage, Progress, WholeAnswer, whole_answer};
 pub use provider::{Credential, Endpoint, Provider, ProviderError};
 pub use quirk::{RequestQuirk, ResponseQuirk};
+pub use splice::{Diverged, Splice};
+pub use transcript::Transcript;
 pub use vendor::{Auth, DialectKind, Relay, VendorRow, vendor, vendors};

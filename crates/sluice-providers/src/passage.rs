@@ -6,6 +6,7 @@ use sluice_chat::{Failure, Usage};
 
 use crate::openai::exact::ExactPassage;
 use crate::openai::normal::NormalisedPassage;
+use crate::transcript::Transcript;
 use crate::vendor::{Relay, VendorRow};
 
 /// What is known about a stream that is under way.
@@ -27,6 +28,8 @@ pub struct Progress {
     pub content_events: u64,
     /// UTF-8 bytes of text in them, after unescaping.
     pub content_bytes: u64,
+    /// What the caller was given, where the stream may have to be repaired.
+    pub transcript: Option<Box<Transcript>>,
 }
 
 /// The passage of one stream.
@@ -72,6 +75,15 @@ impl Passage {
             Self::Exact(passage) => passage.end(),
             Self::Normalised(passage) => passage.end(out),
         }
+    }
+
+    /// Keeps from now on, which is to be before the first bytes, what the caller is given.
+    pub fn keep_transcript(&mut self) {
+        let progress = match self {
+            Self::Exact(passage) => passage.progress_mut(),
+            Self::Normalised(passage) => passage.progress_mut(),
+        };
+        progress.transcript = Some(Box::default());
     }
 
     /// What is known so far.

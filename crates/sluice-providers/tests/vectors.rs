@@ -20,7 +20,8 @@ use sluice_chat::scan::scan;
 use sluice_chat::sse::SseReader;
 use sluice_chat::{ChatEvent, Failure};
 use sluice_providers::{
-    Call, DialectKind, Passage, Progress, VendorRow, dialect, vendor, vendors, whole_answer,
+    Call, DialectKind, Passage, Progress, Splice, Transcript, VendorRow, dialect, vendor, vendors,
+    whole_answer,
 };
 
 const MAX_EVENT_BYTES: usize = 1 << 20;
@@ -215,14 +216,25 @@ fn decoded(row: &VendorRow, streaming: bool, pieces: &[&[u8]]) -> String {
 /// The reply to a body, with `[DONE]`, and how it ended.
 fn passed(row: &VendorRow, hide_usage: bool, pieces: &[&[u8]]) -> (Vec<u8>, String) {
     let mut passage = Passage::new(row, hide_usage, MAX_EVENT_BYTES);
+    passage.keep_transcript();
     let mut out = Vec::new();
     let mut result = Ok(());
     for piece in pieces {
         result = result.and_then(|()| passage.push(Bytes::copy_from_slice(piece), &mut out));
     }
     result = result.and_then(|()| passage.end(&mut out));
-    let Progress { has_content, choices, finished, done, usage, usage_absurd, content_events, content_bytes } =
-        passage.progress();
+    let Progress {
+        has_content,
+        choices,
+        finished,
+        done,
+        usage,
+        usage_absurd,
+        content_events,
+        content_bytes,
+        transcript,
+    } = passage.progress();
+    continues_itself(transcript.as_deref(), &out);
     let mut reply = out.concat();
     reply.extend_from_slice(done.as_deref().unwrap_or_default());
     let usage = usage.map(|usage| format!(" usage={}+{}", usage.prompt_tokens, usage.completion_tokens));
@@ -235,6 +247,16 @@ fn passed(row: &VendorRow, hide_usage: bool, pieces: &[&[u8]]) -> (Vec<u8>, Stri
         Err(failure) => format!("{} {facts}", failed(&failure)),
     };
     (reply, outcome)
+}
+
+/// An answer that is put in its own place has said all that its caller has.
+fn continues_itself(transcript: Option<&Transcript>, events: &[Bytes]) {
+    let Some(mut splice) = Splice::new(transcript.unwrap(), &events.concat(), MAX_EVENT_BYTES) else {
+        return;
+    };
+    let mut rest = Vec::new();
+    splice.push(events, &mut rest).unwrap();
+    splice.finish().unwrap();
 }
 
 fn data_of(stream: &[u8]) -> Vec<Vec<u8>> {

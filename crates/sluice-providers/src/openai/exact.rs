@@ -58,6 +58,10 @@ impl ExactPassage {
         &self.progress
     }
 
+    pub(crate) fn progress_mut(&mut self) -> &mut Progress {
+        &mut self.progress
+    }
+
     pub(crate) fn push(&mut self, data: Bytes, out: &mut Vec<Bytes>) -> Result<(), Failure> {
         if self.failed || self.progress.done.is_some() || data.is_empty() {
             return Ok(());
@@ -128,7 +132,9 @@ impl ExactPassage {
         if block.len() > self.max_event_bytes {
             return Err(failure::event_too_large());
         }
-        if let Some((content, content_bytes)) = self.templates.recognise(block) {
+        if let Some((content, content_bytes)) =
+            self.templates.recognise(block, self.progress.transcript.as_deref_mut())
+        {
             self.progress.content_bytes += content_bytes;
             self.progress.content_events += u64::from(content);
             return Ok(Fate::Pass);
@@ -165,6 +171,9 @@ impl ExactPassage {
         self.progress.has_content |= facts.has_content;
         self.progress.content_events += u64::from(facts.has_content);
         self.progress.content_bytes += facts.content_bytes;
+        if let Some(transcript) = self.progress.transcript.as_mut().filter(|_| facts.has_content) {
+            transcript.add_chunk(&serde_json::from_slice(data).unwrap_or_default());
+        }
         // Where the data is not one line of the block, there is no telling where its strings are in it.
         let offset = (data.as_ptr() as usize).wrapping_sub(block.as_ptr() as usize);
         if offset < block.len() {

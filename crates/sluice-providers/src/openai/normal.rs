@@ -54,6 +54,10 @@ impl NormalisedPassage {
         &self.state.progress
     }
 
+    pub(crate) fn progress_mut(&mut self) -> &mut Progress {
+        &mut self.state.progress
+    }
+
     pub(crate) fn push(&mut self, data: &[u8], out: &mut Vec<Bytes>) -> Result<(), Failure> {
         if self.failed || self.state.progress.done.is_some() {
             return Ok(());
@@ -128,7 +132,11 @@ impl State {
         } else if let Some(usage) = chunk.get_mut("usage").filter(|usage| usage.is_object()) {
             *usage = self.repairer.tally.canonical().unwrap_or_else(|| usage.take());
         }
-        write_event(&mut self.ready, Value::Object(chunk).to_string().as_bytes());
+        let chunk = Value::Object(chunk);
+        if let Some(transcript) = &mut self.progress.transcript {
+            transcript.add_chunk(&chunk);
+        }
+        write_event(&mut self.ready, chunk.to_string().as_bytes());
     }
 
     fn done(&mut self) -> Result<(), Failure> {

@@ -138,7 +138,7 @@ fn refill(text: &str, holes: &Holes) {
         other.replace_range(hole.start..hole.end, "xyz");
     }
     if !holes.is_empty() {
-        let content = holes.iter().filter(|hole| hole.content).count() as u64;
+        let content = holes.iter().filter(|hole| hole.channel.is_some()).count() as u64;
         let facts = facts_of_value(&serde_json::from_str(&other).unwrap());
         assert_eq!(facts.content_bytes, 3 * content, "{text}");
         assert!(facts.error.is_none() && !facts.has_usage() && facts.choices.iter().all(|(_, end)| !end));

@@ -8,6 +8,8 @@
 use memchr::memchr2;
 use smallvec::SmallVec;
 
+use crate::transcript::{Channel, Transcript};
+
 /// Templates that are kept: choices, and kinds of fragments, that take turns.
 const TEMPLATES_MAX: usize = 4;
 
@@ -19,11 +21,14 @@ const TEMPLATE_BYTES_MAX: usize = 4096;
 pub(crate) struct Hole {
     pub(crate) start: usize,
     pub(crate) end: usize,
-    /// It is content, not padding.
-    pub(crate) content: bool,
+    /// The text that it adds to; `None`: it is padding.
+    pub(crate) channel: Option<Channel>,
 }
 
 pub(crate) type Holes = SmallVec<[Hole; 4]>;
+
+/// Texts as they stand in an event, escapes and all.
+type Texts<'b> = SmallVec<[(Channel, &'b [u8]); 2]>;
 
 #[derive(Debug, Default)]
 struct Template {
@@ -41,12 +46,18 @@ pub(crate) struct Templates {
 }
 
 impl Templates {
-    /// If `block` is an event like one before: whether it is content, and its UTF-8 bytes of text, unescaped.
-    pub(crate) fn recognise(&self, block: &[u8]) -> Option<(bool, u64)> {
-        self.kept.iter().find_map(|template| {
-            let content_bytes = template.content_bytes(block)?;
-            Some((template.always_content || content_bytes > 0, content_bytes))
-        })
+    /// If `block` is an event like one before: whether it is content, and its UTF-8 bytes of text, unescaped. The texts
+    /// themselves are added to `transcript`.
+    #[inline]
+    pub(crate) fn recognise(&self, block: &[u8], transcript: Option<&mut Transcript>) -> Option<(bool, u64)> {
+        self.kept.iter().find_map(|template| template.fits(block).map(|fit| (template, fit))).map(
+            |(template, (texts, content_bytes))| {
+                if let Some(transcript) = transcript {
+                    texts.iter().for_each(|(channel, text)| transcript.add(*channel, text));
+                }
+                (template.always_content || content_bytes > 0, content_bytes)
+            },
+        )
     }
 
     /// Keeps an event that carries nothing but content. `holes` are in order.
@@ -68,20 +79,25 @@ impl Templates {
 }
 
 impl Template {
-    fn content_bytes(&self, block: &[u8]) -> Option<u64> {
+    /// Where `block` is an event like this one: the texts in it, and how many bytes they are, unescaped.
+    #[inline]
+    fn fits<'b>(&self, block: &'b [u8]) -> Option<(Texts<'b>, u64)> {
         let mut rest = block;
         let mut literal_start = 0;
         let mut content_bytes = 0;
+        let mut texts = Texts::new();
         for hole in &self.holes {
             rest = rest.strip_prefix(&self.block[literal_start..hole.start])?;
             let (end, unescaped_bytes) = string_end(rest)?;
-            if hole.content {
+            let (text, behind) = rest.split_at_checked(end)?;
+            if let Some(channel) = hole.channel {
                 content_bytes += unescaped_bytes;
+                texts.push((channel, text));
             }
-            rest = &rest[end..];
+            rest = behind;
             literal_start = hole.end;
         }
-        (rest == &self.block[literal_start..]).then_some(content_bytes)
+        (rest == &self.block[literal_start..]).then_some((texts, content_bytes))
     }
 }
 
@@ -163,15 +179,19 @@ mod tests {
     #[test]
     fn only_the_holes_may_differ() {
         let block = br#"data: {"i":0,"c":"one","p":"xyz"}"#;
-        let hole = |needle: &str, content| {
+        let hole = |needle: &str, channel| {
             let start = std::str::from_utf8(block).unwrap().find(needle).unwrap();
-            Hole { start, end: start + needle.len(), content }
+            Hole { start, end: start + needle.len(), channel }
         };
         let mut templates = Templates::default();
-        templates.learn(block, Holes::from_slice(&[hole("one", true), hole("xyz", false)]), false);
+        templates.learn(
+            block,
+            Holes::from_slice(&[hole("one", Some(Channel::Content)), hole("xyz", None)]),
+            false,
+        );
         let check = |text: &str, expect: Option<u64>| {
             let expect = expect.map(|bytes| (bytes > 0, bytes));
-            assert_eq!(templates.recognise(text.as_bytes()), expect, "{text}");
+            assert_eq!(templates.recognise(text.as_bytes(), None), expect, "{text}");
         };
         check(r#"data: {"i":0,"c":"one","p":"xyz"}"#, Some(3));
         check(r#"data: {"i":0,"c":"","p":""}"#, Some(0));
@@ -191,12 +211,12 @@ mod tests {
             let block = format!("{i}\"x\"");
             templates.learn(
                 block.as_bytes(),
-                Holes::from_slice(&[Hole { start: 2, end: 3, content: true }]),
+                Holes::from_slice(&[Hole { start: 2, end: 3, channel: Some(Channel::Content) }]),
                 true,
             );
         }
-        assert_eq!(templates.recognise(b"0\"y\""), None);
-        assert_eq!(templates.recognise(b"1\"y\""), Some((true, 1)));
-        assert_eq!(templates.recognise(b"4\"yy\""), Some((true, 2)));
+        assert_eq!(templates.recognise(b"0\"y\"", None), None);
+        assert_eq!(templates.recognise(b"1\"y\"", None), Some((true, 1)));
+        assert_eq!(templates.recognise(b"4\"yy\"", None), Some((true, 2)));
     }
 }

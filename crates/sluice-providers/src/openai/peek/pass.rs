@@ -6,6 +6,7 @@ use super::Facts;
 use crate::openai::failure::truthy;
 use crate::openai::template::Hole;
 use crate::openai::usage::{GivenUsage, PlainUsage};
+use crate::transcript::Channel;
 
 /// Why the pass did not come to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +132,7 @@ impl<'t> Pass<'t, '_> {
             }
             b"obfuscation" => {
                 self.once(seen, 16);
-                self.fragment(false)
+                self.fragment(None)
             }
             _ => self.skip(),
         }
@@ -198,19 +199,19 @@ impl<'t> Pass<'t, '_> {
         self.object(|pass, key| match key {
             b"content" => {
                 pass.once(&mut seen, 1);
-                pass.fragment(true)
+                pass.fragment(Some(Channel::Content))
             }
             b"reasoning_content" => {
                 pass.once(&mut seen, 2);
-                pass.fragment(true)
+                pass.fragment(Some(Channel::Reasoning))
             }
             b"reasoning" => {
                 pass.once(&mut seen, 4);
-                pass.fragment(true)
+                pass.fragment(Some(Channel::Reasoning))
             }
             b"refusal" => {
                 pass.once(&mut seen, 8);
-                pass.fragment(true)
+                pass.fragment(Some(Channel::Refusal))
             }
             b"tool_calls" => {
                 pass.once(&mut seen, 16);
@@ -246,13 +247,24 @@ impl<'t> Pass<'t, '_> {
             return self.skip_odd();
         }
         let mut seen = Seen::default();
+        let mut index = 0;
+        let holes_before = self.facts.holes.len();
         self.object(|pass, key| match key {
             b"function" => {
                 pass.once(&mut seen, 1);
                 pass.function().map(|_| ())
             }
+            b"index" => {
+                pass.once(&mut seen, 2);
+                index = pass.index()?;
+                Ok(())
+            }
             _ => pass.skip(),
-        })
+        })?;
+        for hole in self.facts.holes.iter_mut().skip(holes_before) {
+            hole.channel = Some(Channel::CallArguments(Some(index)));
+        }
+        Ok(())
     }
 
     /// Reads the function of a call; true when there is one.
@@ -266,7 +278,7 @@ impl<'t> Pass<'t, '_> {
         self.object(|pass, key| match key {
             b"arguments" => {
                 pass.once(&mut seen, 1);
-                pass.fragment(true)
+                pass.fragment(Some(Channel::CallArguments(None)))
             }
             _ => pass.skip(),
         })?;
@@ -274,12 +286,12 @@ impl<'t> Pass<'t, '_> {
     }
 
     /// Reads a string that the next chunk may have different.
-    fn fragment(&mut self, content: bool) -> Step {
+    fn fragment(&mut self, channel: Option<Channel>) -> Step {
         if let Some(text) = self.string()? {
-            if content {
+            if channel.is_some() {
                 self.facts.content_bytes += text.unescaped_len() as u64;
             }
-            self.facts.holes.push(Hole { start: text.start, end: text.end, content });
+            self.facts.holes.push(Hole { start: text.start, end: text.end, channel });
         }
         Ok(())
     }
