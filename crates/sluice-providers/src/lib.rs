@@ -6,6 +6,7 @@
 //!
 //! Pure: no I/O, no clock, no randomness of its own.
 
+pub mod aws_stream;
 pub mod capability;
 pub mod dialect;
 mod hash;
