@@ -8,6 +8,7 @@
 
 pub mod aws_stream;
 pub mod capability;
+pub mod credential;
 pub mod dialect;
 mod hash;
 pub mod openai;
@@ -16,15 +17,18 @@ pub mod provider;
 pub mod quirk;
 pub mod sandbox;
 pub mod sigv4;
+pub mod site;
 pub mod splice;
 pub mod transcript;
 pub mod vendor;
 
 pub use capability::{ModelFacts, facts};
+pub use credential::{Credential, Source};
 pub use dialect::{Call, Decoder, Dialect, Encoded, FailedAnswer, UpstreamModel, dialect};
 pub use passage::{Passage, Progress, WholeAnswer, whole_answer};
-pub use provider::{Credential, Endpoint, Provider, ProviderError};
+pub use provider::{Endpoint, Provider, ProviderError};
 pub use quirk::{RequestQuirk, ResponseQuirk};
+pub use site::Site;
 pub use splice::{Diverged, Splice};
 pub use transcript::Transcript;
 pub use vendor::{Auth, DialectKind, Relay, VendorRow, vendor, vendors};

@@ -1,49 +1,12 @@
 //! A configured provider: one destination and the one credential that may go there, as a single object.
 
-use std::fmt;
+use std::{borrow::Cow, fmt, sync::Arc};
 
-use crate::vendor::{Auth, LATER_KINDS, VendorRow, vendor};
-
-/// A secret for one provider. It never prints itself.
-#[derive(Clone)]
-pub struct Credential(Secret);
-
-#[derive(Clone)]
-enum Secret {
-    None,
-    Bearer(String),
-    ApiKey(String),
-}
-
-impl Credential {
-    /// No authentication.
-    pub fn none() -> Self {
-        Self(Secret::None)
-    }
-
-    /// A token that goes out as `authorization: Bearer …` whatever the vendor.
-    pub fn bearer(token: String) -> Self {
-        Self(Secret::Bearer(token))
-    }
-
-    /// A vendor's API key; the vendor's row says how it goes out.
-    pub fn api_key(key: String) -> Self {
-        Self(Secret::ApiKey(key))
-    }
-
-    fn text(&self) -> Option<&str> {
-        match &self.0 {
-            Secret::None => None,
-            Secret::Bearer(text) | Secret::ApiKey(text) => Some(text),
-        }
-    }
-}
-
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credential(..)")
-    }
-}
+use crate::{
+    credential::{Credential, Secret, Source},
+    site::{self, Site},
+    vendor::{Auth, LATER_KINDS, VendorRow, vendor},
+};
 
 /// Where a provider is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +33,10 @@ pub enum ProviderError {
     BaseUrlMissing { kind: String },
     /// The address cannot be used, and why.
     BaseUrlInvalid { base_url: String, reason: &'static str },
+    /// A setting that this kind needs beside its address.
+    SettingMissing { kind: String, setting: &'static str },
+    /// A setting has no value that there can be, or belongs to another kind.
+    SettingInvalid { setting: &'static str, reason: &'static str },
     /// The credential cannot stand in a header.
     CredentialInvalid,
 }
@@ -81,6 +48,8 @@ impl fmt::Display for ProviderError {
             Self::KindNotSupportedYet(kind) => write!(f, "kind \"{kind}\" is not supported yet"),
             Self::BaseUrlMissing { kind } => write!(f, "kind \"{kind}\" needs a base_url"),
             Self::BaseUrlInvalid { base_url, reason } => write!(f, "base_url \"{base_url}\" {reason}"),
+            Self::SettingMissing { kind, setting } => write!(f, "kind \"{kind}\" needs `{setting}`"),
+            Self::SettingInvalid { setting, reason } => write!(f, "`{setting}` {reason}"),
             Self::CredentialInvalid => {
                 f.write_str("the credential is empty or has a character that a header cannot carry")
             }
@@ -97,6 +66,12 @@ pub struct Provider {
     row: &'static VendorRow,
     endpoint: Endpoint,
     credential: Credential,
+    /// For which AWS signatures are made.
+    region: Option<String>,
+    /// Of Azure, with the question mark of a query.
+    version: Option<String>,
+    /// Azure's classic API: the deployment stands in the path.
+    deployments: bool,
 }
 
 impl Provider {
@@ -111,6 +86,19 @@ impl Provider {
         base_url: Option<&str>,
         credential: Credential,
     ) -> Result<Self, ProviderError> {
+        Self::at(name, kind, &Site::at(base_url), credential)
+    }
+
+    /// A provider of a vendor kind at its site.
+    ///
+    /// # Errors
+    /// As for [`Provider::new`], and when a setting of the site is missing, or is none of this kind.
+    pub fn at(
+        name: &str,
+        kind: &str,
+        site: &Site<'_>,
+        credential: Credential,
+    ) -> Result<Self, ProviderError> {
         let Some(row) = vendor(kind) else {
             let kind = kind.to_owned();
             let later = LATER_KINDS.contains(&&*kind);
@@ -120,17 +108,24 @@ impl Provider {
                 ProviderError::UnknownKind(kind)
             });
         };
-        let visible = |text: &str| !text.is_empty() && text.bytes().all(|b| (0x21..=0x7e).contains(&b));
-        if credential.text().is_some_and(|text| !visible(text)) {
+        if !credential.is_sendable() {
             return Err(ProviderError::CredentialInvalid);
         }
-        let endpoint = match base_url.or(row.base_url.as_deref()) {
-            Some(url) => parse_base_url(url, &row.default_prefix)
-                .map_err(|reason| ProviderError::BaseUrlInvalid { base_url: masked(url), reason })?,
+        let endpoint = match site.url(row)? {
+            Some((url, prefix)) => parse_base_url(&url, &prefix)
+                .map_err(|reason| ProviderError::BaseUrlInvalid { base_url: masked(&url), reason })?,
             None if row.kind == SANDBOX => sandbox_endpoint(),
             None => return Err(ProviderError::BaseUrlMissing { kind: kind.to_owned() }),
         };
-        Ok(Self { name: name.to_owned(), row, endpoint, credential })
+        let region = site.region.or_else(|| site::region_of(&endpoint.host)).map(str::to_owned);
+        let signs = matches!(&credential.0, Secret::Source(source) if matches!(**source, Source::Aws(_)));
+        if signs && region.is_none() {
+            return Err(ProviderError::SettingMissing { kind: kind.to_owned(), setting: "region" });
+        }
+        // A base_url that names the v1 API, or a deployment, means what it says.
+        let deployments = site.is_classic_azure() && endpoint.path_prefix == "/openai";
+        let version = site.api_version.map(|version| format!("?api-version={version}"));
+        Ok(Self { name: name.to_owned(), row, endpoint, credential, region, version, deployments })
     }
 
     /// The operator's name for it.
@@ -153,20 +148,69 @@ impl Provider {
         self.row.kind == SANDBOX
     }
 
-    /// The headers that authenticate us there: lower-case names and their values.
+    /// The headers that authenticate us there and never change: lower-case names and their values.
     pub fn auth_headers(&self) -> Vec<(String, String)> {
         let bearer = |token: &str| vec![("authorization".to_owned(), format!("Bearer {token}"))];
         match (self.row.auth, &self.credential.0) {
-            (Auth::None, _) | (_, Secret::None) => Vec::new(),
+            (Auth::None, _) | (_, Secret::None | Secret::Source(_)) => Vec::new(),
             (Auth::ApiKeyHeader, Secret::ApiKey(key)) => vec![("api-key".to_owned(), key.clone())],
             (_, Secret::ApiKey(token) | Secret::Bearer(token)) => bearer(token),
         }
     }
 
-    /// The path of a call: `/chat/completions` becomes `/v1/chat/completions`.
-    pub fn path(&self, call_path: &str) -> String {
-        format!("{}{call_path}", self.endpoint.path_prefix)
+    /// Where the tokens or keys come from that authenticate us there, where those change.
+    pub fn source(&self) -> Option<&Arc<Source>> {
+        match &self.credential.0 {
+            Secret::Source(source) => Some(source),
+            _ => None,
+        }
     }
+
+    /// Whether it has a credential that goes out.
+    pub fn has_credential(&self) -> bool {
+        self.source().is_some() || !self.auth_headers().is_empty()
+    }
+
+    /// The AWS region that requests are signed for.
+    pub fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    /// The path of a call: `/chat/completions` becomes `/v1/chat/completions`. `call_path` is encoded already and may
+    /// have a query.
+    pub fn path(&self, call_path: &str) -> String {
+        format!("{}{call_path}{}", self.endpoint.path_prefix, self.version.as_deref().unwrap_or_default())
+    }
+
+    /// The path of a call for `model`, which some providers want to see in it.
+    pub fn path_for(&self, call_path: &str, model: &str) -> String {
+        match self.deployments {
+            true => self.path(&format!("/deployments/{}{call_path}", encoded_segment(model))),
+            false => self.path(call_path),
+        }
+    }
+
+    /// Whether paths are the same for every model.
+    pub fn has_fixed_paths(&self) -> bool {
+        !self.deployments
+    }
+}
+
+/// Percent-encodes one segment of a path: everything but the unreserved characters of RFC 3986.
+pub fn encoded_segment(text: &str) -> Cow<'_, str> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    if text.bytes().all(plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for byte in text.bytes() {
+        if plain(byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    Cow::Owned(out)
 }
 
 const SANDBOX: &str = "sandbox";

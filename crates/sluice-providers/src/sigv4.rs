@@ -21,7 +21,7 @@ const TERMINATION: &str = "aws4_request";
 const STAMP: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
 
 /// An access key. It never prints itself.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct AwsCredentials {
     pub access_key_id: String,
     pub secret_access_key: String,
