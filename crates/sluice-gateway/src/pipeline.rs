@@ -8,19 +8,19 @@ use std::rc::Rc;
 
 use http::{Response, request::Parts};
 use hyper::body::Incoming;
-use sluice_routing::Step;
 
 use crate::{
     accounting::{Hold, Standings},
     admit::{self, Admitted},
     authenticate::{Caller, authenticate},
+    clock,
     exchange::{Billing, Ending, Exchange, NotWritten},
     ids::Ids,
     refusal::Refusal,
     relay::{Relay, RelayTerms},
     reply::{self, About, ReplyBody},
     request_body,
-    route::route,
+    route::{next_target, route},
     server::ConnectionState,
     snapshot::Snapshot,
     translate::{Outbound, Said, translate},
@@ -79,12 +79,12 @@ async fn answered(
     let model = admitted.model();
     let deadline = exchange.started + model.clocks.total;
     let worker = Rc::clone(exchange.worker());
-    let mut attempts = route(admitted);
+    let mut attempts = route(admitted, deadline);
     let mut without_usage = false;
     loop {
-        let index = match attempts.next_step() {
-            Step::Call { target } => target,
-            Step::GiveUp(failure) => {
+        let index = match next_target(&mut attempts).await {
+            Ok(target) => target,
+            Err(failure) => {
                 return refused(context.ids, exchange, &Refusal::from_failure(*failure), attempts.made());
             }
         };
@@ -95,7 +95,7 @@ async fn answered(
             Ok(out) => out,
             Err(failure) => {
                 exchange.call_failed(&failure);
-                attempts.failed(failure);
+                attempts.failed(index, failure, clock::now());
                 continue;
             }
         };
@@ -127,7 +127,7 @@ async fn answered(
             Err(failure) => {
                 without_usage = false;
                 exchange.call_failed(&failure);
-                attempts.failed(failure);
+                attempts.failed(index, failure, clock::now());
             }
         }
     }

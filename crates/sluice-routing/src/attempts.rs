@@ -1,37 +1,169 @@
 //! The attempts of one request, as a state machine: facts in, the next step out.
-//!
-//! Targets are tried in order, each once. A failure that is the caller's own (a bad request, refused content) ends
-//! the request; every other one moves on to the next target while `max_attempts` lasts.
+
+mod hedge;
+mod repair;
+#[cfg(test)]
+mod tests;
+mod told;
+
+use std::time::{Duration, Instant};
 
 use sluice_chat::{Failure, FailureKind};
 use smallvec::SmallVec;
+
+use crate::{
+    Dice,
+    fleet::{Fleet, Standing},
+    pick,
+    rules::{self, Again, Next},
+    target::{Candidate, Terms},
+};
+
+/// The pause before a target that failed is called again.
+pub const PAUSE_LEAST: Duration = Duration::from_millis(100);
+pub const PAUSE_MOST: Duration = Duration::from_millis(300);
+/// Added to a wait for a `Retry-After`, so that not all who waited come at once.
+const AFTER_WAIT_MOST: Duration = Duration::from_millis(50);
+/// A target that is still cooling after the wait is waited for by so much more.
+const WAIT_SLACK: Duration = Duration::from_millis(250);
+/// A request waits this long for room where all targets have as many calls as they take.
+pub const ROOM_WAIT: Duration = Duration::from_secs(2);
+/// How often it looks.
+const ROOM_LOOK_LEAST: Duration = Duration::from_millis(20);
+const ROOM_LOOK_MOST: Duration = Duration::from_millis(60);
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
     /// Call the target of this index in the model's list.
-    Call { target: usize },
+    Call {
+        target: usize,
+        why: Why,
+        /// The call has the probe of the target's breaker; see [`crate::TargetHealth::on_start`].
+        probe: bool,
+    },
+    /// Do nothing before this moment, then ask again.
+    WaitUntil(Instant),
     /// Nothing is left to try: tell the caller this.
     GiveUp(Box<Failure>),
+}
+
+/// Why a target is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The first call of the request.
+    First,
+    /// Another target runs the same model.
+    Equal,
+    /// A target that runs another model.
+    Fallback,
+    /// The same target again after a pause.
+    Retry,
+    /// The target said when it may be called, and that was waited for.
+    AfterWait,
+    /// Beside a call that is slow.
+    Hedge,
+    /// To go on with a stream that broke.
+    Repair,
+}
+
+/// One target in the course of one request.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) is: Candidate,
+    pub(crate) lot: f64,
+    tried: bool,
+    repeated: bool,
+    /// The context of its model is too short for the request.
+    barred: bool,
+    failed: Option<FailureKind>,
+    /// When it may be called again, by its own words.
+    free_at: Option<Instant>,
+}
+
+/// A call that is to be made at a later moment.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    slot: usize,
+    at: Instant,
+    /// Not after this, where the target is not ready at `at`.
+    latest: Instant,
+    why: Why,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    slot: usize,
+    since: Instant,
 }
 
 /// The attempts of one request.
 #[derive(Debug)]
 pub struct Attempts {
-    /// Indexes of eligible targets not tried yet, the next one last.
-    waiting: SmallVec<[usize; 4]>,
+    /// In the order in which they are tried.
+    slots: SmallVec<[Slot; 4]>,
+    terms: Terms,
     made: u32,
-    max_attempts: u32,
+    running: SmallVec<[Running; 2]>,
+    /// The target that failed last: its equals are tried before others.
+    last: Option<usize>,
+    plan: Option<Plan>,
+    /// To be called again at once, not as another attempt.
+    again: Option<usize>,
+    /// The wait for a `Retry-After` is used up.
+    waited: bool,
+    /// A target with an open breaker was called for want of others.
+    resorted: bool,
+    /// Until when room is waited for.
+    room_until: Option<Instant>,
+    /// Declared context that was too short.
+    too_short: Option<u64>,
+    hedge_not_before: Option<Instant>,
     /// The failure that the caller hears of if nothing else works.
-    telling: Option<Failure>,
+    told: Option<Failure>,
+    /// The failure that broke a stream after content.
+    broke: Option<Failure>,
     over: bool,
 }
 
 impl Attempts {
-    /// Attempts over `order`, indexes of eligible targets in the order in which they are to be tried.
-    pub fn new(order: &[usize], max_attempts: u32) -> Self {
-        let waiting = order.iter().rev().copied().collect();
-        Self { waiting, made: 0, max_attempts, telling: None, over: false }
+    /// Attempts over the eligible targets of a model. Which is first is decided here: by tier and weight, or by hash
+    /// for a sticky request.
+    pub fn new(
+        candidates: &[Candidate],
+        terms: Terms,
+        fleet: &dyn Fleet,
+        now: Instant,
+        dice: &mut Dice<'_>,
+    ) -> Self {
+        let slot = |is: &Candidate| Slot {
+            is: *is,
+            lot: 0.0,
+            tried: false,
+            repeated: false,
+            barred: false,
+            failed: None,
+            free_at: None,
+        };
+        let mut slots: SmallVec<[Slot; 4]> = candidates.iter().map(slot).collect();
+        pick::order(&mut slots, terms.sticky, fleet, now, dice);
+        Self {
+            slots,
+            terms,
+            made: 0,
+            running: SmallVec::new(),
+            last: None,
+            plan: None,
+            again: None,
+            waited: false,
+            resorted: false,
+            room_until: None,
+            too_short: None,
+            hedge_not_before: None,
+            told: None,
+            broke: None,
+            over: false,
+        }
     }
 
     /// How many calls were started.
@@ -39,119 +171,254 @@ impl Attempts {
         self.made
     }
 
-    /// The next step; each `Call` counts as an attempt.
-    pub fn next_step(&mut self) -> Step {
-        if !self.over
-            && self.made < self.max_attempts
-            && let Some(target) = self.waiting.pop()
-        {
-            self.made += 1;
-            return Step::Call { target };
+    /// The next step; each `Call` counts as an attempt. While a call is under way (its hedge failed) there is nothing
+    /// to do but to wait for it: `WaitUntil` says when to think of another hedge.
+    pub fn next_step(&mut self, now: Instant, fleet: &dyn Fleet, dice: &mut Dice<'_>) -> Step {
+        if let Some(slot) = self.again.take() {
+            let why = if self.made == 0 { Why::First } else { Why::Retry };
+            return self.call(slot, why, false, now);
         }
-        Step::GiveUp(Box::new(self.telling.take().unwrap_or_else(no_target)))
+        if !self.running.is_empty() {
+            return Step::WaitUntil(self.hedge_at(fleet).unwrap_or(self.terms.deadline));
+        }
+        if self.over || self.made >= self.terms.max_attempts || now >= self.terms.deadline {
+            return self.give_up(now, fleet);
+        }
+        if let Some(step) = self.carry_out(now, fleet) {
+            return step;
+        }
+        if let Some((slot, probe)) = self.find(true, now, fleet) {
+            return self.call(slot, Why::Equal, probe, now);
+        }
+        if let Some(at) = self.plan_repeat(now, fleet, dice) {
+            return Step::WaitUntil(at);
+        }
+        if let Some((slot, probe)) = self.find(false, now, fleet) {
+            return self.call(slot, self.why_new(), probe, now);
+        }
+        self.last_resorts(now, fleet, dice)
     }
 
-    /// The call was refused over something that we had added to it: the same target is called next, without.
+    /// The call was refused over something that we had added to it: the same target is called next, without, and
+    /// that is not another attempt.
     pub fn once_more(&mut self, target: usize) {
-        self.waiting.push(target);
-        self.made = self.made.saturating_sub(1);
-    }
-
-    /// Takes note of a failed call.
-    pub fn failed(&mut self, failure: Failure) {
-        self.over = matches!(
-            failure.kind,
-            FailureKind::BadRequest | FailureKind::ContentPolicy | FailureKind::TotalTimeout
-        );
-        self.telling = Some(match self.telling.take() {
-            Some(earlier) if !self.over => says_more(earlier, failure),
-            _ => failure,
-        });
-    }
-}
-
-/// Of two failures the one to tell. A rate limit is told only when all targets were rate limited, and then with the
-/// soonest time; a context that is too long is told rather than a target that could not be reached.
-fn says_more(earlier: Failure, later: Failure) -> Failure {
-    match (earlier.kind, later.kind) {
-        (FailureKind::RateLimited, FailureKind::RateLimited) => {
-            let soonest = [earlier.retry_after_ms, later.retry_after_ms].into_iter().flatten().min();
-            Failure { retry_after_ms: soonest, ..later }
+        if let Some(slot) = self.ended(target) {
+            self.again = Some(slot);
+            self.made = self.made.saturating_sub(1);
         }
-        (_, FailureKind::RateLimited | FailureKind::Unsupported) | (FailureKind::ContextLength, _) => earlier,
-        _ => later,
-    }
-}
-
-fn no_target() -> Failure {
-    Failure::ours(FailureKind::Unreachable, "upstream_unreachable", "no target of this model can be tried")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn failure(kind: FailureKind, retry_after_ms: Option<u64>) -> Failure {
-        Failure { retry_after_ms, ..Failure::ours(kind, "code", "message") }
     }
 
-    /// Runs to the end over `outcomes`; gives the targets called and what is told.
-    fn run(
-        order: &[usize],
-        max: u32,
-        outcomes: &[(FailureKind, Option<u64>)],
-    ) -> (Vec<usize>, FailureKind, Option<u64>) {
-        let mut attempts = Attempts::new(order, max);
-        let mut called = Vec::new();
-        let mut outcomes = outcomes.iter();
-        loop {
-            match attempts.next_step() {
-                Step::Call { target } => {
-                    called.push(target);
-                    let (kind, after) = *outcomes.next().unwrap();
-                    attempts.failed(failure(kind, after));
+    /// Takes note of a call that failed before any content.
+    pub fn failed(&mut self, target: usize, failure: Failure, now: Instant) {
+        let Some(at) = self.ended(target) else { return };
+        self.last = Some(at);
+        if failure.kind == FailureKind::Unsupported {
+            // Nothing was sent.
+            self.made = self.made.saturating_sub(1);
+        }
+        let slot = &mut self.slots[at];
+        slot.failed = Some(failure.kind);
+        slot.free_at = stated(&failure).and_then(|wait| now.checked_add(wait));
+        match rules::after(failure.kind).1 {
+            Next::Others => {}
+            Next::LargerContext => self.context_too_short(at),
+            Next::Nothing if self.broke.is_none() => {
+                if !self.over {
+                    self.told = Some(failure);
                 }
-                Step::GiveUp(told) => return (called, told.kind, told.retry_after_ms),
+                self.over = true;
+                return;
+            }
+            Next::Nothing => self.over = true,
+        }
+        if !self.over {
+            self.told = Some(told::says_more(self.told.take(), failure));
+        }
+    }
+
+    /// The call of a slot starts.
+    fn call(&mut self, slot: usize, why: Why, probe: bool, now: Instant) -> Step {
+        self.made += 1;
+        self.slots[slot].tried = true;
+        self.running.push(Running { slot, since: now });
+        Step::Call { target: self.slots[slot].is.target, why, probe }
+    }
+
+    /// The call of a target is over; gives its slot.
+    fn ended(&mut self, target: usize) -> Option<usize> {
+        let at = self.running.iter().position(|call| self.slots[call.slot].is.target == target)?;
+        Some(self.running.remove(at).slot)
+    }
+
+    fn why_new(&self) -> Why {
+        if self.slots.iter().any(|slot| slot.tried) { Why::Fallback } else { Why::First }
+    }
+
+    fn standing(&self, slot: usize, now: Instant, fleet: &dyn Fleet) -> Standing {
+        let is = &self.slots[slot].is;
+        if is.healthless { Standing::Ready } else { fleet.standing(is.target, now) }
+    }
+
+    fn is_full(&self, slot: usize, fleet: &dyn Fleet) -> bool {
+        let is = &self.slots[slot].is;
+        !is.healthless && fleet.load(is.target).is_full()
+    }
+
+    fn take_retry(&self, slot: usize, now: Instant, fleet: &dyn Fleet) -> bool {
+        let is = &self.slots[slot].is;
+        is.healthless || fleet.take_retry(is.target, now)
+    }
+
+    /// Slots that were not tried yet and may be; with `equal` those of the model that failed last.
+    fn left(&self, equal: bool) -> impl Iterator<Item = usize> {
+        let model = self.last.map(|last| self.slots[last].is.same_model);
+        let slots = self.slots.iter().enumerate();
+        slots
+            .filter(move |(_, slot)| !slot.tried && !slot.barred)
+            .filter(move |(_, slot)| !equal || model == Some(slot.is.same_model))
+            .map(|(at, _)| at)
+    }
+
+    /// The first slot that can be called now, and whether with a probe.
+    fn find(&self, equal: bool, now: Instant, fleet: &dyn Fleet) -> Option<(usize, bool)> {
+        let usable = |at: usize| match self.standing(at, now, fleet) {
+            Standing::Ready if !self.is_full(at, fleet) => Some((at, false)),
+            Standing::Probe if fleet.take_probe(self.slots[at].is.target, now) => Some((at, true)),
+            _ => None,
+        };
+        let larger = |at: &usize| self.slots[*at].is.context_length > self.too_short;
+        if self.too_short.is_some()
+            && let Some(found) = self.left(equal).filter(larger).find_map(usable)
+        {
+            return Some(found);
+        }
+        self.left(equal).find_map(usable)
+    }
+
+    /// The prompt did not fit there: nor does it at its equals.
+    fn context_too_short(&mut self, at: usize) {
+        let failed = self.slots[at].is;
+        for slot in self.slots.iter_mut().filter(|slot| slot.is.same_model == failed.same_model) {
+            slot.barred = true;
+        }
+        self.too_short = self.too_short.max(failed.context_length);
+    }
+
+    /// Plans to call a target of the failed one's model again, the soonest first.
+    fn plan_repeat(&mut self, now: Instant, fleet: &dyn Fleet, dice: &mut Dice<'_>) -> Option<Instant> {
+        let model = self.slots[self.last?].is.same_model;
+        let mut soonest: Option<Plan> = None;
+        for (at, slot) in self.slots.iter().enumerate() {
+            if slot.is.same_model != model || slot.repeated || slot.barred {
+                continue;
+            }
+            let Some(plan) = self.repeat_of(at, now, fleet, dice) else { continue };
+            if plan.at < self.terms.deadline && soonest.is_none_or(|other| plan.at < other.at) {
+                soonest = Some(plan);
             }
         }
+        let plan = soonest?;
+        if !self.take_retry(plan.slot, now, fleet) {
+            return None;
+        }
+        self.slots[plan.slot].repeated = true;
+        self.waited |= plan.why == Why::AfterWait;
+        self.plan = Some(plan);
+        Some(plan.at)
     }
 
-    #[test]
-    fn a_call_said_once_more_is_not_another_attempt() {
-        let mut attempts = Attempts::new(&[5], 1);
-        assert_eq!(attempts.next_step(), Step::Call { target: 5 });
-        attempts.once_more(5);
-        assert_eq!(attempts.next_step(), Step::Call { target: 5 });
-        assert_eq!(attempts.made(), 1);
-    }
-
-    #[test]
-    fn targets_are_tried_in_order_and_the_failure_that_says_most_is_told() {
-        use FailureKind::*;
-        let check = |max, outcomes: &[(FailureKind, Option<u64>)], called: &[usize], told, after| {
-            assert_eq!(run(&[2, 0, 1], max, outcomes), (called.to_vec(), told, after), "{outcomes:?}");
+    /// When and whether a failed target may be called again.
+    fn repeat_of(&self, at: usize, now: Instant, fleet: &dyn Fleet, dice: &mut Dice<'_>) -> Option<Plan> {
+        let slot = &self.slots[at];
+        let rule = rules::after(slot.failed?).0;
+        let short = |until: Instant| until.saturating_duration_since(now) <= self.terms.retry_after_wait;
+        let why = match rule {
+            Again::Never => return None,
+            Again::Stated if self.waited || slot.free_at.is_none_or(|until| !short(until)) => return None,
+            Again::Stated => Why::AfterWait,
+            Again::Pause if slot.free_at.is_some_and(|until| !short(until)) => return None,
+            Again::Pause if self.standing(at, now, fleet) != Standing::Ready => return None,
+            Again::Pause => Why::Retry,
         };
-        check(4, &[(ServerError, None), (Reset, None), (Overloaded, None)], &[2, 0, 1], Overloaded, None);
-        check(2, &[(ServerError, None), (Reset, None)], &[2, 0], Reset, None);
-        check(4, &[(BadRequest, None)], &[2], BadRequest, None);
-        check(4, &[(ServerError, None), (ContentPolicy, None)], &[2, 0], ContentPolicy, None);
-        check(
-            4,
-            &[(RateLimited, Some(9)), (RateLimited, Some(3)), (RateLimited, None)],
-            &[2, 0, 1],
-            RateLimited,
-            Some(3),
-        );
-        check(4, &[(RateLimited, Some(9)), (Tls, None), (RateLimited, Some(1))], &[2, 0, 1], Tls, None);
-        check(4, &[(ContextLength, None), (Reset, None), (Reset, None)], &[2, 0, 1], ContextLength, None);
-        check(4, &[(Unsupported, None), (Reset, None), (Unsupported, None)], &[2, 0, 1], Reset, None);
-        check(
-            4,
-            &[(Unsupported, None), (Unsupported, None), (Unsupported, None)],
-            &[2, 0, 1],
-            Unsupported,
-            None,
-        );
-        check(0, &[], &[], Unreachable, None);
+        let pause = match why {
+            Why::AfterWait => rules::between(Duration::ZERO, AFTER_WAIT_MOST, dice),
+            _ => rules::between(PAUSE_LEAST, PAUSE_MOST, dice),
+        };
+        let due = match why {
+            Why::AfterWait => slot.free_at? + pause,
+            _ => slot.free_at.unwrap_or(now).max(now + pause),
+        };
+        Some(Plan { slot: at, at: due, latest: due + WAIT_SLACK, why })
     }
+
+    /// Makes the call that was planned, once it is due. `None`: there is none, or it came to nothing.
+    fn carry_out(&mut self, now: Instant, fleet: &dyn Fleet) -> Option<Step> {
+        let plan = self.plan?;
+        if now < plan.at {
+            return Some(Step::WaitUntil(plan.at));
+        }
+        self.plan = None;
+        let probe = match self.standing(plan.slot, now, fleet) {
+            _ if self.is_full(plan.slot, fleet) => return None,
+            Standing::Ready => false,
+            Standing::Probe if fleet.take_probe(self.slots[plan.slot].is.target, now) => true,
+            Standing::Cooling(until) if until <= plan.latest && until < self.terms.deadline => {
+                self.plan = Some(Plan { at: until, ..plan });
+                return Some(Step::WaitUntil(until));
+            }
+            Standing::Probe | Standing::Open(_) | Standing::Cooling(_) => return None,
+        };
+        Some(self.call(plan.slot, plan.why, probe, now))
+    }
+
+    /// Nothing can be called: waits for room or for the end of a cooldown, or calls a target in spite of its breaker.
+    fn last_resorts(&mut self, now: Instant, fleet: &dyn Fleet, dice: &mut Dice<'_>) -> Step {
+        let (mut full, mut open, mut cooling) = (false, None, None);
+        for at in self.left(false) {
+            let soonest = |seen: Option<(Instant, usize)>, until| match seen {
+                Some(seen) if seen.0 <= until => Some(seen),
+                _ => Some((until, at)),
+            };
+            match self.standing(at, now, fleet) {
+                Standing::Ready => full = true,
+                Standing::Open(until) => open = soonest(open, until),
+                // Somebody else has the probe by now.
+                Standing::Probe => open = soonest(open, now),
+                Standing::Cooling(until) => cooling = soonest(cooling, until),
+            }
+        }
+        if full {
+            let until = *self.room_until.get_or_insert((now + ROOM_WAIT).min(self.terms.deadline));
+            if now < until {
+                let look = now + rules::between(ROOM_LOOK_LEAST, ROOM_LOOK_MOST, dice);
+                return Step::WaitUntil(look.min(until));
+            }
+        }
+        if let Some((_, slot)) = open
+            && !self.resorted
+        {
+            self.resorted = true;
+            return self.call(slot, self.why_new(), false, now);
+        }
+        if let Some((until, slot)) = cooling
+            && !self.waited
+            && until.saturating_duration_since(now) <= self.terms.retry_after_wait
+            && until < self.terms.deadline
+        {
+            self.waited = true;
+            let at = until + rules::between(Duration::ZERO, AFTER_WAIT_MOST, dice);
+            self.plan = Some(Plan { slot, at, latest: at + WAIT_SLACK, why: Why::AfterWait });
+            return Step::WaitUntil(at);
+        }
+        if full {
+            self.told = Some(told::says_more(self.told.take(), told::overloaded(dice)));
+        }
+        self.give_up(now, fleet)
+    }
+}
+
+/// What the upstream said about when to come back. Zero says nothing; beyond a day it does not matter how much.
+fn stated(failure: &Failure) -> Option<Duration> {
+    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+    failure.retry_after_ms.filter(|ms| *ms > 0).map(|ms| Duration::from_millis(ms.min(DAY_MS)))
 }
