@@ -3,6 +3,7 @@
 
 pub mod books;
 pub mod catalog;
+pub mod claims;
 mod document;
 mod engine;
 mod error;

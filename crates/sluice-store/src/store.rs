@@ -8,6 +8,7 @@ use sluice_ledger::{Key, PurseId, RequestId};
 use crate::{
     Catalog, CatalogChange, StoreError,
     books::{Batch, BudgetRow, Cursor, Heartbeat, LeaseAnswer, LeaseRequest, Session},
+    claims::{Claim, ClaimId, Claimed},
     query::{AuditEntry, AuditRow, Mismatch, NodeRow, RequestFilter, RequestRow, UsageQuery, UsageRow},
 };
 
@@ -133,6 +134,31 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletes rows of requests that came before `unix_ms`, at most `limit` of them. Usage stays. Returns how many.
     fn retire(&self, unix_ms: u64, limit: u32) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Asks for idempotency keys, all different, for requests of this run; each is answered for itself, in the order
+    /// of `claims`. One that is held by another request is free again when it was made [`CLAIM_MS`] ago or more; when
+    /// that request is in the books and cost nothing; when it is not in the books and belongs to an earlier run of
+    /// this node, all of whose journal is in the books. Else it stays held: what may have been charged is never
+    /// charged again.
+    ///
+    /// # Errors
+    /// [`StoreError::Superseded`] when a newer run of the node has begun.
+    ///
+    /// [`CLAIM_MS`]: crate::claims::CLAIM_MS
+    fn claim(
+        &self,
+        session: &Session,
+        claims: &[Claim],
+        unix_ms: u64,
+    ) -> impl Future<Output = Result<Vec<Claimed>, StoreError>> + Send;
+
+    /// Frees idempotency keys that these requests hold; those that others hold stay as they are.
+    fn release(&self, claims: &[(ClaimId, RequestId)])
+    -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Deletes claims that no longer hold at `unix_ms`, at most `limit` of them. Returns how many.
+    fn retire_claims(&self, unix_ms: u64, limit: u32)
+    -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Compares what is derived with what it is derived from: rollups with rows, leases with budgets.
     fn self_check(&self) -> impl Future<Output = Result<Vec<Mismatch>, StoreError>> + Send;

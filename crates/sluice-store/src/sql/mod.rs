@@ -4,6 +4,7 @@ mod audit;
 mod catalog;
 mod change;
 mod check;
+mod claim;
 mod lease;
 mod node;
 mod post;
@@ -18,6 +19,7 @@ use sluice_ledger::{Key, PurseId, RequestId};
 use crate::{
     Catalog, CatalogChange, Store, StoreError,
     books::{Batch, BudgetRow, Cursor, Heartbeat, LeaseAnswer, LeaseRequest, Session},
+    claims::{Claim, ClaimId, Claimed},
     engine::{Arg, Engine, Local, Mode, Remote, Statement, Tx},
     listen::Listener,
     query::{AuditEntry, AuditRow, Mismatch, NodeRow, RequestFilter, RequestRow, UsageQuery, UsageRow},
@@ -206,6 +208,24 @@ impl Store for SqlStore {
         self.within(async { check::retire(self.begin(Mode::Write).await?, unix_ms, limit).await }).await
     }
 
+    async fn claim(
+        &self,
+        session: &Session,
+        claims: &[Claim],
+        unix_ms: u64,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        self.within(async { claim::claim(self.begin(Mode::Write).await?, session, claims, unix_ms).await })
+            .await
+    }
+
+    async fn release(&self, claims: &[(ClaimId, RequestId)]) -> Result<(), StoreError> {
+        self.within(async { claim::release(self.begin(Mode::Write).await?, claims).await }).await
+    }
+
+    async fn retire_claims(&self, unix_ms: u64, limit: u32) -> Result<u64, StoreError> {
+        self.within(async { claim::retire(self.begin(Mode::Write).await?, unix_ms, limit).await }).await
+    }
+
     async fn self_check(&self) -> Result<Vec<Mismatch>, StoreError> {
         self.within(async { check::run(&mut self.begin(Mode::Read).await?).await }).await
     }
@@ -239,6 +259,7 @@ pub(crate) fn every_statement() -> Vec<Statement> {
         catalog::EVERY,
         change::EVERY,
         check::EVERY,
+        claim::EVERY,
         lease::EVERY,
         node::EVERY,
         post::EVERY,

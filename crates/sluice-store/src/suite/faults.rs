@@ -5,11 +5,15 @@ use sluice_ledger::Origin;
 
 use super::{
     catalog::key,
-    made::{LIMIT, ask, assert_sound, balance, batch, details, entry, give, id, need, posting, session},
+    claim::claim,
+    made::{
+        LIMIT, NOW_MS, ask, assert_sound, balance, batch, details, entry, give, id, need, posting, session,
+    },
 };
 use crate::{
     CatalogChange, SqlStore, Store as _, StoreError,
     books::{Batch, Cursor},
+    claims::Claimed,
 };
 
 /// More calls of the engine than any transaction makes.
@@ -91,6 +95,30 @@ pub(super) async fn change_fails_at_each_statement(store: SqlStore) {
         assert_sound(&store).await;
         if !failed {
             assert!(is_there && n > 5, "only {n} calls");
+            return;
+        }
+    }
+    panic!("it always fails");
+}
+
+/// A claim whose answer was lost is freed before the next is asked for.
+pub(super) async fn claim_fails_at_each_statement(store: SqlStore) {
+    let node = session(&store, "n").await;
+    for n in 1..=CALLS_MAX {
+        let first = claim(u64::try_from(n).unwrap(), "a");
+        store.faults().fail_at(n);
+        let done = store.claim(&node, std::slice::from_ref(&first), NOW_MS).await;
+        let failed = failed(&store, &done);
+        store.release(&[(first.id, first.request)]).await.unwrap();
+        let next = claim(u64::try_from(n).unwrap() + 1_000, "b");
+        assert_eq!(
+            store.claim(&node, std::slice::from_ref(&next), NOW_MS).await.unwrap(),
+            [Claimed::Granted],
+            "call {n}"
+        );
+        store.release(&[(next.id, next.request)]).await.unwrap();
+        if !failed {
+            assert!(n > 3, "only {n} calls");
             return;
         }
     }

@@ -4,6 +4,7 @@ mod audit;
 mod catalog;
 mod change;
 mod check;
+mod claim;
 mod faults;
 mod figures;
 mod lease;
@@ -43,7 +44,9 @@ const CASES: &[Case] = cases! {
     usage: groups_and_filters edges_of_hours_and_days;
     request: filters pages_with_equal_times every_column;
     check: retire_in_steps planted_mismatches;
-    faults: post_fails_at_each_statement lease_fails_at_each_statement change_fails_at_each_statement;
+    claim: held_by_one_body of_each_key freed_and_expired after_the_end_of_its_request of_an_earlier_run
+        of_another_node race;
+    faults: post_fails_at_each_statement lease_fails_at_each_statement change_fails_at_each_statement claim_fails_at_each_statement;
     outage: events;
 };
 
