@@ -25,9 +25,21 @@ pub enum ChatEvent {
     /// More of `refusal`.
     Refusal { choice: u32, text: String },
     /// A tool call begins. `index` is dense from 0 and counts the tool calls of its choice.
-    ToolCallStarted { choice: u32, index: u32, id: String, kind: ToolCallKind, name: String },
+    /// `extra_content` is what a provider wants to have back with the call, such as
+    /// `{"google":{"thought_signature":"…"}}`.
+    ToolCallStarted {
+        choice: u32,
+        index: u32,
+        id: String,
+        kind: ToolCallKind,
+        name: String,
+        extra_content: Option<Value>,
+    },
     /// More of the arguments (of a custom tool: the input) of call `index`.
     ToolCallArguments { choice: u32, index: u32, fragment: String },
+    /// A block of thinking that goes back unchanged in the next turn, whole and signed, in Anthropic's form. Its text
+    /// came as `Reasoning`. An entry of `thinking_blocks`.
+    ThinkingBlock { choice: u32, block: Value },
     /// One entry of `annotations`, as it was sent.
     Annotation { choice: u32, annotation: Value },
     /// An update of `audio`: any of `id`, `data`, `transcript`, `expires_at`, as it was sent.

@@ -15,6 +15,7 @@ use crate::json::cursor;
 use crate::json::node::Anything;
 use crate::message::{Message, TextPart};
 use crate::response_format::ResponseFormat;
+use crate::rules::{MESSAGE, PART, REQUEST};
 use crate::scan::MAX_BODY_BYTES;
 use crate::tool::{Function, FunctionCallChoice, Tool, ToolChoice};
 
@@ -195,6 +196,15 @@ wire_struct! {
         required { effort: String, }
         optional {}
     }
+}
+
+/// The paths of all fields that the API names: those of the top level (`seed`), of messages (`messages[].name`) and
+/// the types of content parts (`messages[].content[].file`). Every dialect says what becomes of each.
+pub fn field_paths() -> Vec<String> {
+    let top = REQUEST.fields.iter().map(|field| field.name.to_owned());
+    let messages = MESSAGE.fields.iter().map(|field| format!("messages[].{}", field.name));
+    let parts = PART.fields.iter().filter(|field| field.name != "type");
+    top.chain(messages).chain(parts.map(|field| format!("messages[].content[].{}", field.name))).collect()
 }
 
 impl ChatRequest {

@@ -90,7 +90,7 @@ async fn answered(
         };
         let target = &model.targets[index];
         exchange.calling(model, index, attempts.made());
-        let said = Said { attempt: attempts.made(), without_usage };
+        let said = Said { ids: context.ids, attempt: attempts.made(), without_usage };
         let out: Outbound<'_> = match translate(admitted, target, &head.headers, said) {
             Ok(out) => out,
             Err(failure) => {

@@ -10,7 +10,7 @@ use std::{
 
 use http::HeaderValue;
 use sluice_ledger::{Key, KeyHash, Origin, Price, PriceTable, Project, price_table};
-use sluice_providers::{Credential, Provider, UpstreamModel, capability, sandbox};
+use sluice_providers::{Credential, ModelFacts, Provider, UpstreamModel, capability, sandbox};
 use sluice_store::{Catalog, ModelCapabilities, ModelRecord, ProviderRecord, catalog::ModelOptions};
 
 use crate::{
@@ -93,6 +93,8 @@ pub(crate) struct Target {
     pub(crate) metrics: TargetMetrics,
     /// What an answer of this target costs; `None`: nobody knows.
     pub(crate) priced: Option<Arc<Priced>>,
+    /// What it can do: the table, and before it what the operator says.
+    pub(crate) facts: ModelFacts,
     /// Tokens of prompt and answer together, and of the answer alone, that this target can have.
     pub(crate) context_length: Option<u64>,
     pub(crate) max_output_tokens: Option<u64>,
@@ -339,14 +341,18 @@ fn target(
     facts: &Facts<'_>,
 ) -> Option<Target> {
     let known = capability::facts(&upstream.provider().row().kind, model);
+    let mut of_model = known.unwrap_or_default();
+    let own = facts.own.and_then(|own| own.capabilities.as_deref());
+    if let Some(words) = own.or_else(|| facts.alias.and_then(|alias| alias.capabilities.as_deref())) {
+        of_model.set_flags(words);
+    }
+    of_model.context_length = facts.number(|c| c.context_length).or(of_model.context_length);
+    of_model.max_output_tokens = facts.number(|c| c.max_output_tokens).or(of_model.max_output_tokens);
     Some(Target {
+        facts: of_model,
         priced: priced(upstream, model, facts),
-        context_length: facts
-            .number(|c| c.context_length)
-            .or_else(|| known.as_ref().and_then(|known| known.context_length)),
-        max_output_tokens: facts
-            .number(|c| c.max_output_tokens)
-            .or_else(|| known.as_ref().and_then(|known| known.max_output_tokens)),
+        context_length: of_model.context_length,
+        max_output_tokens: of_model.max_output_tokens,
         provider_header: HeaderValue::from_str(upstream.provider().name()).ok()?,
         model_header: HeaderValue::from_str(model).ok()?,
         upstream: Arc::clone(upstream),

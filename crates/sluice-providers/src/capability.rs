@@ -28,6 +28,39 @@ pub struct ModelFacts {
     pub ends_on: Option<&'static str>,
 }
 
+impl ModelFacts {
+    /// What an operator lists holds in place of what the table says: the flags are those of `words`, by the names that
+    /// the table has for them. Words that it does not have mean nothing here.
+    pub fn set_flags(&mut self, words: &[String]) {
+        let known = *self;
+        *self = Self {
+            context_length: known.context_length,
+            max_output_tokens: known.max_output_tokens,
+            ends_on: known.ends_on,
+            ..Self::default()
+        };
+        for word in words {
+            if let Some(flag) = self.flag(word) {
+                *flag = true;
+            }
+        }
+    }
+
+    fn flag(&mut self, word: &str) -> Option<&mut bool> {
+        Some(match word {
+            "tools" => &mut self.tools,
+            "parallel_tools" => &mut self.parallel_tools,
+            "json_schema" => &mut self.json_schema,
+            "vision" => &mut self.vision,
+            "audio" => &mut self.audio,
+            "pdf" => &mut self.pdf,
+            "reasoning" => &mut self.reasoning,
+            "prompt_cache" => &mut self.prompt_cache,
+            _ => return None,
+        })
+    }
+}
+
 /// Kind of the vendor, and its name of the model.
 type Name = (&'static str, &'static str);
 type Table = BTreeMap<Name, ModelFacts>;
@@ -109,20 +142,7 @@ fn set(facts: &mut ModelFacts, word: &'static str) -> Option<()> {
         Some(("output", tokens)) => facts.max_output_tokens = Some(tokens.parse().ok()?),
         Some(("ends", day)) => facts.ends_on = Some(day),
         Some(_) => return None,
-        None => {
-            let flag = match word {
-                "tools" => &mut facts.tools,
-                "parallel_tools" => &mut facts.parallel_tools,
-                "json_schema" => &mut facts.json_schema,
-                "vision" => &mut facts.vision,
-                "audio" => &mut facts.audio,
-                "pdf" => &mut facts.pdf,
-                "reasoning" => &mut facts.reasoning,
-                "prompt_cache" => &mut facts.prompt_cache,
-                _ => return None,
-            };
-            *flag = true;
-        }
+        None => *facts.flag(word)? = true,
     }
     Some(())
 }

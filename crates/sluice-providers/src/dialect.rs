@@ -1,11 +1,19 @@
 //! The interfaces of a wire format: write a request, read an answer, understand a failure.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use sluice_chat::scan::RequestScan;
 use sluice_chat::splice::Slices;
 use sluice_chat::{ApiError, ChatEvent, Failure};
+use smallvec::SmallVec;
 
+use crate::capability::ModelFacts;
+use crate::media::Inlined;
+use crate::memory::{Forgetful, Memory};
 use crate::openai::OpenAi;
+use crate::reading::Reading;
 use crate::vendor::{DialectKind, VendorRow};
 
 /// One wire format.
@@ -17,10 +25,48 @@ pub trait Dialect: Sync {
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, ApiError>;
 
     /// A decoder for one answer: a stream of events, or one whole body.
-    fn decoder(&self, streaming: bool) -> Box<dyn Decoder>;
+    fn decoder(&self, terms: &DecoderTerms<'_>) -> Box<dyn Decoder>;
 
     /// What an answer that is not a success means.
     fn failure(&self, answer: &FailedAnswer<'_>) -> Failure;
+
+    /// How a stream is framed: decides what is asked for by `accept`, and which content type is a stream.
+    fn stream_type(&self) -> StreamType {
+        StreamType::EventStream
+    }
+
+    /// Whether the dialect can say this request at all.
+    ///
+    /// # Errors
+    /// The field (`n`, `messages`) that it has no words for.
+    fn takes(&self, scan: &RequestScan) -> Result<(), &'static str>;
+
+    /// URLs of media that this provider cannot fetch itself. Asked only where the operator allows that we do.
+    fn media_to_inline(&self, _call: &Call<'_>) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// How the pieces of a streamed answer are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamType {
+    /// Server-sent events.
+    EventStream,
+    /// AWS's binary frames.
+    AwsEventStream,
+    /// One JSON value a line.
+    Ndjson,
+}
+
+impl StreamType {
+    /// The media type, for `accept` and for the head of the answer.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::EventStream => "text/event-stream",
+            Self::AwsEventStream => "application/vnd.amazon.eventstream",
+            Self::Ndjson => "application/x-ndjson",
+        }
+    }
 }
 
 /// Reads one answer. It owns its state and gives the same events however the bytes are cut.
@@ -36,6 +82,51 @@ pub trait Decoder: Send {
     /// # Errors
     /// [`sluice_chat::FailureKind::Truncated`] when the answer was not complete, or what a whole body failed with.
     fn end(&mut self, out: &mut Vec<ChatEvent>) -> Result<(), Failure>;
+
+    /// The upstream said that nothing more comes; its connection need not end for the answer to be complete.
+    fn done(&self) -> bool {
+        false
+    }
+
+    /// The upstream gave counts that cannot be (negative, not integers); there was no usage event for them.
+    fn usage_absurd(&self) -> bool {
+        false
+    }
+}
+
+/// The circumstances of one answer.
+#[derive(Clone, Copy, Debug)]
+pub struct DecoderTerms<'a> {
+    pub streaming: bool,
+    pub row: &'a VendorRow,
+    /// The model that was asked, for answers that do not name theirs.
+    pub upstream_model: &'a str,
+    /// Bound on one event of a stream, in bytes.
+    pub max_event_bytes: usize,
+    /// Unix time in seconds, for answers that have none.
+    pub unix_s: u64,
+    /// A text that is unique to this call, of `A-Z a-z 0-9 _ -`: ids that the upstream does not give begin with it.
+    pub call_id: &'a str,
+    /// What [`Dialect::encode`] wants to know again.
+    pub reading: &'a Reading,
+    /// Where signatures are kept.
+    pub memory: &'a Arc<dyn Memory>,
+}
+
+impl<'a> DecoderTerms<'a> {
+    /// Terms without time, name, memory, or knowledge of a request: what exact and normalised rows need.
+    pub fn plain(row: &'a VendorRow, streaming: bool, max_event_bytes: usize) -> Self {
+        Self {
+            streaming,
+            row,
+            upstream_model: "",
+            max_event_bytes,
+            unix_s: 0,
+            call_id: "",
+            reading: Reading::nothing(),
+            memory: Forgetful::shared(),
+        }
+    }
 }
 
 /// The name of a model at an upstream, with what requests need of it made once.
@@ -75,19 +166,54 @@ pub struct Call<'a> {
     /// Whether the upstream is to be asked for usage in a stream, wanted by the caller or not. False for an upstream
     /// that answered that it does not know `stream_options`: then the caller's are left out too.
     pub ask_usage: bool,
+    /// What the model can do: the table, and before it what the operator says.
+    pub facts: ModelFacts,
+    /// Media that were fetched because the provider cannot fetch them.
+    pub media: &'a Inlined,
+    /// Where signatures are kept.
+    pub memory: &'a dyn Memory,
 }
+
+impl<'a> Call<'a> {
+    /// A call of which nothing is known beyond the request: usage is asked, no limit, no facts, no media, no memory.
+    pub fn plain(
+        body: &'a Bytes,
+        scan: &'a RequestScan,
+        upstream_model: &'a UpstreamModel,
+        row: &'a VendorRow,
+    ) -> Self {
+        Self {
+            body,
+            scan,
+            upstream_model,
+            row,
+            injected_output_limit: None,
+            ask_usage: true,
+            facts: ModelFacts::default(),
+            media: Inlined::none(),
+            memory: &Forgetful,
+        }
+    }
+}
+
+/// Headers that a dialect needs, lower-case names first.
+pub type DialectHeaders = SmallVec<[(&'static str, Cow<'static, str>); 2]>;
 
 /// A request in the words of an upstream.
 #[derive(Clone, Debug)]
 pub struct Encoded {
-    /// Path below the endpoint's prefix, such as `/chat/completions`.
-    pub path: &'static str,
+    /// Path below the endpoint's prefix, such as `/chat/completions`, with its query, percent-encoded.
+    pub path: Cow<'static, str>,
+    /// Headers of the dialect beside `content-type` and `accept`; an operator's own of the same name win.
+    pub headers: DialectHeaders,
     /// The body, to be written slice after slice.
     pub body: Slices,
     /// Request fields that this upstream cannot honour.
     pub dropped: Vec<String>,
     /// Usage was asked by us and not by the caller: the chunk that carries it stays here.
     pub hide_usage: bool,
+    /// What the decoder of the answer has to know of the request.
+    pub reading: Reading,
 }
 
 /// An answer whose status is not a success.
@@ -100,9 +226,10 @@ pub struct FailedAnswer<'a> {
     pub body: &'a [u8],
 }
 
-/// The dialect of a kind.
-pub fn dialect(kind: DialectKind) -> &'static dyn Dialect {
-    match kind {
+/// The dialect in which a vendor is asked for a model. Mostly the row alone decides; a platform that hosts models of
+/// several makers has a dialect for each.
+pub fn dialect(row: &VendorRow, _upstream_model: &str) -> &'static dyn Dialect {
+    match row.dialect {
         DialectKind::OpenAi => &OpenAi,
     }
 }

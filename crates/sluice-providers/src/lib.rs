@@ -10,24 +10,35 @@ pub mod aws_stream;
 pub mod capability;
 pub mod credential;
 pub mod dialect;
+pub mod handling;
 mod hash;
+pub mod media;
+pub mod memory;
 pub mod openai;
 pub mod passage;
 pub mod provider;
 pub mod quirk;
+pub mod reading;
 pub mod sandbox;
 pub mod sigv4;
 pub mod site;
 pub mod splice;
 pub mod transcript;
+pub mod translated;
 pub mod vendor;
 
 pub use capability::{ModelFacts, facts};
 pub use credential::{Credential, Source};
-pub use dialect::{Call, Decoder, Dialect, Encoded, FailedAnswer, UpstreamModel, dialect};
+pub use dialect::{
+    Call, Decoder, DecoderTerms, Dialect, Encoded, FailedAnswer, StreamType, UpstreamModel, dialect,
+};
+pub use handling::Handling;
+pub use media::{Inlined, Media};
+pub use memory::{Forgetful, Memory};
 pub use passage::{Passage, Progress, WholeAnswer, whole_answer};
 pub use provider::{Endpoint, Provider, ProviderError};
 pub use quirk::{RequestQuirk, ResponseQuirk};
+pub use reading::Reading;
 pub use site::Site;
 pub use splice::{Diverged, Splice};
 pub use transcript::Transcript;

@@ -1,13 +1,15 @@
-//! The way back of an answer whose dialect is the caller's own: relayed as it came, or rewritten to the canonical
-//! form, as the vendor's row says.
+//! The way back of an answer: relayed as it came, rewritten to the canonical form, or said anew where the upstream
+//! speaks another dialect, as the vendor's row says.
 
 use bytes::Bytes;
 use sluice_chat::{Failure, Usage};
 
+use crate::dialect::DecoderTerms;
 use crate::openai::exact::ExactPassage;
 use crate::openai::normal::NormalisedPassage;
 use crate::transcript::Transcript;
-use crate::vendor::{Relay, VendorRow};
+use crate::translated::{self, TranslatedPassage};
+use crate::vendor::Relay;
 
 /// What is known about a stream that is under way.
 #[derive(Clone, Debug, Default)]
@@ -39,16 +41,20 @@ pub enum Passage {
     Exact(Box<ExactPassage>),
     /// Rewritten.
     Normalised(Box<NormalisedPassage>),
+    /// Said anew: the upstream speaks another dialect.
+    Translated(Box<TranslatedPassage>),
 }
 
 impl Passage {
     /// A passage for one answer of a vendor. `hide_usage` keeps back the usage that only we asked for.
-    pub fn new(row: &VendorRow, hide_usage: bool, max_event_bytes: usize) -> Self {
-        match row.relay {
+    pub fn new(terms: &DecoderTerms<'_>, hide_usage: bool) -> Self {
+        let max_event_bytes = terms.max_event_bytes;
+        match terms.row.relay {
             Relay::Exact => Self::Exact(Box::new(ExactPassage::new(hide_usage, max_event_bytes))),
             Relay::Normalise => {
-                Self::Normalised(Box::new(NormalisedPassage::new(row, hide_usage, max_event_bytes)))
+                Self::Normalised(Box::new(NormalisedPassage::new(terms.row, hide_usage, max_event_bytes)))
             }
+            Relay::Translate => Self::Translated(Box::new(TranslatedPassage::new(terms, hide_usage))),
         }
     }
 
@@ -61,6 +67,7 @@ impl Passage {
         match self {
             Self::Exact(passage) => passage.push(data, out),
             Self::Normalised(passage) => passage.push(&data, out),
+            Self::Translated(passage) => passage.push(&data, out),
         }
     }
 
@@ -74,6 +81,7 @@ impl Passage {
         match self {
             Self::Exact(passage) => passage.end(),
             Self::Normalised(passage) => passage.end(out),
+            Self::Translated(passage) => passage.end(out),
         }
     }
 
@@ -82,6 +90,7 @@ impl Passage {
         let progress = match self {
             Self::Exact(passage) => passage.progress_mut(),
             Self::Normalised(passage) => passage.progress_mut(),
+            Self::Translated(passage) => passage.progress_mut(),
         };
         progress.transcript = Some(Box::default());
     }
@@ -91,6 +100,7 @@ impl Passage {
         match self {
             Self::Exact(passage) => passage.progress(),
             Self::Normalised(passage) => passage.progress(),
+            Self::Translated(passage) => passage.progress(),
         }
     }
 }
@@ -112,9 +122,10 @@ pub struct WholeAnswer {
 /// # Errors
 /// The failure that the body declares in place of a completion, or
 /// [`sluice_chat::FailureKind::BadResponse`] when it is empty, HTML, not JSON or without choices.
-pub fn whole_answer(row: &VendorRow, body: Bytes) -> Result<WholeAnswer, Failure> {
-    match row.relay {
+pub fn whole_answer(terms: &DecoderTerms<'_>, body: Bytes) -> Result<WholeAnswer, Failure> {
+    match terms.row.relay {
         Relay::Exact => crate::openai::whole::exact(body),
-        Relay::Normalise => crate::openai::whole::normalised(row, &body),
+        Relay::Normalise => crate::openai::whole::normalised(terms.row, &body),
+        Relay::Translate => translated::whole(terms, &body),
     }
 }

@@ -154,6 +154,7 @@ impl Provider {
         match (self.row.auth, &self.credential.0) {
             (Auth::None, _) | (_, Secret::None | Secret::Source(_)) => Vec::new(),
             (Auth::ApiKeyHeader, Secret::ApiKey(key)) => vec![("api-key".to_owned(), key.clone())],
+            (Auth::XApiKeyHeader, Secret::ApiKey(key)) => vec![("x-api-key".to_owned(), key.clone())],
             (_, Secret::ApiKey(token) | Secret::Bearer(token)) => bearer(token),
         }
     }

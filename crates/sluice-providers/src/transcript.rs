@@ -62,7 +62,15 @@ impl Transcript {
         }
     }
 
-    fn give_up(&mut self) {
+    /// Adds to a text that is not in a JSON string yet.
+    pub(crate) fn add_text(&mut self, channel: Channel, text: &str) {
+        if !self.lost {
+            self.add(channel, inside(text).as_bytes());
+        }
+    }
+
+    /// Something went out that cannot be compared.
+    pub(crate) fn give_up(&mut self) {
         self.lost = true;
         self.parts.clear();
     }
@@ -73,6 +81,11 @@ impl Transcript {
             return None;
         }
         self.parts.iter().map(|(channel, json)| Some((*channel, outside(json)?))).collect()
+    }
+
+    /// Whether anything was added to a text.
+    pub(crate) fn has(&self, channel: Channel) -> bool {
+        self.parts.iter().any(|(known, _)| *known == channel)
     }
 
     /// Whether another answer can be compared with this one.

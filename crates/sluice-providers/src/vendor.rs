@@ -14,6 +14,8 @@ pub enum Relay {
     Exact,
     /// Rewritten to the canonical form.
     Normalise,
+    /// Said anew, from a dialect that is not the caller's.
+    Translate,
 }
 
 /// The wire formats that are spoken to upstreams.
@@ -33,6 +35,8 @@ pub enum Auth {
     Bearer,
     /// `api-key: …` for keys; tokens of an identity provider still go as bearer (Azure).
     ApiKeyHeader,
+    /// `x-api-key: …` for keys; tokens go as bearer (Anthropic).
+    XApiKeyHeader,
     /// No authentication at all.
     None,
 }
@@ -137,6 +141,7 @@ mod tests {
     fn rows_are_normalised_exactly_when_they_answer_differently() {
         for row in vendors() {
             assert_eq!(row.relay == Relay::Normalise, !row.response_quirks.is_empty(), "{}", row.kind);
+            assert_eq!(row.relay == Relay::Translate, row.dialect != DialectKind::OpenAi, "{}", row.kind);
             assert!(row.default_prefix.is_empty() || row.default_prefix.starts_with('/'), "{}", row.kind);
             assert!(!row.default_prefix.ends_with('/'), "{}", row.kind);
         }

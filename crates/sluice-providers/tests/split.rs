@@ -5,9 +5,13 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use sluice_chat::sse::SseReader;
-use sluice_providers::{Passage, dialect, vendor};
+use sluice_providers::{DecoderTerms, Passage, dialect, vendor};
 
 const MAX_EVENT_BYTES: usize = 2048;
+
+fn terms(kind: &str) -> DecoderTerms<'static> {
+    DecoderTerms::plain(vendor(kind).unwrap(), true, MAX_EVENT_BYTES)
+}
 
 fn chunk(index: u32, delta: &serde_json::Value, finish: Option<&str>) -> String {
     serde_json::json!({
@@ -77,7 +81,7 @@ fn data_of(stream: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn passed(kind: &str, hide_usage: bool, pieces: &[&[u8]]) -> String {
-    let mut passage = Passage::new(vendor(kind).unwrap(), hide_usage, MAX_EVENT_BYTES);
+    let mut passage = Passage::new(&terms(kind), hide_usage);
     let mut out = Vec::new();
     let mut result = Ok(());
     for piece in pieces {
@@ -93,7 +97,7 @@ fn passed(kind: &str, hide_usage: bool, pieces: &[&[u8]]) -> String {
 }
 
 fn decoded(pieces: &[&[u8]]) -> String {
-    let mut decoder = dialect(vendor("openai").unwrap().dialect).decoder(true);
+    let mut decoder = dialect(vendor("openai").unwrap(), "m").decoder(&terms("openai"));
     let mut events = Vec::new();
     let mut result = Ok(());
     for piece in pieces {
@@ -123,12 +127,11 @@ proptest! {
     /// Recognising an event by the one before it gives what reading it would have given.
     #[test]
     fn events_alone_say_what_they_say_together(all in prop::collection::vec(data(), 1..20)) {
-        let row = vendor("openai").unwrap();
-        let mut together = Passage::new(row, false, MAX_EVENT_BYTES);
+        let mut together = Passage::new(&terms("openai"), false);
         let (mut content_events, mut content_bytes) = (0, 0);
         for data in &all {
             let event = Bytes::from(format!("data: {}\n\n", data));
-            let mut alone = Passage::new(row, false, MAX_EVENT_BYTES);
+            let mut alone = Passage::new(&terms("openai"), false);
             let apart = alone.push(event.clone(), &mut Vec::new()).is_ok();
             let here = together.push(event, &mut Vec::new()).is_ok();
             // `[DONE]` alone is the end of nothing.

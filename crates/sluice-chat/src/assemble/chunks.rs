@@ -1,12 +1,14 @@
 //! Chunks, one for an event.
 
+use std::io::Write as _;
+
 use serde_json::{Value, json};
 use smallvec::SmallVec;
 
-use super::whole::choice_of;
+use super::whole::{THINKING_BLOCKS, add_extra_content, choice_of};
 use crate::chunk::{Chunk, ChunkChoice, ChunkUsage, Delta};
 use crate::event::ToolCallKind;
-use crate::{ChatEvent, Usage};
+use crate::{ChatEvent, Usage, sse};
 
 /// Turns events into chunks, one by one. The first chunk of a choice carries its role.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub struct ChunkWriter {
     head: Chunk,
     /// The choices that have their role.
     opened: SmallVec<[u32; 4]>,
+    /// A chunk as text up to its choices, and from behind them on: the same in every chunk of a stream.
+    frame: Option<[Vec<u8>; 2]>,
     /// Calls that are not plain functions, by choice and index: their fragments go to another place.
     unusual: SmallVec<[(u32, u32, ToolCallKind); 2]>,
 }
@@ -26,7 +30,7 @@ impl ChunkWriter {
     pub fn new(include_usage: bool) -> Self {
         let usage = if include_usage { ChunkUsage::Null } else { ChunkUsage::Absent };
         let head = Chunk { usage, ..Chunk::default() };
-        Self { include_usage, head, opened: SmallVec::new(), unusual: SmallVec::new() }
+        Self { include_usage, head, opened: SmallVec::new(), frame: None, unusual: SmallVec::new() }
     }
 
     /// The chunk of one event. None for `Started` (its facts stand in every later chunk), for `Usage` that nobody
@@ -39,6 +43,7 @@ impl ChunkWriter {
                 self.head.model.clone_from(model);
                 self.head.system_fingerprint.clone_from(system_fingerprint);
                 self.head.service_tier.clone_from(service_tier);
+                self.frame = None;
                 None
             }
             ChatEvent::Usage(usage) => self.include_usage.then(|| self.usage_chunk(*usage)),
@@ -48,6 +53,49 @@ impl ChunkWriter {
                 Some(Chunk { choices: vec![choice], ..self.head.clone() })
             }
         }
+    }
+
+    /// Appends the chunk of one event to `out`, as an event of the stream. Of most events this is the shorter way: only
+    /// what is new in them is written anew.
+    pub fn write_event(&mut self, event: &ChatEvent, out: &mut Vec<u8>) {
+        let written = match event {
+            ChatEvent::Text { choice, text } => {
+                self.write_delta(*choice, (br#"{"content":"#, b"}"), text, out)
+            }
+            ChatEvent::Reasoning { choice, text } => {
+                self.write_delta(*choice, (br#"{"reasoning_content":"#, b"}"), text, out)
+            }
+            ChatEvent::ToolCallArguments { choice, index, fragment }
+                if self.kind(*choice, *index) == ToolCallKind::Function =>
+            {
+                let before = format!(r#"{{"tool_calls":[{{"index":{index},"function":{{"arguments":"#);
+                self.write_delta(*choice, (before.as_bytes(), b"}}]}"), fragment, out)
+            }
+            _ => false,
+        };
+        if !written && let Some(chunk) = self.write(event) {
+            // Chunks have no keys but texts: writing one does not fail.
+            sse::write_event(out, &serde_json::to_vec(&chunk).unwrap_or_default());
+        }
+    }
+
+    /// Writes a delta of one text, unless the choice still wants its role.
+    fn write_delta(&mut self, choice: u32, around: (&[u8], &[u8]), text: &str, out: &mut Vec<u8>) -> bool {
+        if !self.opened.contains(&choice) {
+            return false;
+        }
+        let [head, tail] = self.frame.get_or_insert_with(|| frame(&self.head));
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(head);
+        // Writing to a vector does not fail.
+        let _ = write!(out, r#"{{"index":{choice},"delta":"#);
+        out.extend_from_slice(around.0);
+        let _ = serde_json::to_writer(&mut *out, text);
+        out.extend_from_slice(around.1);
+        out.extend_from_slice(br#","logprobs":null,"finish_reason":null}"#);
+        out.extend_from_slice(tail);
+        out.extend_from_slice(b"\n\n");
+        true
     }
 
     fn usage_chunk(&self, usage: Usage) -> Chunk {
@@ -74,14 +122,19 @@ impl ChunkWriter {
             ChatEvent::Text { text, .. } => delta.content = Some(Some(text.clone())),
             ChatEvent::Reasoning { text, .. } => delta.reasoning_content = Some(text.clone()),
             ChatEvent::Refusal { text, .. } => delta.refusal = Some(Some(text.clone())),
-            ChatEvent::ToolCallStarted { index, id, kind, name, .. } => {
+            ChatEvent::ToolCallStarted { index, id, kind, name, extra_content, .. } => {
                 if *kind != ToolCallKind::Function {
                     self.unusual.push((choice, *index, *kind));
                 }
                 call_begins(&mut delta, *index, *kind, (id, name));
+                let call = delta.tool_calls.as_mut().and_then(|calls| calls.first_mut());
+                add_extra_content(call, extra_content.as_ref());
             }
             ChatEvent::ToolCallArguments { index, fragment, .. } => {
                 call_goes_on(&mut delta, *index, self.kind(choice, *index), fragment);
+            }
+            ChatEvent::ThinkingBlock { block, .. } => {
+                delta.rest.insert(THINKING_BLOCKS.to_owned(), json!([block]));
             }
             ChatEvent::Annotation { annotation, .. } => delta.annotations = Some(vec![annotation.clone()]),
             ChatEvent::Audio { audio, .. } => delta.audio = Some(audio.clone()),
@@ -94,6 +147,16 @@ impl ChunkWriter {
         let unusual = self.unusual.iter().find(|(c, i, _)| (*c, *i) == (choice, index));
         unusual.map_or(ToolCallKind::Function, |(_, _, kind)| *kind)
     }
+}
+
+/// The text of a chunk without choices, cut where these belong.
+fn frame(head: &Chunk) -> [Vec<u8>; 2] {
+    const CHOICES: &[u8] = br#""choices":["#;
+    let text = serde_json::to_vec(head).unwrap_or_default();
+    // The facts before it are texts in quotes, in which no bare quote stands before a colon.
+    let at = memchr::memmem::find(&text, CHOICES).map_or(text.len(), |at| at + CHOICES.len());
+    let (before, after) = text.split_at(at);
+    [before.to_vec(), after.to_vec()]
 }
 
 /// The first delta of a choice names the role and, where it brings no text, says what there is none of.

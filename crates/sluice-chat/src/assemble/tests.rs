@@ -21,7 +21,14 @@ fn text(choice: u32, text: &str) -> ChatEvent {
 }
 
 fn call(choice: u32, index: u32, kind: ToolCallKind) -> ChatEvent {
-    ChatEvent::ToolCallStarted { choice, index, id: format!("call{index}"), kind, name: format!("f{index}") }
+    ChatEvent::ToolCallStarted {
+        choice,
+        index,
+        id: format!("call{index}"),
+        kind,
+        name: format!("f{index}"),
+        extra_content: None,
+    }
 }
 
 fn arguments(choice: u32, index: u32, fragment: &str) -> ChatEvent {
@@ -219,4 +226,59 @@ fn usage_comes_last_and_alone() {
     assert_eq!(last["choices"], json!([]));
     assert_eq!(last["usage"]["total_tokens"], 8);
     assert_eq!(chunks(&everything(), false).len(), all.len() - 1);
+}
+
+/// The short way of writing an event gives what the long way gives.
+#[test]
+fn events_are_written_as_their_chunks_are() {
+    for include_usage in [false, true] {
+        let mut events = everything();
+        events.push(ChatEvent::Started {
+            id: "\"choices\":[".into(),
+            created: 1,
+            model: "m\n".into(),
+            system_fingerprint: None,
+            service_tier: Some("default".into()),
+        });
+        events.extend([text(0, "\u{1}\"\n"), text(3, "x"), text(3, "世界"), arguments(0, 0, "\"")]);
+        let mut short = ChunkWriter::new(include_usage);
+        let mut long = ChunkWriter::new(include_usage);
+        for event in events {
+            let mut written = Vec::new();
+            short.write_event(&event, &mut written);
+            let mut expect = Vec::new();
+            if let Some(chunk) = long.write(&event) {
+                crate::sse::write_event(&mut expect, &serde_json::to_vec(&chunk).unwrap());
+            }
+            assert_eq!(String::from_utf8(written), String::from_utf8(expect), "{event:?}");
+        }
+    }
+}
+
+#[test]
+fn thinking_and_extra_content_stand_in_messages_and_deltas() {
+    let block = |signature: &str| json!({ "type": "thinking", "thinking": "t", "signature": signature });
+    let extra = json!({ "google": { "thought_signature": "s" } });
+    let events = [
+        started(),
+        ChatEvent::ThinkingBlock { choice: 0, block: block("a") },
+        ChatEvent::ThinkingBlock { choice: 0, block: block("b") },
+        ChatEvent::ToolCallStarted {
+            choice: 0,
+            index: 0,
+            id: "c".into(),
+            kind: ToolCallKind::Function,
+            name: "f".into(),
+            extra_content: Some(extra.clone()),
+        },
+        finished(0, FinishReason::ToolCalls),
+    ];
+    let whole = serde_json::to_value(completion(&events).unwrap()).unwrap();
+    let message = &whole["choices"][0]["message"];
+    assert_eq!(message["thinking_blocks"], json!([block("a"), block("b")]));
+    assert_eq!(message["tool_calls"][0]["extra_content"], extra);
+    let chunks: Vec<Value> =
+        chunks(&events, false).iter().map(|chunk| serde_json::to_value(chunk).unwrap()).collect();
+    assert_eq!(chunks[1]["choices"][0]["delta"], json!({ "thinking_blocks": [block("b")] }));
+    assert_eq!(chunks[2]["choices"][0]["delta"]["tool_calls"][0]["extra_content"], extra);
 }

@@ -43,6 +43,7 @@ pub(super) fn choice_of(event: &ChatEvent) -> Option<u32> {
         | ChatEvent::Refusal { choice, .. }
         | ChatEvent::ToolCallStarted { choice, .. }
         | ChatEvent::ToolCallArguments { choice, .. }
+        | ChatEvent::ThinkingBlock { choice, .. }
         | ChatEvent::Annotation { choice, .. }
         | ChatEvent::Audio { choice, .. }
         | ChatEvent::Logprobs { choice, .. }
@@ -64,7 +65,11 @@ struct Call {
     kind: ToolCallKind,
     name: String,
     arguments: String,
+    extra_content: Option<Value>,
 }
+
+/// Where blocks of thinking stand in a message and in a delta.
+pub(super) const THINKING_BLOCKS: &str = "thinking_blocks";
 
 /// The draft of a choice, made where it belongs by its index.
 fn draft(drafts: &mut Vec<Draft>, index: u32) -> &mut Draft {
@@ -85,17 +90,24 @@ impl Draft {
                 message.reasoning_content.get_or_insert_default().push_str(text)
             }
             ChatEvent::Refusal { text, .. } => message.refusal.get_or_insert_default().push_str(text),
-            ChatEvent::ToolCallStarted { index, id, kind, name, .. } => self.calls.push(Call {
-                index: *index,
-                id: id.clone(),
-                kind: *kind,
-                name: name.clone(),
-                arguments: String::new(),
-            }),
+            ChatEvent::ToolCallStarted { index, id, kind, name, extra_content, .. } => {
+                self.calls.push(Call {
+                    index: *index,
+                    id: id.clone(),
+                    kind: *kind,
+                    name: name.clone(),
+                    arguments: String::new(),
+                    extra_content: extra_content.clone(),
+                })
+            }
             ChatEvent::ToolCallArguments { index, fragment, .. } => {
                 if let Some(call) = self.calls.iter_mut().rfind(|call| call.index == *index) {
                     call.arguments.push_str(fragment);
                 }
+            }
+            ChatEvent::ThinkingBlock { block, .. } => {
+                let blocks = message.rest.entry(THINKING_BLOCKS).or_insert_with(|| json!([]));
+                blocks.as_array_mut().into_iter().for_each(|blocks| blocks.push(block.clone()));
             }
             ChatEvent::Annotation { annotation, .. } => {
                 message.annotations.get_or_insert_default().push(annotation.clone());
@@ -114,22 +126,32 @@ impl Draft {
     fn finish(self) -> Choice {
         let mut choice = self.choice;
         for call in self.calls {
-            match call.kind {
+            let mut written = match call.kind {
                 ToolCallKind::LegacyFunction => {
                     choice.message.function_call =
                         Some(json!({ "name": call.name, "arguments": call.arguments }));
+                    continue;
                 }
-                ToolCallKind::Function => choice.message.tool_calls.get_or_insert_default().push(json!({
+                ToolCallKind::Function => json!({
                     "id": call.id, "type": "function",
                     "function": { "name": call.name, "arguments": call.arguments },
-                })),
-                ToolCallKind::Custom => choice.message.tool_calls.get_or_insert_default().push(json!({
+                }),
+                ToolCallKind::Custom => json!({
                     "id": call.id, "type": "custom",
                     "custom": { "name": call.name, "input": call.arguments },
-                })),
-            }
+                }),
+            };
+            add_extra_content(Some(&mut written), call.extra_content.as_ref());
+            choice.message.tool_calls.get_or_insert_default().push(written);
         }
         choice
+    }
+}
+
+/// What a provider wants back with a call stands beside it.
+pub(super) fn add_extra_content(call: Option<&mut Value>, extra: Option<&Value>) {
+    if let (Some(Value::Object(call)), Some(extra)) = (call, extra) {
+        call.insert("extra_content".to_owned(), extra.clone());
     }
 }
 

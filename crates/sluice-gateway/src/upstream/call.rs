@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use sluice_chat::{Failure, FailureKind};
-use sluice_providers::{FailedAnswer, Passage, WholeAnswer, dialect, whole_answer};
+use sluice_providers::{FailedAnswer, Passage, WholeAnswer, whole_answer};
 
 use crate::{
     bounds,
@@ -74,10 +74,11 @@ async fn answer(connections: &Connections, out: &Outbound<'_>, connect: Duration
     }
     if !out.stream {
         let bytes = fetch::collect(&mut body, bounds::WHOLE_ANSWER_BYTES).await?;
-        return Ok(Answer::Whole(whole_answer(out.upstream.provider().row(), bytes)?));
+        return Ok(Answer::Whole(whole_answer(&out.terms(), bytes)?));
     }
     // A plain JSON object where events were asked for is an error in disguise, unless it only lacks its type.
-    if !matches!(head.media_type, MediaType::EventStream | MediaType::Unknown) {
+    let framed = head.media_type.as_str().is_none_or(|said| said == out.dialect.stream_type().media_type());
+    if !framed {
         return Err(Box::pin(refusal(out, &head, &mut body)).await);
     }
     first_content(out, body).await.map(|stream| Answer::Stream(Box::new(stream)))
@@ -90,7 +91,7 @@ fn is_document(head: &AnswerHead) -> bool {
 
 /// Reads the stream up to its first content, or to its end where it has none.
 async fn first_content(out: &Outbound<'_>, body: Body) -> Result<StreamAnswer, Failure> {
-    let passage = Passage::new(out.upstream.provider().row(), out.hide_usage, bounds::EVENT_BYTES);
+    let passage = Passage::new(&out.terms(), out.hide_usage);
     let mut stream = StreamAnswer { body, passage, ready: Vec::new(), broken: None };
     let mut ready_bytes = 0;
     loop {
@@ -143,5 +144,5 @@ async fn refusal(out: &Outbound<'_>, head: &AnswerHead, body: &mut Body) -> Fail
         retry_after_ms: head.retry_after_ms,
         body: &bytes,
     };
-    dialect(out.upstream.provider().row().dialect).failure(&answer)
+    out.dialect.failure(&answer)
 }

@@ -147,7 +147,7 @@ fn bad_head(text: &str) -> Broken {
 /// Writes the head of the request; all of it that never changes was put together when the provider was made.
 fn write_head(head: &mut Vec<u8>, out: &Outbound<'_>) {
     head.clear();
-    head.extend_from_slice(out.upstream.head_of(out.path, out.stream));
+    out.upstream.begin_head(head, out);
     for (name, value) in &out.forwarded {
         push_header(head, name.as_str(), value.as_bytes());
     }
@@ -164,8 +164,11 @@ async fn fetch_h2(
 ) -> Result<(AnswerHead, Body), Failure> {
     let endpoint = out.upstream.provider().endpoint();
     let scheme = if endpoint.tls { "https" } else { "http" };
-    let uri = format!("{scheme}://{}{}", endpoint.authority, out.upstream.provider().path(out.path));
-    let mut request = http::Request::post(uri).header(http::header::ACCEPT, accept(out.stream));
+    let uri = format!("{scheme}://{}{}", endpoint.authority, out.upstream.provider().path(&out.path));
+    let mut request = http::Request::post(uri).header(http::header::ACCEPT, accept(out));
+    for (name, value) in out.upstream.own_headers(&out.dialect_headers) {
+        request = request.header(name, value);
+    }
     for (name, value) in out.upstream.headers.iter().chain(&out.forwarded) {
         request = request.header(name, value);
     }

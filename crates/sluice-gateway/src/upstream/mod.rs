@@ -24,8 +24,10 @@ use std::{
 
 use http::{HeaderName, HeaderValue};
 use sluice_chat::{Failure, FailureKind};
-use sluice_providers::Provider;
+use sluice_providers::{Provider, StreamType, dialect::DialectHeaders};
 use sluice_store::{ProviderRecord, catalog::ProviderOptions};
+
+use crate::translate::Outbound;
 
 pub(crate) use body::Body;
 pub(crate) use call::{Answer, StreamAnswer, call};
@@ -92,17 +94,32 @@ impl Upstream {
             headers.retain(|(n, _)| *n != name);
             headers.push((name, value));
         }
-        let heads = [false, true].map(|stream| head(&provider, &headers, stream));
+        let stream = StreamType::EventStream.media_type();
+        let heads = [ACCEPT_JSON, stream].map(|accept| call_head(&provider, &headers, accept));
         let endpoint = provider.endpoint();
         let scheme = if endpoint.tls { "https" } else { "http" };
         let place = format!("{scheme}://{}:{}", endpoint.host, endpoint.port).into();
         Ok(Self { place, options, headers, heads, refuses_usage: AtomicBool::new(false), provider })
     }
 
-    /// The beginning of an HTTP/1.1 request.
-    fn head_of(&self, path: &str, stream: bool) -> &[u8] {
-        debug_assert_eq!(path, CALL_PATH);
-        &self.heads[usize::from(stream)]
+    /// Writes the beginning of an HTTP/1.1 request: made before for Chat Completions, put together for other dialects.
+    fn begin_head(&self, head: &mut Vec<u8>, out: &Outbound<'_>) {
+        if out.path == CALL_PATH && out.dialect_headers.is_empty() {
+            return head.extend_from_slice(&self.heads[usize::from(out.stream)]);
+        }
+        write_head(head, &self.provider, &self.headers, (&out.path, accept(out)));
+        for (name, value) in self.own_headers(&out.dialect_headers) {
+            push_header(head, name, value.as_bytes());
+        }
+    }
+
+    /// Headers of a dialect, without those for which the operator set a value.
+    fn own_headers<'a>(
+        &'a self,
+        headers: &'a DialectHeaders,
+    ) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let is_set = |name: &str| self.headers.iter().any(|(set, _)| set == name);
+        headers.iter().filter(move |(name, _)| !is_set(name)).map(|(name, value)| (*name, &**value))
     }
 
     pub(crate) fn provider(&self) -> &Provider {
@@ -160,22 +177,34 @@ impl Upstream {
     }
 }
 
-/// The one path that is called below a provider's prefix.
+/// The path of Chat Completions below a provider's prefix.
 const CALL_PATH: &str = "/chat/completions";
 
-fn head(provider: &Provider, headers: &[(HeaderName, HeaderValue)], stream: bool) -> Vec<u8> {
-    let endpoint = provider.endpoint();
-    let mut head = format!("POST {} HTTP/1.1\r\n", provider.path(CALL_PATH)).into_bytes();
-    push_header(&mut head, "host", endpoint.authority.as_bytes());
-    for (name, value) in headers {
-        push_header(&mut head, name.as_str(), value.as_bytes());
-    }
-    push_header(&mut head, "accept", accept(stream).as_bytes());
+fn call_head(provider: &Provider, headers: &[(HeaderName, HeaderValue)], accept: &str) -> Vec<u8> {
+    let mut head = Vec::new();
+    write_head(&mut head, provider, headers, (CALL_PATH, accept));
     head
 }
 
-fn accept(stream: bool) -> &'static str {
-    if stream { "text/event-stream" } else { "application/json" }
+fn write_head(
+    head: &mut Vec<u8>,
+    provider: &Provider,
+    headers: &[(HeaderName, HeaderValue)],
+    (path, accept): (&str, &str),
+) {
+    head.extend_from_slice(format!("POST {} HTTP/1.1\r\n", provider.path(path)).as_bytes());
+    push_header(head, "host", provider.endpoint().authority.as_bytes());
+    for (name, value) in headers {
+        push_header(head, name.as_str(), value.as_bytes());
+    }
+    push_header(head, "accept", accept.as_bytes());
+}
+
+const ACCEPT_JSON: &str = "application/json";
+
+/// What is asked for.
+fn accept(out: &Outbound<'_>) -> &'static str {
+    if out.stream { out.dialect.stream_type().media_type() } else { ACCEPT_JSON }
 }
 
 fn push_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {

@@ -223,6 +223,7 @@ impl Events {
                 id,
                 kind: ToolCallKind::LegacyFunction,
                 name,
+                extra_content: None,
             });
         }
         arguments(choice, 0, text("arguments"), out);
@@ -239,7 +240,14 @@ fn tool_call(choice: u32, position: u32, call: &Value, out: &mut Vec<ChatEvent>)
     };
     if let Some(id) = call.get("id").and_then(Value::as_str) {
         let kind = if custom.is_some() { ToolCallKind::Custom } else { ToolCallKind::Function };
-        out.push(ChatEvent::ToolCallStarted { choice, index, id: id.to_owned(), kind, name: text("name") });
+        out.push(ChatEvent::ToolCallStarted {
+            choice,
+            index,
+            id: id.to_owned(),
+            kind,
+            name: text("name"),
+            extra_content: call.get("extra_content").filter(|extra| extra.is_object()).cloned(),
+        });
     }
     arguments(choice, index, text(if custom.is_some() { "input" } else { "arguments" }), out);
 }

@@ -1,5 +1,7 @@
 //! Writing a request: the caller's bytes with the few edits that are meant.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use sluice_chat::ApiError;
 use sluice_chat::scan::RequestScan;
@@ -9,6 +11,7 @@ use smallvec::SmallVec;
 use super::messages;
 use crate::dialect::{Call, Encoded};
 use crate::quirk::RequestQuirk;
+use crate::reading::Reading;
 use crate::vendor::Relay;
 
 const MAX_TOKENS: &str = "max_tokens";
@@ -28,10 +31,12 @@ pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, ApiError> {
     // A normalised stream shows usage to those who asked, whether or not the vendor gives it unasked.
     let unasked = asked || call.row.relay == Relay::Normalise;
     Ok(Encoded {
-        path: "/chat/completions",
+        path: Cow::Borrowed("/chat/completions"),
+        headers: SmallVec::new(),
         body: splice(call.body, call.scan, &edits.edits),
         dropped: edits.dropped,
         hide_usage: call.scan.stream && !call.scan.include_usage && unasked,
+        reading: Reading::default(),
     })
 }
 

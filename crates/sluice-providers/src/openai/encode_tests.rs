@@ -18,13 +18,11 @@ fn encoded(case: &Case, body: &str) -> (String, Vec<String>, bool) {
     let body = Bytes::copy_from_slice(body.as_bytes());
     let scan = scan(&body).unwrap_or_else(|_| panic!("{body:?}"));
     let row = vendor(case.kind).unwrap();
+    let model = crate::UpstreamModel::new(case.model);
     let call = Call {
-        body: &body,
-        scan: &scan,
-        upstream_model: &crate::UpstreamModel::new(case.model),
-        row,
         injected_output_limit: case.injected,
         ask_usage: case.ask_usage,
+        ..Call::plain(&body, &scan, &model, row)
     };
     let encoded = encode(&call).unwrap();
     assert_eq!(encoded.path, "/chat/completions");

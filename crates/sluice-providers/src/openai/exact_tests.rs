@@ -137,7 +137,8 @@ fn what_broke_stays_broken_unless_it_was_complete() {
     let check = |body: &str, complete: bool| {
         for kind in ["openai", "vllm"] {
             let row = crate::vendor(kind).unwrap();
-            let mut passage = crate::Passage::new(row, false, MAX_EVENT_BYTES);
+            let mut passage =
+                crate::Passage::new(&crate::DecoderTerms::plain(row, true, MAX_EVENT_BYTES), false);
             let body = Bytes::from([body, "data: {\"error\":{\"message\":\"m\"}}\n\n"].concat());
             assert!(passage.push(body, &mut Vec::new()).is_err());
             assert_eq!(passage.end(&mut Vec::new()).is_ok(), complete, "{kind}");

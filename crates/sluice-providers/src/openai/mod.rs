@@ -8,15 +8,16 @@ mod messages;
 pub(crate) mod normal;
 mod peek;
 mod repair;
-mod stream;
+pub(crate) mod stream;
 mod template;
 mod tool_calls;
 mod usage;
 pub(crate) mod whole;
 
+use sluice_chat::scan::RequestScan;
 use sluice_chat::{ApiError, Failure};
 
-use crate::dialect::{Call, Decoder, Dialect, Encoded, FailedAnswer};
+use crate::dialect::{Call, Decoder, DecoderTerms, Dialect, Encoded, FailedAnswer};
 
 /// The dialect of OpenAI and of everything compatible with it.
 #[derive(Clone, Copy, Debug)]
@@ -27,11 +28,19 @@ impl Dialect for OpenAi {
         encode::encode(call)
     }
 
-    fn decoder(&self, streaming: bool) -> Box<dyn Decoder> {
-        if streaming { Box::new(decode::StreamDecoder::new()) } else { Box::new(decode::WholeDecoder::new()) }
+    fn decoder(&self, terms: &DecoderTerms<'_>) -> Box<dyn Decoder> {
+        if terms.streaming {
+            Box::new(decode::StreamDecoder::new())
+        } else {
+            Box::new(decode::WholeDecoder::new())
+        }
     }
 
     fn failure(&self, answer: &FailedAnswer<'_>) -> Failure {
         failure::of_answer(answer)
+    }
+
+    fn takes(&self, _: &RequestScan) -> Result<(), &'static str> {
+        Ok(())
     }
 }

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use sluice_chat::{Chunk, assemble};
 
 use super::{Step, play};
-use crate::dialect::dialect;
-use crate::vendor::DialectKind;
+use crate::dialect::{DecoderTerms, dialect};
+use crate::vendor::vendor;
 
 pub(super) fn asked(more: &Value, stream: bool) -> Vec<u8> {
     let mut body = json!({ "model": "echo", "messages": [{ "role": "user", "content": "one two three" }] });
@@ -34,7 +34,8 @@ pub(super) fn played(body: &[u8], model: &str, faults: Option<&str>) -> (Vec<Vec
 
 /// What the real decoder and the real assembly make of a body, without its id.
 pub(super) fn assembled(pieces: &[Vec<u8>], streaming: bool) -> Value {
-    let mut decoder = dialect(DialectKind::OpenAi).decoder(streaming);
+    let row = vendor("sandbox").unwrap();
+    let mut decoder = dialect(row, "echo").decoder(&DecoderTerms::plain(row, streaming, 1 << 20));
     let mut events = Vec::new();
     for piece in pieces {
         decoder.feed(piece, &mut events).unwrap();
