@@ -75,7 +75,8 @@ macro_rules! statement_piece {
          CAST(value ->> 21 AS BIGINT), CAST(value ->> 22 AS BIGINT), CAST(value ->> 23 AS BIGINT), \
          CAST(value ->> 24 AS BIGINT), value ->> 25"
     };
-    (sqlite ROWS) => { " json_each($1) " };
+    // As text each `value ->> n` would render the whole row anew; so it copies it.
+    (sqlite ROWS) => { " jsonb_each($1) " };
     (postgres ROWS) => { " json_array_elements($1::json) AS j(value) " };
     (sqlite ID) => { " unhex(value ->> 0) " };
     (postgres ID) => { " decode(value ->> 0, 'hex') " };
