@@ -93,3 +93,90 @@ impl Aimd {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::tests::start;
+
+    /// A target with so many calls under way.
+    fn busy(calls: u32) -> Aimd {
+        let mut aimd = Aimd::default();
+        for _ in 0..calls {
+            aimd.started();
+        }
+        aimd
+    }
+
+    fn limit(aimd: &Aimd) -> Option<u32> {
+        Some(aimd.load().limit).filter(|limit| *limit != u32::MAX)
+    }
+
+    #[test]
+    fn some_refusals_lower_the_limit_by_a_tenth() {
+        // Calls under way, outcomes before, refusals at 0 s.
+        let check = |calls, outcomes, refusals, expect| {
+            let now = start();
+            let mut aimd = busy(calls);
+            (0..outcomes).for_each(|_| aimd.succeeded(now));
+            (0..refusals).for_each(|_| aimd.refused(now, calls, now));
+            assert_eq!(limit(&aimd), expect, "{calls} {outcomes} {refusals}");
+        };
+        check(100, 0, 2, None);
+        check(100, 0, 3, Some(90));
+        // Not twice in a second.
+        check(100, 0, 9, Some(90));
+        // One of ten.
+        check(100, 27, 3, Some(90));
+        check(100, 28, 3, None);
+        // Never below the least.
+        check(2, 0, 3, Some(4));
+    }
+
+    #[test]
+    fn each_second_it_may_sink_by_what_was_started_since() {
+        let zero = start();
+        let at = |ms| zero + Duration::from_millis(ms);
+        let mut aimd = busy(100);
+        (0..3).for_each(|_| aimd.refused(zero, 100, zero));
+        (0..9).for_each(|_| aimd.refused(at(0), 100, at(500)));
+        assert_eq!(limit(&aimd), Some(90));
+        // Started before the limit was lowered: says nothing.
+        (0..9).for_each(|_| aimd.refused(zero - Duration::from_millis(1), 100, at(1_500)));
+        assert_eq!(limit(&aimd), Some(90));
+        (0..3).for_each(|_| aimd.refused(at(1_000), 90, at(1_500)));
+        assert_eq!(limit(&aimd), Some(81));
+    }
+
+    #[test]
+    fn answers_raise_it_and_long_quiet_ends_it() {
+        let zero = start();
+        // Calls under way, seconds since the refusal, answers.
+        let check = |calls, seconds, answers: u32, expect| {
+            let mut aimd = busy(calls);
+            (0..3).for_each(|_| aimd.refused(zero, 100, zero));
+            (0..answers).for_each(|_| aimd.succeeded(zero + Duration::from_secs(seconds)));
+            assert_eq!(limit(&aimd), expect, "{calls} {seconds} {answers}");
+        };
+        check(89, 1, 90, Some(90));
+        check(89, 1, 92, Some(91));
+        check(89, 30, 10, Some(100));
+        // Not while it is not used.
+        check(43, 1, 900, Some(90));
+        check(43, 59, 900, Some(90));
+        check(43, 60, 1, None);
+        check(44, 60, 1, Some(91));
+    }
+
+    #[test]
+    fn what_starts_ends() {
+        let mut aimd = Aimd::default();
+        assert_eq!((aimd.started(), aimd.started()), (1, 2));
+        aimd.ended();
+        assert_eq!(aimd.load().in_flight, 1);
+        aimd.ended();
+        aimd.ended();
+        assert_eq!(aimd.load().in_flight, 0);
+        assert!(!Load { in_flight: 3, limit: 4 }.is_full() && Load { in_flight: 4, limit: 4 }.is_full());
+    }
+}

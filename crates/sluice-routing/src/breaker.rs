@@ -125,3 +125,153 @@ impl Breaker {
         self.opened = Some(Opened { at: now, until: now + length, probe: None });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::tests::start;
+
+    /// What happens to a breaker at a moment, in milliseconds; a call's start comes second where it matters.
+    #[derive(Clone, Copy, Debug)]
+    enum Fact {
+        Fail(u64),
+        FailSince(u64, u64),
+        FailAtOnce(u64),
+        Success(u64),
+        SuccessSince(u64, u64),
+        Probe(u64, bool),
+        ProbeFails(u64),
+        ProbeCancelled,
+        Shows(u64),
+    }
+    use Fact::*;
+
+    /// `R`eady, `P`robe or open until then.
+    fn shown(breaker: &Breaker, zero: Instant, now: Instant) -> String {
+        match breaker.standing(now) {
+            Standing::Ready => "R".into(),
+            Standing::Probe => "P".into(),
+            Standing::Open(until) => (until - zero).as_millis().to_string(),
+            Standing::Cooling(_) => "?".into(),
+        }
+    }
+
+    /// Standing after each [`Shows`].
+    fn check(facts: &[Fact], expect: &str) {
+        let zero = start();
+        let at = |ms| zero + Duration::from_millis(ms);
+        let mut breaker = Breaker::default();
+        let mut probe_since = zero;
+        let mut log = Vec::new();
+        for fact in facts {
+            match *fact {
+                Fail(ms) => breaker.failed(at(ms), false, false, at(ms)),
+                FailSince(ms, since) => breaker.failed(at(since), false, false, at(ms)),
+                FailAtOnce(ms) => breaker.failed(at(ms), false, true, at(ms)),
+                Success(ms) => breaker.succeeded(at(ms), at(ms)),
+                SuccessSince(ms, since) => breaker.succeeded(at(since), at(ms)),
+                Probe(ms, taken) => {
+                    assert_eq!(breaker.take_probe(at(ms)), taken, "{fact:?} of {facts:?}");
+                    if taken {
+                        probe_since = at(ms);
+                    }
+                }
+                ProbeFails(ms) => breaker.failed(probe_since, true, false, at(ms)),
+                ProbeCancelled => breaker.cancelled(probe_since, true),
+                Shows(ms) => log.push(shown(&breaker, zero, at(ms))),
+            }
+        }
+        assert_eq!(log.join(" "), expect, "{facts:?}");
+    }
+
+    #[test]
+    fn five_failures_in_a_row_open_it() {
+        check(&[Shows(0), Fail(0), Fail(0), Fail(0), Fail(0), Shows(0), Fail(0), Shows(0)], "R R 2000");
+        check(&[Fail(0), Fail(0), Fail(0), Fail(0), Success(0), Fail(0), Shows(0)], "R");
+        check(&[Fail(0), Fail(50_000), Fail(90_000), Fail(95_000), Fail(99_000), Shows(99_000)], "101000");
+        check(&[FailAtOnce(7), Shows(7), Shows(2_006), Shows(2_007)], "2007 2007 P");
+    }
+
+    #[test]
+    fn less_than_half_of_twenty_within_ten_seconds_opens_it() {
+        // So many rounds of a success and failures, `step` ms apart.
+        let rounds = |count: u64, failures: u64, step: u64| {
+            let round = move |n: u64| {
+                let fails = (0..failures).map(move |_| Fail(n * step));
+                std::iter::once(Success(n * step)).chain(fails)
+            };
+            (0..count).flat_map(round).collect::<Vec<_>>()
+        };
+        let shows = |mut facts: Vec<Fact>, ms, expect: &str| {
+            facts.push(Shows(ms));
+            check(&facts, expect);
+        };
+        // Half is enough, and 19 are not.
+        shows(rounds(100, 1, 10), 990, "R");
+        shows(rounds(6, 2, 10), 50, "R");
+        shows(rounds(7, 2, 10), 60, "2060");
+        // Spread too thin.
+        shows(rounds(100, 2, 2_000), 198_000, "R");
+        shows(rounds(7, 2, 1_000), 6_000, "8000");
+    }
+
+    #[test]
+    fn it_is_open_for_longer_each_time_that_the_probe_fails() {
+        check(
+            &[
+                FailAtOnce(0),
+                Probe(1_999, false),
+                Probe(2_000, true),
+                ProbeFails(2_000),
+                Shows(2_000),
+                Probe(6_000, true),
+                ProbeFails(6_000),
+                Shows(6_000),
+                Probe(14_000, true),
+                ProbeFails(14_000),
+                Shows(14_000),
+                Probe(30_000, true),
+                ProbeFails(30_000),
+                Shows(30_000),
+                Probe(50_000, true),
+                ProbeFails(50_000),
+                Shows(50_000),
+            ],
+            "6000 14000 30000 50000 70000",
+        );
+    }
+
+    #[test]
+    fn there_is_one_probe_at_a_time() {
+        check(&[FailAtOnce(0), Probe(2_000, true), Probe(2_000, false), Shows(2_001)], "22000");
+        check(&[FailAtOnce(0), Probe(2_000, true), ProbeCancelled, Probe(2_001, true)], "");
+        // One that never says anything does not block the target for good.
+        check(&[FailAtOnce(0), Probe(2_000, true), Probe(21_999, false), Probe(22_000, true)], "");
+        // And says nothing about its successor when it ends.
+        let late = [FailAtOnce(0), Probe(2_000, true), Probe(22_000, true)];
+        check(&[&late[..], &[SuccessSince(23_000, 22_000), Shows(23_000)]].concat(), "R");
+    }
+
+    #[test]
+    fn a_call_that_was_started_since_closes_it_and_older_ones_say_nothing() {
+        check(&[FailAtOnce(10), SuccessSince(11, 9), Shows(11), SuccessSince(12, 10), Shows(12)], "2010 R");
+        // Failures of the last resort do not keep it open.
+        check(&[FailAtOnce(0), Fail(1_000), Fail(1_900), Shows(2_000)], "P");
+        // Failures of calls that were started before it closed do not open it again.
+        let closed = [FailAtOnce(0), SuccessSince(3_000, 2_500)];
+        let old = [FailSince(3_100, 2_900); 9];
+        let new = [FailSince(3_100, 3_000); 5];
+        check(&[&closed[..], &old, &[Shows(3_100)]].concat(), "R");
+        check(&[&closed[..], &new, &[Shows(3_100)]].concat(), "7100");
+    }
+
+    #[test]
+    fn a_recovery_that_lasts_begins_anew() {
+        let flaps = |back: u64, expect: &str| {
+            check(&[FailAtOnce(0), Success(2_000), FailAtOnce(back), Shows(back)], expect);
+        };
+        flaps(2_001, "6001");
+        flaps(21_999, "25999");
+        flaps(22_000, "24000");
+    }
+}

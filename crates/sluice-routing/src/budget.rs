@@ -78,3 +78,82 @@ impl HedgeBudget {
         free
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::tests::start;
+
+    /// How many of `asked` are given at `at` ms, after (ms, requests).
+    fn given(requests: &[(u64, u32)], at: u64, asked: u32, mut take: impl FnMut(u64, bool) -> bool) -> u32 {
+        for (ms, count) in requests {
+            for _ in 0..*count {
+                take(*ms, false);
+            }
+        }
+        (0..asked).map(|_| u32::from(take(at, true))).sum()
+    }
+
+    #[test]
+    fn repeats_are_a_share_of_the_requests_and_three_a_second_at_least() {
+        let check = |requests: &[(u64, u32)], at, expect| {
+            let zero = start();
+            let mut budget = RetryBudget::default();
+            let given = given(requests, at, 1_000, |ms, take| {
+                let now = zero + Duration::from_millis(ms);
+                if take {
+                    budget.take(now)
+                } else {
+                    {
+                        budget.note_request(now);
+                        false
+                    }
+                }
+            });
+            assert_eq!(given, expect, "{requests:?} at {at}");
+        };
+        check(&[], 0, 3);
+        check(&[(0, 15)], 0, 3);
+        check(&[(0, 20)], 0, 4);
+        check(&[(0, 1_000)], 9_999, 200);
+        check(&[(0, 1_000)], 10_000, 3);
+        check(&[(0, 500), (5_000, 500)], 10_000, 100);
+    }
+
+    #[test]
+    fn three_a_second_come_back_each_second() {
+        let zero = start();
+        let mut budget = RetryBudget::default();
+        for second in 0..30 {
+            let now = zero + Duration::from_secs(second);
+            assert_eq!((0..10).filter(|_| budget.take(now)).count(), 3, "{second}");
+        }
+    }
+
+    #[test]
+    fn hedges_are_a_share_of_the_requests_and_three_a_minute_at_least() {
+        let check = |percent, requests: &[(u64, u32)], at, expect| {
+            let zero = start();
+            let mut budget = HedgeBudget::new(percent);
+            let given = given(requests, at, 1_000, |ms, take| {
+                let now = zero + Duration::from_millis(ms);
+                if take {
+                    budget.take(now)
+                } else {
+                    {
+                        budget.note_request(now);
+                        false
+                    }
+                }
+            });
+            assert_eq!(given, expect, "{percent} {requests:?} at {at}");
+        };
+        check(5, &[], 0, 3);
+        check(5, &[(0, 60)], 0, 3);
+        check(5, &[(0, 100)], 0, 5);
+        check(5, &[(0, 100)], 60_000, 3);
+        check(5, &[(0, 400), (30_000, 200)], 60_000, 10);
+        check(0, &[(0, 400)], 0, 0);
+        check(100, &[(0, 40)], 0, 40);
+    }
+}

@@ -124,6 +124,114 @@ pub(crate) mod tests {
         reason = "there is no other way to an Instant; which one does not matter"
     )]
     pub(crate) fn start() -> Instant {
-        Instant::now()
+        // Far enough from the machine's start that something may have been before it.
+        Instant::now() + Duration::from_secs(3_600)
+    }
+
+    fn fails(health: &mut TargetHealth, kind: FailureKind, after: Option<u64>, now: Instant) {
+        let call = health.on_start(false, now);
+        let outcome = Outcome::Failure(kind, after.map(Duration::from_millis));
+        health.on_outcome(call, outcome, now, &mut || 0);
+    }
+
+    #[test]
+    fn what_a_failure_says_of_the_target() {
+        // Standing after one failure of the kind, and after five.
+        let check = |kind, once: &str, five: &str| {
+            let zero = start();
+            let show = |health: &TargetHealth| match health.standing(zero) {
+                Standing::Ready => "ready".to_owned(),
+                Standing::Probe => "probe".to_owned(),
+                Standing::Open(until) => format!("open {:?}", until - zero),
+                Standing::Cooling(until) => format!("cooling {:?}", until - zero),
+            };
+            let mut health = TargetHealth::default();
+            fails(&mut health, kind, None, zero);
+            assert_eq!(show(&health), once, "{kind:?}");
+            (0..4).for_each(|_| fails(&mut health, kind, None, zero));
+            assert_eq!(show(&health), five, "{kind:?}");
+            assert_eq!(health.load().in_flight, 0);
+        };
+        use FailureKind::*;
+        for kind in [
+            ServerError,
+            Overloaded,
+            Unreachable,
+            Tls,
+            Reset,
+            BadResponse,
+            ConnectTimeout,
+            FirstTokenTimeout,
+            Stalled,
+            TotalTimeout,
+            Truncated,
+            BadEvent,
+        ] {
+            check(kind, "ready", "open 2s");
+        }
+        for kind in [AuthRefused, ModelMissing, BalanceGone] {
+            check(kind, "open 2s", "open 2s");
+        }
+        for kind in [BadRequest, ContentPolicy, ContextLength, Unsupported, EventTooLarge] {
+            check(kind, "ready", "ready");
+        }
+        // Each was started after the one before was refused, if at the same moment.
+        check(RateLimited, "cooling 1s", "cooling 16s");
+    }
+
+    #[test]
+    fn a_refusal_of_the_request_is_a_sign_of_life() {
+        let zero = start();
+        let mut health = TargetHealth::default();
+        for _ in 0..20 {
+            (0..4).for_each(|_| fails(&mut health, FailureKind::Reset, None, zero));
+            (0..4).for_each(|_| fails(&mut health, FailureKind::BadRequest, None, zero));
+        }
+        assert_eq!(health.standing(zero), Standing::Ready);
+    }
+
+    #[test]
+    fn cooling_comes_before_the_breaker() {
+        let zero = start();
+        let at = |ms| zero + Duration::from_millis(ms);
+        let mut health = TargetHealth::default();
+        fails(&mut health, FailureKind::AuthRefused, None, zero);
+        fails(&mut health, FailureKind::RateLimited, Some(1_000), at(1));
+        assert_eq!(health.standing(at(2)), Standing::Cooling(at(1_001)));
+        // The answer closed the breaker, for the call was started since.
+        assert_eq!(health.standing(at(1_001)), Standing::Ready);
+        assert!(!health.take_probe(at(1_001)));
+    }
+
+    #[test]
+    fn the_first_token_of_a_probe_closes_the_breaker() {
+        let zero = start();
+        let at = |ms| zero + Duration::from_millis(ms);
+        let mut health = TargetHealth::default();
+        let old = health.on_start(false, zero);
+        fails(&mut health, FailureKind::ModelMissing, None, at(1));
+        health.on_first_token(old, at(2));
+        assert_eq!(health.standing(at(2)), Standing::Open(at(2_001)), "a call from before says nothing");
+        assert!(health.take_probe(at(2_001)) && !health.take_probe(at(2_001)));
+        let probe = health.on_start(true, at(2_001));
+        health.on_first_token(probe, at(2_100));
+        assert_eq!(health.standing(at(2_100)), Standing::Ready);
+        assert_eq!(health.latency.average(), Some(Duration::from_micros(11_700)));
+    }
+
+    #[test]
+    fn a_cancelled_probe_is_free_again_and_other_cancelled_calls_change_nothing() {
+        let zero = start();
+        let at = |ms| zero + Duration::from_millis(ms);
+        let mut health = TargetHealth::default();
+        fails(&mut health, FailureKind::ModelMissing, None, zero);
+        assert!(health.take_probe(at(2_000)));
+        let probe = health.on_start(true, at(2_000));
+        let other = health.on_start(false, at(2_000));
+        health.on_outcome(other, Outcome::Cancelled, at(2_001), &mut || 0);
+        assert!(!health.take_probe(at(2_001)));
+        health.on_outcome(probe, Outcome::Cancelled, at(2_001), &mut || 0);
+        assert!(health.take_probe(at(2_001)));
+        assert_eq!(health.load(), Load { in_flight: 0, limit: u32::MAX });
     }
 }

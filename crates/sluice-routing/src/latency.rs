@@ -58,3 +58,35 @@ impl Latency {
         *known.select_nth_unstable(at).1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_p95_is_of_the_last_samples_once_there_are_enough() {
+        let check = |samples: &[u64], p95: Option<u64>| {
+            let mut latency = Latency::default();
+            samples.iter().for_each(|ms| latency.add(Duration::from_millis(*ms)));
+            assert_eq!(latency.p95(), p95.map(Duration::from_millis), "{samples:?}");
+        };
+        let upto = |n| (1..=n).collect::<Vec<u64>>();
+        check(&[], None);
+        check(&upto(19), None);
+        check(&upto(20), Some(19));
+        check(&upto(64), Some(61));
+        // 65 to 128 are left.
+        check(&upto(128), Some(125));
+        check(&[7; 20], Some(7));
+    }
+
+    #[test]
+    fn the_average_moves() {
+        let mut latency = Latency::default();
+        assert_eq!(latency.average(), None);
+        latency.add(Duration::from_millis(100));
+        assert_eq!(latency.average(), Some(Duration::from_millis(100)));
+        latency.add(Duration::from_millis(200));
+        assert_eq!(latency.average(), Some(Duration::from_millis(110)));
+    }
+}
