@@ -10,6 +10,7 @@ use sluice_chat::{ApiError, ChatEvent, Failure};
 use smallvec::SmallVec;
 
 use crate::capability::ModelFacts;
+use crate::gemini::Gemini;
 use crate::media::Inlined;
 use crate::memory::{Forgetful, Memory};
 use crate::openai::OpenAi;
@@ -85,6 +86,12 @@ pub trait Decoder: Send {
 
     /// The upstream said that nothing more comes; its connection need not end for the answer to be complete.
     fn done(&self) -> bool {
+        false
+    }
+
+    /// Every choice has said how it ended, though what belongs to its end waits for that of the body: a body that
+    /// breaks now, or does not end, is complete.
+    fn finished(&self) -> bool {
         false
     }
 
@@ -231,5 +238,6 @@ pub struct FailedAnswer<'a> {
 pub fn dialect(row: &VendorRow, _upstream_model: &str) -> &'static dyn Dialect {
     match row.dialect {
         DialectKind::OpenAi => &OpenAi,
+        DialectKind::Gemini => &Gemini,
     }
 }

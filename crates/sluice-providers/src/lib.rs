@@ -10,6 +10,7 @@ pub mod aws_stream;
 pub mod capability;
 pub mod credential;
 pub mod dialect;
+pub mod gemini;
 pub mod handling;
 mod hash;
 pub mod media;

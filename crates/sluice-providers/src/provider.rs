@@ -155,6 +155,9 @@ impl Provider {
             (Auth::None, _) | (_, Secret::None | Secret::Source(_)) => Vec::new(),
             (Auth::ApiKeyHeader, Secret::ApiKey(key)) => vec![("api-key".to_owned(), key.clone())],
             (Auth::XApiKeyHeader, Secret::ApiKey(key)) => vec![("x-api-key".to_owned(), key.clone())],
+            (Auth::XGoogApiKeyHeader, Secret::ApiKey(key)) => {
+                vec![("x-goog-api-key".to_owned(), key.clone())]
+            }
             (_, Secret::ApiKey(token) | Secret::Bearer(token)) => bearer(token),
         }
     }

@@ -67,6 +67,8 @@ impl TranslatedPassage {
         if self.decoder.done() && !self.failed {
             return self.end(out);
         }
+        let choices = &self.tally.choices;
+        self.tally.progress.finished = choices.finished() || (choices.count() > 0 && self.decoder.finished());
         written
     }
 

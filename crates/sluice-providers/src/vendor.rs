@@ -25,6 +25,8 @@ pub enum DialectKind {
     /// Chat Completions.
     #[serde(rename = "openai")]
     OpenAi,
+    /// Google's generateContent.
+    Gemini,
 }
 
 /// How a credential is shown to the vendor.
@@ -37,6 +39,8 @@ pub enum Auth {
     ApiKeyHeader,
     /// `x-api-key: …` for keys; tokens go as bearer (Anthropic).
     XApiKeyHeader,
+    /// `x-goog-api-key: …` for keys; tokens go as bearer (Google).
+    XGoogApiKeyHeader,
     /// No authentication at all.
     None,
 }
@@ -90,7 +94,7 @@ fn bearer() -> Auth {
 }
 
 /// Kinds of the configuration whose dialect is not built yet.
-pub(crate) const LATER_KINDS: &[&str] = &["anthropic", "gemini", "vertex", "bedrock", "cohere"];
+pub(crate) const LATER_KINDS: &[&str] = &["anthropic", "bedrock", "cohere"];
 
 #[derive(Deserialize)]
 struct Table {

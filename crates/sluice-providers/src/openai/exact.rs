@@ -115,17 +115,16 @@ impl ExactPassage {
             }
             at = end;
         }
-        if passed == 0 && at == data.len() {
-            // Whole events alone, as nearly always.
+        let rest = data.slice(at..);
+        if passed == 0 && rest.is_empty() {
             out.push(data);
-            return Ok(());
+        } else {
+            flush(&data, passed, at, out);
         }
-        flush(&data, passed, at, out);
-        let rest = &data[at..];
         if self.carry.len() + rest.len() > self.max_event_bytes {
             return Err(failure::event_too_large());
         }
-        self.carry.extend_from_slice(rest);
+        self.carry.extend_from_slice(&rest);
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Kinds that are documented and have no dialect in this release.
-const LATER_KINDS: &[&str] = &["anthropic", "gemini", "vertex", "bedrock", "cohere"];
+const LATER_KINDS: &[&str] = &["anthropic", "vertex", "bedrock", "cohere"];
 
 /// The provider that is always there unless it is switched off.
 pub(super) const SANDBOX: &str = "sandbox";
