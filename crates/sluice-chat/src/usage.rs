@@ -3,7 +3,8 @@
 
 use std::sync::LazyLock;
 
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde_json::{Map, Value};
 
 /// Token counts. Every number is a count of tokens; a detail nobody reported is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,20 +15,28 @@ pub struct Usage {
     pub completion: CompletionDetails,
 }
 
-/// `usage.prompt_tokens_details`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// `usage.prompt_tokens_details`. The counts that the API's pages name are always on the wire, the others where they are
+/// not 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PromptDetails {
     pub cached_tokens: u64,
     pub cache_write_tokens: u64,
     pub text_tokens: u64,
     pub audio_tokens: u64,
     pub image_tokens: u64,
+    #[serde(skip_serializing_if = "is_zero")]
     pub video_tokens: u64,
+    #[serde(skip_serializing_if = "is_zero")]
     pub file_tokens: u64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// `usage.completion_tokens_details`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CompletionDetails {
     pub text_tokens: u64,
     pub audio_tokens: u64,
@@ -77,15 +86,23 @@ impl Usage {
         })
     }
 
-    /// The `usage` object of the API; both objects of details are always there.
+    /// The `usage` object of the API, as a tree.
     pub fn to_wire(&self) -> Value {
-        json!({
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": self.completion_tokens,
-            "total_tokens": self.total_tokens(),
-            "prompt_tokens_details": self.prompt.to_wire(),
-            "completion_tokens_details": self.completion.to_wire(),
-        })
+        // Numbers under fixed names: it does not fail.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// The `usage` object of the API; both objects of details are always there.
+impl Serialize for Usage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("usage", 5)?;
+        object.serialize_field("prompt_tokens", &self.prompt_tokens)?;
+        object.serialize_field("completion_tokens", &self.completion_tokens)?;
+        object.serialize_field("total_tokens", &self.total_tokens())?;
+        object.serialize_field("prompt_tokens_details", &self.prompt)?;
+        object.serialize_field("completion_tokens_details", &self.completion)?;
+        object.end()
     }
 }
 
@@ -114,23 +131,6 @@ impl PromptDetails {
             file_tokens: details.count("file_tokens")?.unwrap_or_default(),
         })
     }
-
-    /// The counts that the API's pages name are always there, the others where they are not 0.
-    fn to_wire(self) -> Value {
-        let mut details = json!({
-            "cached_tokens": self.cached_tokens,
-            "cache_write_tokens": self.cache_write_tokens,
-            "text_tokens": self.text_tokens,
-            "audio_tokens": self.audio_tokens,
-            "image_tokens": self.image_tokens,
-        });
-        for (name, count) in [("video_tokens", self.video_tokens), ("file_tokens", self.file_tokens)] {
-            if count > 0 {
-                details[name] = count.into();
-            }
-        }
-        details
-    }
 }
 
 impl CompletionDetails {
@@ -150,16 +150,6 @@ impl CompletionDetails {
             reasoning_tokens: details.count("reasoning_tokens")?.or(reasoning_elsewhere).unwrap_or_default(),
             accepted_prediction_tokens: details.count("accepted_prediction_tokens")?.unwrap_or_default(),
             rejected_prediction_tokens: details.count("rejected_prediction_tokens")?.unwrap_or_default(),
-        })
-    }
-
-    fn to_wire(self) -> Value {
-        json!({
-            "text_tokens": self.text_tokens,
-            "audio_tokens": self.audio_tokens,
-            "reasoning_tokens": self.reasoning_tokens,
-            "accepted_prediction_tokens": self.accepted_prediction_tokens,
-            "rejected_prediction_tokens": self.rejected_prediction_tokens,
         })
     }
 }

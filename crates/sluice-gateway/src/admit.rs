@@ -50,6 +50,22 @@ impl Admitted {
     pub(crate) fn output_limit(&self) -> Option<u64> {
         self.output_limit
     }
+
+    /// The request will not be said again.
+    pub(crate) fn forget_body(&mut self) {
+        self.body = Bytes::new();
+    }
+
+    /// Whether a stream that breaks can be taken up by another answer. Answers of several choices, with probabilities
+    /// or with sound are never the same twice.
+    pub(crate) fn is_repairable(&self) -> bool {
+        let features = &self.scan.features;
+        self.scan.stream
+            && self.scan.n == 1
+            && !features.logprobs
+            && !features.audio_output
+            && self.model.options.stream_repair != Some(false)
+    }
 }
 
 /// Scans the request, off the worker where it is large.

@@ -45,6 +45,24 @@ pub(crate) const FIRST_TOKEN_MS: u64 = 60_000;
 pub(crate) const IDLE_MS: u64 = 60_000;
 pub(crate) const TOTAL_MS: u64 = 600_000;
 pub(crate) const MAX_ATTEMPTS: u32 = 4;
+/// First token of a model that thinks first.
+pub(crate) const FIRST_TOKEN_REASONING_MS: u64 = 300_000;
+/// Longest `Retry-After` that is waited for.
+pub(crate) const RETRY_AFTER_WAIT_MS: u64 = 3_000;
+/// Without a first token for so long a second target is tried beside the first; and where models think first.
+pub(crate) const HEDGE_MS: u64 = 10_000;
+pub(crate) const HEDGE_REASONING_MS: u64 = 60_000;
+/// Hedges are at most this share of a model's requests.
+pub(crate) const HEDGE_PERCENT: u32 = 5;
+/// So much of the messages decides which of equal targets is called.
+pub(crate) const STICKY_BYTES: usize = 1024;
+/// A stream that has nothing to say for so long says that it is alive.
+pub(crate) const SILENCE: Duration = Duration::from_secs(15);
+/// Targets whose health is remembered, where callers name models themselves.
+pub(crate) const HEALTH_COUNT: usize = 8 * 1024;
+/// Requests that are kept for the repair of their streams, with the text of these: this share of the memory. Streams
+/// beyond it are not repaired.
+pub(crate) const REPAIR_MEMORY_PERCENT: u64 = 10;
 /// After a finish reason the upstream has this long to send usage and `[DONE]`.
 pub(crate) const AFTER_FINISH: Duration = Duration::from_secs(1);
 /// Head of an upstream's answer.

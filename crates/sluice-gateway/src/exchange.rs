@@ -13,6 +13,7 @@ use sluice_store::{
     books::{AttemptDetails, Details, Refused},
     journal::{AppendError, Durability, Position},
 };
+use smallvec::SmallVec;
 
 use crate::{
     accounting::{Closing, Hold, Note, Standings, flags},
@@ -67,11 +68,20 @@ pub(crate) struct Record {
     /// As the caller named it; empty where there is none.
     pub(crate) model: String,
     pub(crate) stream: bool,
-    /// The model and the index of the target called last.
+    /// The model, and the index of the target that answers, or was called last.
     pub(crate) called: Option<(Arc<Model>, usize)>,
     pub(crate) attempts: u32,
-    /// Every call of an upstream.
+    /// Every call of an upstream, and which target of the model each of them called.
     pub(crate) calls: Vec<AttemptDetails>,
+    targets: SmallVec<[usize; 4]>,
+    /// The call whose answer goes to the caller.
+    answering: usize,
+    /// A second call was made beside a slow one.
+    pub(crate) hedged: bool,
+    /// Another answer took the place of one that broke.
+    pub(crate) repaired: bool,
+    /// Spent on answers that were not used.
+    pub(crate) wasted: NanoUsd,
     pub(crate) charge: Option<Charge>,
     pub(crate) reserved: NanoUsd,
     pub(crate) flags: Flags,
@@ -82,7 +92,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// The target called last.
+    /// The target that answers, or was called last.
     pub(crate) fn target(&self) -> Option<&Target> {
         self.called.as_ref().and_then(|(model, index)| model.targets.get(*index))
     }
@@ -137,6 +147,11 @@ impl Exchange {
             called: None,
             attempts: 0,
             calls: Vec::new(),
+            targets: SmallVec::new(),
+            answering: 0,
+            hedged: false,
+            repaired: false,
+            wasted: NanoUsd::default(),
             charge: None,
             reserved: NanoUsd::default(),
             flags: Flags::default(),
@@ -165,6 +180,12 @@ impl Exchange {
     /// Notes whose request it is.
     pub(crate) fn called_by(&mut self, key: &Arc<Key>) {
         self.note(|record| record.key = Some(Arc::clone(key)));
+    }
+
+    /// The id of its key; empty while nobody knows whose request it is.
+    pub(crate) fn key_id(&self) -> &str {
+        let key = self.open.as_ref().and_then(|open| open.record.key.as_ref());
+        key.map_or("", |key| &key.id)
     }
 
     /// Notes what is asked for.
@@ -232,30 +253,36 @@ impl Exchange {
         Some(settle::charge(&open.meter, held.prompt, target, held.choices, false).0.usage)
     }
 
-    /// Notes that a target is called; `attempts` with this one.
-    pub(crate) fn calling(&mut self, model: &Arc<Model>, target: usize, attempts: u32) {
+    /// Notes that a target is called; `attempts` with this one. Returns the number of the call.
+    pub(crate) fn calling(&mut self, model: &Arc<Model>, target: usize, attempts: u32) -> usize {
         let (now, unix_ms) = (clock::now(), clock::unix_ms());
         let queue = now.saturating_duration_since(self.started);
-        self.note(|record| {
-            record.called = Some((Arc::clone(model), target));
-            record.attempts = attempts;
-            record.queue.get_or_insert(queue);
-            let Some(target) = model.targets.get(target) else { return };
-            record.calls.push(AttemptDetails {
-                provider: target.upstream.provider().name().to_owned(),
-                upstream_model: target.model.name().to_owned(),
-                started_ms: unix_ms,
-                outcome: "cancelled",
-                ..AttemptDetails::default()
-            });
+        let Some(open) = &mut self.open else { return 0 };
+        let record = &mut open.record;
+        record.attempts = attempts;
+        record.queue.get_or_insert(queue);
+        let details = model.targets.get(target).map(|target| AttemptDetails {
+            provider: target.upstream.provider().name().to_owned(),
+            upstream_model: target.model.name().to_owned(),
+            started_ms: unix_ms,
+            outcome: "cancelled",
+            ..AttemptDetails::default()
         });
+        record.calls.push(details.unwrap_or_default());
+        record.targets.push(target);
+        // Until a call is answered what is delivered is nobody's, and the caller may leave.
+        if record.called.is_none() || !open.meter.has_content() {
+            record.called = Some((Arc::clone(model), target));
+            record.answering = record.calls.len() - 1;
+        }
+        record.calls.len() - 1
     }
 
-    /// Notes that the call that runs has failed.
-    pub(crate) fn call_failed(&mut self, failure: &Failure) {
+    /// Notes that a call has failed.
+    pub(crate) fn call_failed(&mut self, number: usize, failure: &Failure) {
         let unix_ms = clock::unix_ms();
         self.note(|record| {
-            let Some(call) = record.calls.last_mut() else { return };
+            let Some(call) = record.calls.get_mut(number) else { return };
             call.ended_us = unix_ms.saturating_sub(call.started_ms) * 1000;
             call.status = failure.status;
             call.outcome = "failed";
@@ -263,13 +290,44 @@ impl Exchange {
         });
     }
 
+    /// Notes that it is the answer of this call that goes to the caller: the others under way are given up.
+    pub(crate) fn answered_by(&mut self, number: usize) {
+        let unix_ms = clock::unix_ms();
+        self.note(|record| {
+            record.answering = number;
+            let target = record.targets.get(number).copied();
+            if let (Some((_, called)), Some(target)) = (&mut record.called, target) {
+                *called = target;
+            }
+            for (other, call) in record.calls.iter_mut().enumerate() {
+                if other != number && call.ended_us == 0 {
+                    call.ended_us = unix_ms.saturating_sub(call.started_ms) * 1000;
+                }
+            }
+        });
+    }
+
+    /// Notes that the answer broke after its first content, and that another is looked for: what came of it is lost.
+    pub(crate) fn broke(&mut self, failure: &Failure) {
+        let Some(open) = &mut self.open else { return };
+        let number = open.record.answering;
+        if let (Some(held), Some(target)) = (&open.held, open.record.target()) {
+            let (charge, _) = settle::charge(&open.meter, held.prompt, target, held.choices, true);
+            let cost = charge.cost.unwrap_or_default();
+            open.record.wasted = NanoUsd(open.record.wasted.0.saturating_add(cost.0));
+        }
+        // The counts of one answer say nothing about another.
+        open.meter.reported = None;
+        self.call_failed(number, failure);
+    }
+
     /// Notes that the first content has come. Waits until the disk knows of what the request holds, where that has to
     /// be so before the caller gets its first byte.
     pub(crate) async fn first_token(&mut self) -> Result<(), NotWritten> {
         let (elapsed, unix_ms) = (clock::now().duration_since(self.started), clock::unix_ms());
         self.note(|record| {
-            record.first_token = Some(elapsed);
-            if let Some(call) = record.calls.last_mut() {
+            record.first_token.get_or_insert(elapsed);
+            if let Some(call) = record.calls.get_mut(record.answering) {
                 call.first_token_us = Some(unix_ms.saturating_sub(call.started_ms) * 1000);
             }
         });
@@ -350,8 +408,11 @@ impl Record {
 
 /// The last call has ended with the request.
 fn end_call(record: &mut Record, unix_ms: u64, billing: Billing) {
-    let Some(call) = record.calls.last_mut().filter(|call| call.outcome == "cancelled") else { return };
-    call.ended_us = unix_ms.saturating_sub(call.started_ms) * 1000;
+    for call in record.calls.iter_mut().filter(|call| call.ended_us == 0) {
+        call.ended_us = unix_ms.saturating_sub(call.started_ms) * 1000;
+    }
+    let answering = record.calls.get_mut(record.answering);
+    let Some(call) = answering.filter(|call| call.outcome == "cancelled") else { return };
     if billing == Billing::Delivered && record.ending == Ending::Complete {
         (call.outcome, call.status) = ("ok", Some(200));
     } else if record.ending == Ending::Broken {
@@ -402,8 +463,10 @@ fn tell(worker: &Worker, record: Record, admitted: bool) {
         queue_us: record.queue.map(micros),
         first_token_us: record.first_token.map(micros),
         total_us: micros(record.total),
+        repaired: record.repaired,
+        hedged: record.hedged,
+        wasted: record.wasted,
         attempts: record.calls,
-        ..Details::default()
     };
     let note = match admitted {
         true => Note::Ended(record.ids.request(), Box::new(details)),

@@ -15,6 +15,7 @@ use crate::{
     accounting::{self, Books, BooksError, Courier, CourierThread, Ledger, Opened, Registry, Sharing},
     bounds, clock,
     config::{AccessLogFormat, Config},
+    fleet::Healths,
     ids::IdMaker,
     memory,
     metrics::Metrics,
@@ -97,17 +98,20 @@ impl Gateway {
         let writers = u16::try_from(data.len() + admin.len()).unwrap_or(u16::MAX);
         // The settings are tried before the books are opened: a run that cannot begin leaves no trace in them.
         let registry = Registry::default();
-        let parts = Parts { metrics: &metrics, registry: &registry };
+        let healths = Arc::new(Healths::default());
+        let parts = Parts { metrics: &metrics, registry: &registry, healths: &healths };
         Snapshot::new(config, catalog.clone(), &parts, clock::unix_ms())?;
         let Opened { books, writers, desk } = accounting::open(ledger, writers).await?;
-        let parts = Parts { metrics: &metrics, registry: &books.registry };
+        let parts = Parts { metrics: &metrics, registry: &books.registry, healths: &healths };
         let snapshot = Snapshot::new(config, catalog, &parts, clock::unix_ms())?;
         snapshot.publish();
         let (sharing, courier) = share_limits(config, &upstream_tls, &books, &metrics).await?;
         let shared = Arc::new(Shared {
             snapshot: ArcSwap::from_pointee(snapshot),
             metrics,
+            healths,
             body_memory: BodyMemory::new(memory::share_bytes(bounds::BODY_MEMORY_PERCENT)),
+            repair_memory: BodyMemory::new(memory::share_bytes(bounds::REPAIR_MEMORY_PERCENT)),
             tls: ArcSwapOption::from(tls),
             phase: watch::Sender::new(Phase::Serving),
             admin_token: config.admin_token.clone(),
@@ -162,8 +166,7 @@ impl Gateway {
     pub async fn reload(&self, config: &Config) -> Result<(), StartError> {
         let _alone = self.shared.changing.lock().await;
         let catalog = self.shared.books.store.load_catalog().await?;
-        let parts = Parts { metrics: &self.shared.metrics, registry: &self.shared.books.registry };
-        let snapshot = Snapshot::new(config, catalog, &parts, clock::unix_ms())?;
+        let snapshot = Snapshot::new(config, catalog, &self.shared.parts(), clock::unix_ms())?;
         let tls = config.tls.as_ref().map(server::acceptor).transpose()?;
         self.shared.config.store(Arc::new(config.clone()));
         snapshot.publish();

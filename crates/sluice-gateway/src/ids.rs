@@ -62,6 +62,11 @@ impl IdMaker {
         Ok(Self(RefCell::new(from_seed(seed))))
     }
 
+    /// Random bits for what nobody gains by guessing.
+    pub(crate) fn bits(&self) -> u64 {
+        self.0.borrow_mut().next_u64()
+    }
+
     /// 32 hexadecimal digits.
     pub(crate) fn random_hex(&self) -> String {
         let mut random = [0u8; 16];

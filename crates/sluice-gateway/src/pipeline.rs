@@ -13,19 +13,21 @@ use crate::{
     accounting::{Hold, Standings},
     admit::{self, Admitted},
     authenticate::{Caller, authenticate},
-    clock,
+    bounds, clock,
+    drive::{Answered, Drive, NoAnswer},
     exchange::{Billing, Ending, Exchange, NotWritten},
     ids::Ids,
     refusal::Refusal,
-    relay::{Relay, RelayTerms},
+    relay::Relay,
     reply::{self, About, ReplyBody},
     request_body,
-    route::{next_target, route},
     server::ConnectionState,
     snapshot::Snapshot,
-    translate::{Outbound, Said, translate},
-    upstream::{self, Answer},
+    translate::Passed,
+    upstream::Answer,
 };
+
+type Reply = Response<ReplyBody>;
 
 /// What belongs to one request beside its head and body.
 pub(crate) struct Context<'a> {
@@ -41,11 +43,11 @@ pub(crate) async fn chat_completions(
     mut exchange: Exchange,
     head: &Parts,
     body: Incoming,
-) -> Response<ReplyBody> {
+) -> Reply {
     match admitted(context, &mut exchange, head, body).await {
         Ok((admitted, hold, standings)) => {
             exchange.hold(hold, standings, admitted.scan());
-            answered(context, exchange, head, &admitted).await
+            answered(context, exchange, head, admitted).await
         }
         Err(refusal) => refused(context.ids, exchange, &refusal, 0),
     }
@@ -70,76 +72,55 @@ async fn admitted(
 }
 
 /// Tries targets until one answers, and relays its answer.
-async fn answered(
-    context: &Context<'_>,
-    mut exchange: Exchange,
-    head: &Parts,
-    admitted: &Admitted,
-) -> Response<ReplyBody> {
-    let model = admitted.model();
-    let deadline = exchange.started + model.clocks.total;
-    let worker = Rc::clone(exchange.worker());
-    let mut attempts = route(admitted, deadline);
-    let mut without_usage = false;
-    loop {
-        let index = match next_target(&mut attempts).await {
-            Ok(target) => target,
-            Err(failure) => {
-                return refused(context.ids, exchange, &Refusal::from_failure(*failure), attempts.made());
-            }
-        };
-        let target = &model.targets[index];
-        exchange.calling(model, index, attempts.made());
-        let said = Said { ids: context.ids, attempt: attempts.made(), without_usage };
-        let out: Outbound<'_> = match translate(admitted, target, &head.headers, said) {
-            Ok(out) => out,
-            Err(failure) => {
-                exchange.call_failed(&failure);
-                attempts.failed(index, failure, clock::now());
-                continue;
-            }
-        };
-        let about = About::of(target, &attempts, &out, &exchange);
-        match upstream::call(&worker.connections, &out, &model.clocks, deadline).await {
-            Ok(Answer::Whole(answer)) => {
-                exchange.delivered(answer.content_bytes, answer.usage);
-                return match exchange.settle().await {
-                    Ok(()) => reply::completion(context.ids, &about, answer.body),
-                    Err(NotWritten) => reply::refuse(context.ids, &Refusal::accounting_unavailable(), 0),
-                };
-            }
-            Ok(Answer::Stream(answer)) => {
-                if without_usage {
-                    target.upstream.ask_no_usage();
-                }
-                if let Err(NotWritten) = exchange.first_token().await {
-                    return refused(context.ids, exchange, &Refusal::accounting_unavailable(), 0);
-                }
-                let terms = RelayTerms::of(context.connection, &out, admitted, deadline);
-                return reply::stream(context.ids, &about, Relay::start(*answer, exchange, terms));
-            }
-            Err(failure)
-                if out.stream && !without_usage && target.upstream.refuses_to_tell_usage(&failure) =>
-            {
-                without_usage = true;
-                attempts.once_more(index);
-            }
-            Err(failure) => {
-                without_usage = false;
-                exchange.call_failed(&failure);
-                attempts.failed(index, failure, clock::now());
-            }
+async fn answered(context: &Context<'_>, exchange: Exchange, head: &Parts, admitted: Admitted) -> Reply {
+    let headers = Passed::of(&admitted, &head.headers);
+    let mut drive = Drive::new(exchange, context.ids, admitted, headers);
+    if drive.admitted().scan().stream {
+        return streamed(context, drive).await;
+    }
+    let answered = match drive.answer().await {
+        Ok(answered) => answered,
+        Err(none) => return unanswered(context.ids, drive, none),
+    };
+    let Answered { out, answer: Answer::Whole(answer), in_flight } = answered else {
+        return streaming(context, drive, answered);
+    };
+    in_flight.succeeded(clock::now());
+    let about = About::of(&out, drive.made(), &drive.exchange);
+    drive.exchange.delivered(answer.content_bytes, answer.usage);
+    match drive.exchange.settle().await {
+        Ok(()) => reply::completion(context.ids, &about, answer.body),
+        Err(NotWritten) => reply::refuse(context.ids, &Refusal::accounting_unavailable(), 0),
+    }
+}
+
+/// As [`answered`]. After long silence the head goes out before there is an answer.
+async fn streamed(context: &Context<'_>, drive: Drive) -> Reply {
+    let (clock, silent_until) = (drive.stream_clock(), drive.exchange.started + bounds::SILENCE);
+    let mut seeking = drive.seek(context.connection);
+    match tokio::time::timeout_at(silent_until.into(), &mut seeking).await {
+        Ok((drive, Ok(answered))) => streaming(context, drive, answered),
+        Ok((drive, Err(none))) => unanswered(context.ids, drive, none),
+        Err(_) => {
+            let relay = Relay::seeking(context.connection, seeking, clock);
+            reply::stream_head(context.ids, None).map(|()| ReplyBody::stream(relay))
         }
     }
 }
 
+fn streaming(context: &Context<'_>, drive: Drive, answered: Answered) -> Reply {
+    let about = About::of(&answered.out, drive.made(), &drive.exchange);
+    let head = reply::stream_head(context.ids, Some(&about));
+    head.map(|()| ReplyBody::stream(Relay::start(context.connection, drive, answered)))
+}
+
+fn unanswered(ids: &Ids, drive: Drive, none: NoAnswer) -> Reply {
+    let attempts = drive.made();
+    refused(ids, drive.exchange, &none.refusal(), attempts)
+}
+
 /// Ends a request with an error answer; it costs nothing.
-pub(crate) fn refused(
-    ids: &Ids,
-    mut exchange: Exchange,
-    refusal: &Refusal,
-    attempts: u32,
-) -> Response<ReplyBody> {
+pub(crate) fn refused(ids: &Ids, mut exchange: Exchange, refusal: &Refusal, attempts: u32) -> Reply {
     exchange.note(|record| {
         record.status = refusal.status;
         record.failed_with(refusal.error.code.clone());

@@ -1,32 +1,37 @@
 //! The stream to the caller: whole events as they come, and one of three endings. Complete: finish reason seen, settled,
 //! then `[DONE]`. Broken: an error event, flushed, then an abnormal close. Cut: the connection ends and nothing more
 //! is said.
+//!
+//! While no target answers, and while another answer is looked for that takes the place of one that broke, comments
+//! keep the connection alive.
+
+mod source;
+mod watch;
 
 use std::{
     cell::RefCell,
+    fmt,
     rc::Rc,
-    sync::Arc,
     task::{Context, Poll, Waker, ready},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::Bytes;
 use sluice_chat::{ApiError, Failure, FailureKind, sse};
-use sluice_providers::Passage;
+use sluice_providers::{Splice, Transcript};
 use sluice_store::journal::Position;
 
+pub(crate) use source::Source;
+
 use crate::{
-    admit::Admitted,
     bounds, clock,
-    exchange::{Billing, Ending, Exchange, NotWritten},
+    drive::{Answered, Drive, NoAnswer, Seeking},
+    exchange::{Billing, Ending, NotWritten},
     refusal::{self, Refusal},
+    relay::source::{Broke, Read},
     server::ConnectionState,
-    snapshot::Clocks,
     stream_clock::{Expired, StreamClock},
-    tasks,
     timer::Timer,
-    translate::Outbound,
-    upstream::{Body, StreamAnswer, Upstream},
     usage_event::usage_event,
 };
 
@@ -34,33 +39,45 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Relay {
     /// `None` once nothing more is wanted from it.
-    source: Option<Body>,
-    passage: Passage,
+    source: Option<Box<Source>>,
     /// What may go out, from `next` on.
     out: Vec<Bytes>,
     next: usize,
     state: State,
-    /// What broke right behind what is in `out`.
-    broken: Option<Failure>,
-    exchange: Exchange,
+    /// `None` while another answer is looked for.
+    drive: Option<Drive>,
     connection: Rc<ConnectionState>,
-    upstream: Arc<Upstream>,
     clock: StreamClock,
     /// The turn of the connection's task in which the upstream had no more: hyper asks twice more in the same turn.
     dry_in: Option<u64>,
-    /// The first event, where the caller asked for usage: ours, if it comes to that, has to look like it.
-    usage_like: Option<Bytes>,
-    /// How many choices were asked for.
-    choices: u32,
+    /// The first event: what we add to the stream has to look like it.
+    first_event: Option<Bytes>,
+    /// The upstream's `[DONE]`.
+    done: Option<Bytes>,
+    /// The answer in whose place another is looked for, or has begun to say the same again.
+    mending: Option<Box<Mending>>,
     /// On HTTP/2: since when what was handed out last waits for the caller's window; and who to wake.
     handed_out: Option<Instant>,
     waker: Option<Waker>,
-    lingering: Timer,
+    /// The end of lingering, or the next comment.
+    timer: Timer,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An answer that broke.
+#[derive(Debug)]
+struct Mending {
+    cause: Failure,
+    /// What the caller has of it.
+    had: Transcript,
+}
+
+/// Keeps a connection open on which nothing else happens.
+const COMMENT: &[u8] = b": keep-alive\n\n";
+
 enum State {
     Relaying,
+    /// No target answers yet. The next comment goes out at this time.
+    Seeking(Seeking, Instant),
     /// The error event is in `out`; once it is out, the flush after it is waited for.
     Failing,
     /// Waits for the flush of this number.
@@ -73,80 +90,80 @@ enum State {
     Complete,
 }
 
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Relaying => "Relaying",
+            Self::Seeking(..) => "Seeking",
+            Self::Failing => "Failing",
+            Self::Flushing(_) => "Flushing",
+            Self::Lingering(_) => "Lingering",
+            Self::Cut => "Cut",
+            Self::Settling(_) => "Settling",
+            Self::Complete => "Complete",
+        })
+    }
+}
+
 /// The body must end abnormally here.
 #[derive(Debug, thiserror::Error)]
 #[error("the stream was broken off")]
 pub(crate) struct BrokenOff;
 
-/// What a relay needs to know of the call beside its answer.
-pub(crate) struct RelayTerms {
-    connection: Rc<ConnectionState>,
-    upstream: Arc<Upstream>,
-    clocks: Clocks,
-    deadline: Instant,
-    usage_wanted: bool,
-    /// How many choices were asked for.
-    choices: u32,
-}
-
-impl RelayTerms {
-    pub(crate) fn of(
-        connection: &Rc<ConnectionState>,
-        out: &Outbound<'_>,
-        admitted: &Admitted,
-        deadline: Instant,
-    ) -> Self {
-        Self {
-            connection: Rc::clone(connection),
-            upstream: Arc::clone(out.upstream),
-            clocks: admitted.model().clocks,
-            deadline,
-            usage_wanted: admitted.scan().include_usage,
-            choices: admitted.scan().n,
-        }
-    }
-}
-
 impl Relay {
-    /// A relay, watched where hyper may never ask for its next bytes.
-    pub(crate) fn start(answer: StreamAnswer, exchange: Exchange, terms: RelayTerms) -> Rc<RefCell<Self>> {
-        let watched = terms.connection.is_http2();
-        let relay = Rc::new(RefCell::new(Self::new(answer, exchange, terms)));
-        if watched {
-            watch(&relay);
-        }
-        relay
+    /// A relay of an answer, watched where hyper may never ask for its next bytes.
+    pub(crate) fn start(
+        connection: &Rc<ConnectionState>,
+        drive: Drive,
+        answered: Answered,
+    ) -> Rc<RefCell<Self>> {
+        let mut relay = Self::new(connection, State::Relaying, drive.stream_clock());
+        relay.drive = Some(drive);
+        relay.take_up(answered);
+        relay.watched()
     }
 
-    fn new(answer: StreamAnswer, exchange: Exchange, terms: RelayTerms) -> Self {
-        let StreamAnswer { body, passage, ready, broken } = answer;
-        let usage_like = ready.first().filter(|_| terms.usage_wanted).cloned();
-        let mut relay = Self {
-            source: Some(body),
-            passage,
-            out: ready,
+    /// A relay for which nobody has answered yet.
+    pub(crate) fn seeking(
+        connection: &Rc<ConnectionState>,
+        seeking: Seeking,
+        clock: StreamClock,
+    ) -> Rc<RefCell<Self>> {
+        let state = State::Seeking(seeking, clock::now());
+        Self::new(connection, state, clock).watched()
+    }
+
+    fn new(connection: &Rc<ConnectionState>, state: State, clock: StreamClock) -> Self {
+        Self {
+            source: None,
+            out: Vec::new(),
             next: 0,
-            state: State::Relaying,
-            broken,
-            exchange,
-            connection: terms.connection,
-            upstream: terms.upstream,
-            clock: StreamClock::new(terms.clocks.idle, terms.deadline, clock::now()),
+            state,
+            drive: None,
+            connection: Rc::clone(connection),
+            clock,
             dry_in: None,
-            usage_like,
-            choices: terms.choices,
+            first_event: None,
+            done: None,
+            mending: None,
             handed_out: None,
             waker: None,
-            lingering: Timer::default(),
-        };
-        relay.note_progress();
-        relay.exchange.mark(clock::now());
+            timer: Timer::default(),
+        }
+    }
+
+    fn watched(self) -> Rc<RefCell<Self>> {
+        let watched = self.connection.is_http2();
+        let relay = Rc::new(RefCell::new(self));
+        if watched {
+            watch::watch(&relay);
+        }
         relay
     }
 
     /// Whether everything was handed out and the answer is complete.
     pub(crate) fn is_over(&self) -> bool {
-        self.state == State::Complete && self.next == self.out.len()
+        matches!(self.state, State::Complete) && self.next == self.out.len()
     }
 
     /// The next bytes for the caller; `None` at the proper end, an error where the body must be broken off.
@@ -167,20 +184,7 @@ impl Relay {
             }
             self.out.clear();
             self.next = 0;
-            match self.state {
-                State::Complete => return Poll::Ready(None),
-                State::Settling(position) => ready!(self.poll_settled(position, cx)),
-                State::Cut => return Poll::Ready(Some(Err(BrokenOff))),
-                State::Failing => self.state = State::Flushing(self.connection.flushes()),
-                State::Flushing(since) => {
-                    ready!(self.connection.poll_flushed(since, cx));
-                    self.state = match self.connection.is_http2() {
-                        true => State::Lingering(clock::now() + bounds::AFTER_ERROR),
-                        false => State::Cut,
-                    };
-                }
-                State::Lingering(until) if self.lingering.poll_passed(until, cx) => self.state = State::Cut,
-                State::Lingering(_) => return Poll::Pending,
+            match &mut self.state {
                 State::Relaying => {
                     let turn = self.connection.turn();
                     if turn.is_some() && turn == self.dry_in {
@@ -190,29 +194,43 @@ impl Relay {
                     ready!(self.poll_source(cx));
                     self.dry_in = None;
                 }
+                State::Complete => return Poll::Ready(None),
+                State::Settling(position) => {
+                    let position = *position;
+                    ready!(self.poll_settled(position, cx));
+                }
+                State::Seeking(..) => ready!(self.poll_seeking(cx)),
+                State::Cut => return Poll::Ready(Some(Err(BrokenOff))),
+                State::Failing => self.state = State::Flushing(self.connection.flushes()),
+                State::Flushing(since) => {
+                    ready!(self.connection.poll_flushed(*since, cx));
+                    self.state = match self.connection.is_http2() {
+                        true => State::Lingering(clock::now() + bounds::AFTER_ERROR),
+                        false => State::Cut,
+                    };
+                }
+                State::Lingering(until) if self.timer.poll_passed(*until, cx) => self.state = State::Cut,
+                State::Lingering(_) => return Poll::Pending,
             }
         }
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(failure) = self.broken.take() {
-            self.broke(failure);
-            return Poll::Ready(());
-        }
         let Some(source) = &mut self.source else {
             self.state = State::Cut;
             return Poll::Ready(());
         };
-        match source.poll_data(cx) {
-            Poll::Ready(Some(Ok(data))) => {
+        match source.poll(cx, &mut self.out) {
+            Poll::Ready(Ok(Read::More)) => {
                 let now = clock::now();
                 self.clock.moved(now);
-                self.broken = self.passage.push(data, &mut self.out).err();
                 self.note_progress();
-                self.exchange.mark(now);
+                if let Some(drive) = &mut self.drive {
+                    drive.exchange.mark(now);
+                }
             }
-            Poll::Ready(Some(Err(failure))) => self.broke(failure),
-            Poll::Ready(None) => self.source_ended(),
+            Poll::Ready(Ok(Read::End)) => self.source_ended(),
+            Poll::Ready(Err(broke)) => self.broke(broke),
             Poll::Pending => return self.poll_clock(cx),
         }
         Poll::Ready(())
@@ -227,79 +245,160 @@ impl Relay {
             Expired::AfterFinish => self.source_ended(),
             Expired::Idle => {
                 let text = format!("nothing came from the provider for {} ms", self.clock.idle.as_millis());
-                self.broke(Failure::ours(FailureKind::Stalled, "upstream_stalled", text));
+                self.broke(Failure::ours(FailureKind::Stalled, "upstream_stalled", text).into());
             }
             Expired::Deadline => {
                 let text = "the answer was not complete within the time of the whole request";
-                self.broke(Failure::ours(FailureKind::TotalTimeout, "upstream_timeout", text));
+                self.broke(Failure::ours(FailureKind::TotalTimeout, "upstream_timeout", text).into());
             }
         }
         Poll::Ready(())
     }
 
-    fn note_progress(&mut self) {
-        let progress = self.passage.progress();
-        self.exchange.delivered(progress.content_bytes, progress.usage);
-        if progress.done.is_some() && self.broken.is_none() && self.state == State::Relaying {
-            self.complete();
-        } else {
-            self.clock.finished(self.is_finished());
+    fn poll_seeking(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let State::Seeking(seeking, comment_at) = &mut self.state else { return Poll::Ready(()) };
+        match seeking.as_mut().poll(cx) {
+            Poll::Ready((drive, answered)) => {
+                self.drive = Some(drive);
+                self.state = State::Relaying;
+                match answered {
+                    Ok(answered) => self.take_up(answered),
+                    Err(none) => self.found_none(none),
+                }
+            }
+            Poll::Pending if self.timer.poll_passed(*comment_at, cx) => {
+                *comment_at = clock::now() + bounds::SILENCE;
+                self.out.push(Bytes::from_static(COMMENT));
+            }
+            Poll::Pending => return Poll::Pending,
+        }
+        Poll::Ready(())
+    }
+
+    /// Relays an answer from its beginning, or from where the one that broke has ended.
+    fn take_up(&mut self, answered: Answered) {
+        let Some(drive) = &mut self.drive else { return };
+        let first_event = self.first_event.as_deref().unwrap_or_default();
+        let splice = self
+            .mending
+            .as_ref()
+            .and_then(|mending| Splice::new(&mending.had, first_event, bounds::EVENT_BYTES));
+        let Some((mut source, ready)) = Source::new(answered, drive.admitted().scan().n, splice) else {
+            return;
+        };
+        if self.first_event.is_none() {
+            self.first_event = ready.first().cloned();
+            drive.keep_for_repair();
+        }
+        let now = clock::now();
+        self.clock.moved(now);
+        self.clock.finished(false);
+        let begun = source.begin(ready, &mut self.out);
+        self.source = Some(Box::new(source));
+        match begun {
+            Ok(()) => self.note_progress(),
+            Err(broke) => return self.broke(broke),
+        }
+        if let Some(drive) = &mut self.drive {
+            drive.exchange.mark(now);
         }
     }
 
-    /// Whether every choice that was asked for has its finish reason. A provider that gives fewer than it was asked
-    /// for says so by `[DONE]`.
-    fn is_finished(&self) -> bool {
-        let progress = self.passage.progress();
-        progress.finished && progress.choices >= self.choices
+    fn found_none(&mut self, none: NoAnswer) {
+        let error = match (none, self.mending.take()) {
+            (NoAnswer::Failed(_), Some(mending)) => refusal::stream_error(mending.cause),
+            (none, _) => *none.refusal().error,
+        };
+        self.fail(error);
+    }
+
+    fn note_progress(&mut self) {
+        let (Some(source), Some(drive)) = (&self.source, &mut self.drive) else { return };
+        let progress = source.progress();
+        if source.is_through() {
+            if self.mending.take().is_some() {
+                drive.exchange.note(|record| record.repaired = true);
+            }
+            drive.exchange.delivered(progress.content_bytes, progress.usage);
+        }
+        if progress.done.is_some() && !source.is_broken() {
+            self.source_ended();
+        } else {
+            self.clock.finished(source.is_finished());
+        }
     }
 
     fn source_ended(&mut self) {
-        match self.passage.end(&mut self.out) {
-            Ok(()) if self.is_finished() => self.complete(),
-            Ok(()) => {
-                let text = "the provider closed the connection before all choices had come";
-                self.fail_with(Failure::ours(FailureKind::Truncated, "upstream_truncated", text));
-            }
-            Err(failure) => self.fail_with(failure),
+        let Some(source) = &mut self.source else { return };
+        match source.end(&mut self.out) {
+            Ok(()) => self.complete(),
+            Err(broke) => self.give_up(broke),
         }
     }
 
     /// Something broke. An answer that had its finish reason is complete all the same.
-    fn broke(&mut self, failure: Failure) {
-        if self.is_finished() {
-            self.source_ended();
-        } else {
-            self.fail_with(failure);
+    fn broke(&mut self, broke: Broke) {
+        match &self.source {
+            Some(source) if source.is_finished() && matches!(broke, Broke::Upstream(_)) => {
+                self.source_ended()
+            }
+            _ => self.give_up(broke),
         }
     }
 
-    fn fail_with(&mut self, failure: Failure) {
-        let failure = self.upstream.masked(failure);
-        self.fail(refusal::stream_error(failure));
+    /// The answer is lost. Another one may take its place; if not, the caller hears what broke it.
+    fn give_up(&mut self, broke: Broke) {
+        let (Some(source), Some(mut drive)) = (self.source.take(), self.drive.take()) else { return };
+        let earlier = self.mending.take();
+        let Broke::Upstream(failure) = broke else {
+            self.drive = Some(drive);
+            // The caller hears of the break for which another answer was looked for.
+            return self
+                .fail(earlier.map_or_else(refusal::shutdown_error, |m| refusal::stream_error(m.cause)));
+        };
+        let failure = source.masked(failure);
+        let through = source.is_through();
+        let (out, transcript) = drive.lost(*source, &failure);
+        let mending = match earlier {
+            Some(earlier) if !through => Some(earlier),
+            _ => transcript.map(|had| Box::new(Mending { cause: failure.clone(), had })),
+        };
+        match mending {
+            Some(mending) if mending.had.is_kept() && drive.may_repair() => {
+                self.mending = Some(mending);
+                let seeking = drive.repair(&self.connection, &out, failure);
+                self.state = State::Seeking(seeking, clock::now() + bounds::SILENCE);
+            }
+            mending => {
+                self.drive = Some(drive);
+                self.fail(refusal::stream_error(mending.map_or(failure, |mending| mending.cause)));
+            }
+        }
     }
 
     /// Settles, and only then lets the end of the stream go out.
     fn complete(&mut self) {
-        let progress = self.passage.progress();
-        if let Some(like) = self.usage_like.take()
+        let (Some(source), Some(drive)) = (self.source.take(), &mut self.drive) else { return };
+        let progress = source.progress();
+        if drive.admitted().scan().include_usage
             && progress.usage.is_none()
-            && let Some(usage) = self.exchange.usage_so_far()
+            && let Some(like) = &self.first_event
+            && let Some(usage) = drive.exchange.usage_so_far()
         {
-            self.out.push(usage_event(&like, &usage));
+            self.out.push(usage_event(like, &usage));
         }
-        match self.exchange.end(Ending::Complete, Billing::Delivered) {
+        self.done.clone_from(&progress.done);
+        match drive.exchange.end(Ending::Complete, Billing::Delivered) {
             Ok(Some(position)) => self.state = State::Settling(position),
             Ok(None) => self.finish(),
             Err(NotWritten) => self.unsettled(),
         }
-        if let Some(source) = self.source.take() {
-            read_to_end(source);
-        }
+        source.succeeded();
     }
 
     fn poll_settled(&mut self, position: Position, cx: &mut Context<'_>) -> Poll<()> {
-        match ready!(self.exchange.worker().poll_synced(position, cx)) {
+        let Some(drive) = &self.drive else { return Poll::Ready(()) };
+        match ready!(drive.exchange.worker().poll_synced(position, cx)) {
             Ok(()) => self.finish(),
             Err(_) => self.unsettled(),
         }
@@ -308,8 +407,7 @@ impl Relay {
 
     /// What ends the stream may go out.
     fn finish(&mut self) {
-        let done = self.passage.progress().done.clone();
-        self.out.push(done.unwrap_or(Bytes::from_static(sse::DONE)));
+        self.out.push(self.done.take().unwrap_or(Bytes::from_static(sse::DONE)));
         self.state = State::Complete;
     }
 
@@ -324,75 +422,14 @@ impl Relay {
         // Dropping the source closes its connection: the upstream stops.
         self.source = None;
         self.out.push(Bytes::from(sse::error_event(&error)));
-        let code = error.code;
-        self.exchange.note(|record| record.failed_with(code));
-        // Nothing is charged; where the journal did not take that, the next start charges nothing either.
-        let _ = self.exchange.end(Ending::Broken, Billing::Free);
         self.state = State::Failing;
+        let Some(drive) = &mut self.drive else { return };
+        let code = error.code;
+        drive.exchange.note(|record| {
+            record.status = 200;
+            record.failed_with(code);
+        });
+        // Nothing is charged; where the journal did not take that, the next start charges nothing either.
+        let _ = drive.exchange.end(Ending::Broken, Billing::Free);
     }
-}
-
-impl Relay {
-    /// Looks after a stream that hyper may not ask: true once there is nothing left to look after. A caller whose
-    /// window stays shut, and a stream past its deadline, are given up; at a stop the body is woken to say so.
-    fn look_after(&mut self, now: Instant) -> bool {
-        let stalled = self.handed_out.is_some_and(|at| now.duration_since(at) > bounds::WRITE_STALL);
-        if stalled || (self.handed_out.is_some() && now > self.clock.deadline) {
-            self.source = None;
-            self.out.clear();
-            self.next = 0;
-            self.state = State::Cut;
-            // The caller is cut off in any case.
-            let _ = self.exchange.end(Ending::CallerLeft, Billing::Delivered);
-            return true;
-        }
-        if self.connection.must_stop()
-            && let Some(waker) = self.waker.take()
-        {
-            waker.wake();
-        }
-        matches!(self.state, State::Cut | State::Complete)
-    }
-}
-
-/// Looks after a stream once a second for as long as it is there.
-fn watch(relay: &Rc<RefCell<Relay>>) {
-    let relay = Rc::downgrade(relay);
-    tasks::spawn_local(async move {
-        loop {
-            tokio::time::sleep(LOOK_AFTER).await;
-            let Some(relay) = relay.upgrade() else { return };
-            if relay.borrow_mut().look_after(clock::now()) {
-                return;
-            }
-        }
-    });
-}
-
-/// How often a stream is looked after that hyper may not ask.
-const LOOK_AFTER: Duration = Duration::from_secs(1);
-
-/// What is read at once of the end of a complete answer, in pieces; more is left to a task.
-const END_PIECES: usize = 8;
-
-/// Lets a connection whose answer is complete come to its proper end, so that it can be used again.
-fn read_to_end(mut source: Body) {
-    let mut cx = Context::from_waker(Waker::noop());
-    // The end is nearly always there already; a task is made only where it is not.
-    for _ in 0..END_PIECES {
-        match source.poll_data(&mut cx) {
-            Poll::Ready(Some(Ok(_))) => {}
-            Poll::Ready(_) => return,
-            Poll::Pending => break,
-        }
-    }
-    tasks::spawn_local(async move {
-        let end = async {
-            while let Some(Ok(_)) = std::future::poll_fn(|cx| source.poll_data(cx)).await {
-                tokio::task::yield_now().await;
-            }
-        };
-        // Too late only costs the connection.
-        let _ = tokio::time::timeout(bounds::AFTER_FINISH, end).await;
-    });
 }

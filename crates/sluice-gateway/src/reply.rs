@@ -13,7 +13,6 @@ use http::{
     header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
 };
 use http_body::{Frame, SizeHint};
-use sluice_routing::Attempts;
 
 use crate::{
     accounting::Standings,
@@ -67,6 +66,10 @@ impl ReplyBody {
         Self { content: Content::Whole(Some(bytes.into()).filter(|b| !b.is_empty())), _serving: None }
     }
 
+    pub(crate) fn stream(relay: Rc<RefCell<Relay>>) -> Self {
+        Self { content: Content::Stream(relay), _serving: None }
+    }
+
     /// Ties the body to its connection.
     pub(crate) fn on(mut self, serving: Serving) -> Self {
         self._serving = Some(serving);
@@ -107,25 +110,21 @@ impl http_body::Body for ReplyBody {
 
 /// What a completion says about itself in headers.
 pub(crate) struct About<'a> {
-    pub(crate) target: &'a Target,
+    target: &'a Target,
     attempts: u32,
     dropped: &'a [String],
     standings: Standings,
 }
 
 impl<'a> About<'a> {
-    pub(crate) fn of(
-        target: &'a Target,
-        attempts: &Attempts,
-        out: &'a Outbound<'_>,
-        exchange: &Exchange,
-    ) -> Self {
-        Self { target, attempts: attempts.made(), dropped: &out.dropped, standings: exchange.standings() }
+    /// Of an answer to `out`, the last of `attempts` calls.
+    pub(crate) fn of(out: &'a Outbound, attempts: u32, exchange: &Exchange) -> Self {
+        Self { target: out.target(), attempts, dropped: &out.dropped, standings: exchange.standings() }
     }
 }
 
 /// A response with our headers on everything.
-fn response(status: u16, ids: &Ids, content_type: HeaderValue, body: ReplyBody) -> Response<ReplyBody> {
+fn response<B>(status: u16, ids: &Ids, content_type: HeaderValue, body: B) -> Response<B> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
@@ -162,23 +161,23 @@ pub(crate) fn text(status: u16, ids: &Ids, body: String) -> Response<ReplyBody> 
 /// A whole completion.
 pub(crate) fn completion(ids: &Ids, about: &About<'_>, body: Bytes) -> Response<ReplyBody> {
     let mut response = json(ids, body);
-    describe(&mut response, about);
+    describe(response.headers_mut(), about);
     response
 }
 
-/// A streamed completion.
-pub(crate) fn stream(ids: &Ids, about: &About<'_>, relay: Rc<RefCell<Relay>>) -> Response<ReplyBody> {
-    let body = ReplyBody { content: Content::Stream(relay), _serving: None };
-    let mut response = response(200, ids, EVENT_STREAM, body);
+/// The head of a streamed completion. What is not known of it yet, where nothing of it has come, is not said.
+pub(crate) fn stream_head(ids: &Ids, about: Option<&About<'_>>) -> Response<()> {
+    let mut response = response(200, ids, EVENT_STREAM, ());
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    describe(&mut response, about);
+    if let Some(about) = about {
+        describe(headers, about);
+    }
     response
 }
 
-fn describe(response: &mut Response<ReplyBody>, about: &About<'_>) {
-    let headers = response.headers_mut();
+fn describe(headers: &mut HeaderMap, about: &About<'_>) {
     headers.insert(X_PROVIDER, about.target.provider_header.clone());
     headers.insert(X_MODEL, about.target.model_header.clone());
     headers.insert(X_ATTEMPTS, number(about.attempts));

@@ -34,7 +34,7 @@ impl BodyMemory {
     }
 
     /// Takes room for `bytes`, or nothing.
-    fn take(self: &Arc<Self>, bytes: usize) -> Option<BodyShare> {
+    pub(crate) fn take(self: &Arc<Self>, bytes: usize) -> Option<BodyShare> {
         let before = self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
         let share = BodyShare { memory: Arc::clone(self), bytes };
         (before.saturating_add(bytes) <= self.limit_bytes).then_some(share)
@@ -43,7 +43,7 @@ impl BodyMemory {
 
 /// The room that one body takes, given back when it is dropped.
 #[derive(Debug)]
-struct BodyShare {
+pub(crate) struct BodyShare {
     memory: Arc<BodyMemory>,
     bytes: usize,
 }

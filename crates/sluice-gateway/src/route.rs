@@ -1,80 +1,76 @@
-//! Third stage: in which order the eligible targets are tried.
+//! Third stage: the attempts of an admitted request, over the targets that can take it.
 
-use std::time::{Duration, Instant};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
+};
 
-use sluice_chat::Failure;
-use sluice_routing::{Attempts, Candidate, Fleet, Load, Standing, Step, Terms};
+use sluice_routing::{Attempts, Candidate, HedgeTerms, Terms};
 use smallvec::SmallVec;
 
-use crate::{admit::Admitted, bounds, clock};
+use crate::{
+    admit::Admitted, bounds, clock, drive::deadline, exchange::Exchange, fleet::Targets, snapshot::Model,
+};
 
-/// The attempts of an admitted request.
-pub(crate) fn route(admitted: &Admitted, deadline: Instant) -> Attempts {
+/// The attempts of a request.
+pub(crate) fn route(admitted: &Admitted, exchange: &Exchange) -> Attempts {
     let model = admitted.model();
-    let candidate = |(place, target): (usize, &usize)| {
-        // Every one a tier of its own: they are tried in the order of the list.
-        let number = u32::try_from(place).unwrap_or(u32::MAX);
-        Candidate {
-            target: *target,
-            identity: u64::from(number),
-            same_model: number,
-            priority: number,
-            weight: 1,
-            context_length: model.targets[*target].context_length,
-            healthless: false,
-        }
-    };
+    let stream = admitted.scan().stream;
     let candidates: SmallVec<[Candidate; 4]> =
-        admitted.eligible().iter().enumerate().map(candidate).collect();
+        admitted.eligible().iter().map(|index| candidate(model, *index)).collect();
+    let many = candidates.len() > 1;
     let terms = Terms {
         max_attempts: model.options.max_attempts.unwrap_or(bounds::MAX_ATTEMPTS),
-        retry_after_wait: Duration::ZERO,
-        deadline,
-        stream: admitted.scan().stream,
-        hedge: None,
-        repair: false,
-        sticky: None,
+        retry_after_wait: Duration::from_millis(
+            model.options.retry_after_wait_ms.unwrap_or(bounds::RETRY_AFTER_WAIT_MS),
+        ),
+        deadline: deadline(exchange, admitted),
+        stream,
+        hedge: (many && stream).then(|| hedge_terms(model)).flatten(),
+        repair: admitted.is_repairable(),
+        sticky: many.then(|| stickiness(admitted, exchange.key_id())),
     };
-    Attempts::new(&candidates, terms, &Unwatched, clock::now(), &mut || 0)
+    let (now, targets) = (clock::now(), Targets::of(model));
+    if many && stream {
+        targets.note_request(now);
+    }
+    Attempts::new(&candidates, terms, &targets, now, &mut || exchange.worker().ids.bits())
 }
 
-/// The target to call next, when it is time to.
-pub(crate) async fn next_target(attempts: &mut Attempts) -> Result<usize, Box<Failure>> {
-    loop {
-        match attempts.next_step(clock::now(), &Unwatched, &mut || 0) {
-            Step::Call { target, .. } => return Ok(target),
-            Step::WaitUntil(at) => tokio::time::sleep_until(at.into()).await,
-            Step::GiveUp(failure) => return Err(failure),
+fn candidate(model: &Model, index: usize) -> Candidate {
+    let target = &model.targets[index];
+    Candidate {
+        target: index,
+        identity: target.place.identity,
+        same_model: target.place.same_model,
+        priority: target.place.priority,
+        weight: target.place.weight,
+        context_length: target.context_length,
+        healthless: target.health.is_none(),
+    }
+}
+
+fn hedge_terms(model: &Model) -> Option<HedgeTerms> {
+    let options = &model.options;
+    if options.hedge_enabled == Some(false) {
+        return None;
+    }
+    let thinks = model.targets.iter().any(|target| target.facts.reasoning);
+    let usual = if thinks { bounds::HEDGE_REASONING_MS } else { bounds::HEDGE_MS };
+    Some(HedgeTerms { min_delay: Duration::from_millis(options.hedge_min_delay_ms.unwrap_or(usual)) })
+}
+
+/// What the caches of providers go by: the caller's own word for it, else the beginning of its messages.
+fn stickiness(admitted: &Admitted, key_id: &str) -> u64 {
+    let (scan, body) = (admitted.scan(), admitted.body());
+    let mut hasher = DefaultHasher::new();
+    match scan.prompt_cache_key {
+        Some(key) => key.of(body).hash(&mut hasher),
+        None => {
+            let messages = scan.messages.of(body);
+            messages[..messages.len().min(bounds::STICKY_BYTES)].hash(&mut hasher);
+            key_id.hash(&mut hasher);
         }
     }
-}
-
-/// Targets of whose health nothing is known: always ready, and never called twice.
-#[derive(Debug)]
-struct Unwatched;
-
-impl Fleet for Unwatched {
-    fn standing(&self, _: usize, _: Instant) -> Standing {
-        Standing::Ready
-    }
-
-    fn take_probe(&self, _: usize, _: Instant) -> bool {
-        false
-    }
-
-    fn take_retry(&self, _: usize, _: Instant) -> bool {
-        false
-    }
-
-    fn take_hedge(&self, _: Instant) -> bool {
-        false
-    }
-
-    fn first_token_p95(&self, _: usize) -> Option<Duration> {
-        None
-    }
-
-    fn load(&self, _: usize) -> Load {
-        Load { in_flight: 0, limit: u32::MAX }
-    }
+    hasher.finish()
 }

@@ -14,6 +14,13 @@ pub(crate) struct Meter {
     pub(crate) content_bytes: u64,
 }
 
+impl Meter {
+    /// Something of an answer was delivered.
+    pub(crate) fn has_content(&self) -> bool {
+        self.content_bytes > 0 || self.reported.is_some()
+    }
+}
+
 /// The size of a request, as far as an estimate needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PromptSize {

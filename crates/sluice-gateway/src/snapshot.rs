@@ -3,20 +3,22 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    hash::{BuildHasherDefault, Hasher},
-    sync::Arc,
+    hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use http::HeaderValue;
 use sluice_ledger::{Key, KeyHash, Origin, Price, PriceTable, Project, price_table};
 use sluice_providers::{Credential, ModelFacts, Provider, UpstreamModel, capability, sandbox};
+use sluice_routing::HedgeBudget;
 use sluice_store::{Catalog, ModelCapabilities, ModelRecord, ProviderRecord, catalog::ModelOptions};
 
 use crate::{
     accounting::{Guard, Priced, Registry},
     bounds,
     config::Config,
+    fleet::{Health, Healths},
     metrics::Metrics,
     metrics::TargetMetrics,
     sealed,
@@ -35,6 +37,7 @@ pub(crate) struct Snapshot {
     models: BTreeMap<String, Arc<Model>>,
     upstreams: HashMap<String, Direct>,
     prices: Option<Arc<PriceTable>>,
+    healths: Arc<Healths>,
     pub(crate) max_body_bytes: usize,
     /// Unix seconds at which it was made.
     pub(crate) made_at: u64,
@@ -81,6 +84,7 @@ pub(crate) struct Model {
     pub(crate) targets: Vec<Target>,
     pub(crate) clocks: Clocks,
     pub(crate) options: ModelOptions,
+    pub(crate) hedges: Arc<Mutex<HedgeBudget>>,
 }
 
 /// One provider's model that can answer.
@@ -98,6 +102,21 @@ pub(crate) struct Target {
     /// Tokens of prompt and answer together, and of the answer alone, that this target can have.
     pub(crate) context_length: Option<u64>,
     pub(crate) max_output_tokens: Option<u64>,
+    pub(crate) clocks: Clocks,
+    pub(crate) place: Place,
+    /// The sandbox has none.
+    pub(crate) health: Option<Arc<Health>>,
+}
+
+/// Where a target stands among the targets of its model.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) priority: u32,
+    pub(crate) weight: u32,
+    /// Targets of the same upstream model have the same number.
+    pub(crate) same_model: u32,
+    /// The same number in every snapshot.
+    pub(crate) identity: u64,
 }
 
 /// The clocks of calls to one model.
@@ -125,6 +144,7 @@ pub enum SnapshotError {
 pub(crate) struct Parts<'a> {
     pub(crate) metrics: &'a Metrics,
     pub(crate) registry: &'a Registry,
+    pub(crate) healths: &'a Arc<Healths>,
 }
 
 impl Snapshot {
@@ -135,7 +155,7 @@ impl Snapshot {
         parts: &Parts<'_>,
         unix_ms: u64,
     ) -> Result<Self, SnapshotError> {
-        let metrics = parts.metrics;
+        let (metrics, healths) = (parts.metrics, Arc::clone(parts.healths));
         let mut catalog = catalog;
         for record in &config.detected {
             if catalog.providers.iter().all(|stored| stored.name != record.name) {
@@ -155,18 +175,16 @@ impl Snapshot {
         if sandbox {
             for name in sandbox::models() {
                 let name = format!("{SANDBOX}/{name}");
-                models.insert(
-                    name.clone(),
-                    Arc::new(alias(&sandbox_model(&name), &upstreams, metrics, table)?),
-                );
+                models
+                    .insert(name.clone(), Arc::new(alias(&sandbox_model(&name), &upstreams, parts, table)?));
             }
         }
         for record in &catalog.models {
-            models.insert(record.name.clone(), Arc::new(alias(record, &upstreams, metrics, table)?));
+            models.insert(record.name.clone(), Arc::new(alias(record, &upstreams, parts, table)?));
         }
         let keys = known_keys(catalog.keys, &catalog.projects, parts.registry);
         let max_body_bytes = config.max_body_bytes;
-        Ok(Self { keys, models, upstreams, prices, max_body_bytes, made_at: unix_ms / 1000 })
+        Ok(Self { keys, models, upstreams, prices, healths, max_body_bytes, made_at: unix_ms / 1000 })
     }
 
     /// The key with this secret's hash, active or not.
@@ -194,9 +212,10 @@ impl Snapshot {
         let options = ModelOptions::default();
         let table = Table { prices: self.prices.as_deref(), unix_s: self.made_at };
         let facts = Facts { table, price: None, unpriced_free: false, own: None, alias: None };
-        let target = target(&direct.upstream, model, direct.metrics.clone(), &facts)?;
-        let clocks = Clocks::of(&options);
-        Some(Arc::new(Model { name: name.to_owned(), targets: vec![target], clocks, options }))
+        let place = Place { priority: 0, weight: 1, same_model: 0, identity: 0 };
+        let mut target = target(&direct.upstream, model, (direct.metrics.clone(), place), &facts)?;
+        target.watched(&options, &self.healths);
+        Some(Arc::new(Model::new(name, vec![target], options, &self.healths)))
     }
 
     /// All models that have a name of their own, in order.
@@ -205,12 +224,32 @@ impl Snapshot {
     }
 }
 
+impl Model {
+    fn new(name: &str, targets: Vec<Target>, options: ModelOptions, healths: &Healths) -> Self {
+        let percent = options.hedge_budget_percent.unwrap_or(bounds::HEDGE_PERCENT);
+        let clocks = Clocks::of(&options, targets.iter().any(|target| target.facts.reasoning));
+        Self { name: name.to_owned(), targets, clocks, hedges: healths.hedges(name, percent), options }
+    }
+}
+
+impl Target {
+    /// Gives it its clocks and the health that it has in every snapshot.
+    fn watched(&mut self, options: &ModelOptions, healths: &Healths) {
+        self.clocks = Clocks::of(options, self.facts.reasoning);
+        if !self.upstream.provider().is_sandbox() {
+            let provider = self.upstream.provider().name();
+            self.health = Some(healths.target(provider, self.upstream.identity(), self.model.name()));
+        }
+    }
+}
+
 impl Clocks {
-    fn of(options: &ModelOptions) -> Self {
+    fn of(options: &ModelOptions, reasoning: bool) -> Self {
         let ms = |set: Option<u64>, default: u64| Duration::from_millis(set.unwrap_or(default));
+        let first_token = if reasoning { bounds::FIRST_TOKEN_REASONING_MS } else { bounds::FIRST_TOKEN_MS };
         Self {
             connect: ms(options.connect_ms, bounds::CONNECT_MS),
-            first_token: ms(options.first_token_ms, bounds::FIRST_TOKEN_MS),
+            first_token: ms(options.first_token_ms, first_token),
             idle: ms(options.idle_ms, bounds::IDLE_MS),
             total: ms(options.total_ms, bounds::TOTAL_MS),
         }
@@ -256,18 +295,26 @@ fn upstream(record: &ProviderRecord, config: &Config) -> Result<Upstream, Snapsh
 fn alias(
     record: &ModelRecord,
     upstreams: &HashMap<String, Direct>,
-    metrics: &Metrics,
+    parts: &Parts<'_>,
     table: Table<'_>,
 ) -> Result<Model, SnapshotError> {
     let mut records: Vec<_> = record.targets.iter().collect();
     records.sort_by_key(|target| target.priority);
-    let mut targets = Vec::with_capacity(records.len());
+    let mut targets: Vec<Target> = Vec::with_capacity(records.len());
     for t in records {
         let direct = upstreams.get(&t.provider).ok_or_else(|| SnapshotError::UnknownProvider {
             model: record.name.clone(),
             provider: t.provider.clone(),
         })?;
-        let metrics = metrics.target(&record.name, &t.provider);
+        let metrics = parts.metrics.target(&record.name, &t.provider);
+        let equal = targets.iter().find(|other| other.model.name() == t.model);
+        let number = u32::try_from(targets.len()).unwrap_or(u32::MAX);
+        let place = Place {
+            priority: t.priority,
+            weight: t.weight,
+            same_model: equal.map_or(number, |equal| equal.place.same_model),
+            identity: identity(direct.upstream.identity(), &t.provider, &t.model),
+        };
         let facts = Facts {
             table,
             price: record.price.as_ref(),
@@ -275,15 +322,22 @@ fn alias(
             own: Some(&t.capabilities),
             alias: Some(&record.options.capabilities),
         };
-        targets.push(target(&direct.upstream, &t.model, metrics, &facts).ok_or_else(|| {
-            SnapshotError::Unspeakable {
-                model: record.name.clone(),
-                what: format!("the target `{}`", t.model),
-            }
-        })?);
+        let target = target(&direct.upstream, &t.model, (metrics, place), &facts);
+        let mut target = target.ok_or_else(|| SnapshotError::Unspeakable {
+            model: record.name.clone(),
+            what: format!("the target `{}`", t.model),
+        })?;
+        target.watched(&record.options, parts.healths);
+        targets.push(target);
     }
-    let options = record.options.clone();
-    Ok(Model { name: record.name.clone(), targets, clocks: Clocks::of(&options), options })
+    Ok(Model::new(&record.name, targets, record.options.clone(), parts.healths))
+}
+
+/// A number for a target that stays the same as long as it does.
+fn identity(of_upstream: &str, provider: &str, model: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (of_upstream, provider, model).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// An operator's own prices, and the moment for which they are asked.
@@ -337,7 +391,7 @@ fn priced(upstream: &Upstream, model: &str, facts: &Facts<'_>) -> Option<Arc<Pri
 fn target(
     upstream: &Arc<Upstream>,
     model: &str,
-    metrics: TargetMetrics,
+    (metrics, place): (TargetMetrics, Place),
     facts: &Facts<'_>,
 ) -> Option<Target> {
     let known = capability::facts(&upstream.provider().row().kind, model);
@@ -358,6 +412,9 @@ fn target(
         upstream: Arc::clone(upstream),
         model: UpstreamModel::new(model),
         metrics,
+        clocks: Clocks::of(&ModelOptions::default(), of_model.reasoning),
+        place,
+        health: None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Fourth stage: the request in the words of one target.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, cell::Cell, fmt, rc::Rc, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sluice_chat::{ApiError, Failure, FailureKind, splice::Slices};
@@ -8,15 +8,22 @@ use sluice_providers::{
     Call, DecoderTerms, Dialect, Forgetful, Inlined, Reading, Relay, dialect, dialect::DialectHeaders,
 };
 
-use crate::{admit::Admitted, bounds, clock, ids::Ids, snapshot::Target, upstream::Upstream};
+use crate::{
+    admit::Admitted,
+    bounds, clock,
+    ids::Ids,
+    snapshot::{Model, Target},
+    upstream::Upstream,
+};
 
 /// The header with which a caller asks the sandbox for a fault.
-const X_SANDBOX_FAULT: HeaderName = HeaderName::from_static("x-sandbox-fault");
+const X_SANDBOX_FAULT: &str = "x-sandbox-fault";
 
 /// A request ready for one target. There is no other way to one.
-pub(crate) struct Outbound<'a> {
-    pub(crate) upstream: &'a Arc<Upstream>,
-    pub(crate) upstream_model: &'a str,
+pub(crate) struct Outbound {
+    model: Arc<Model>,
+    target: usize,
+    pub(crate) upstream: Arc<Upstream>,
     pub(crate) dialect: &'static dyn Dialect,
     pub(crate) path: Cow<'static, str>,
     pub(crate) dialect_headers: DialectHeaders,
@@ -36,21 +43,76 @@ pub(crate) struct Outbound<'a> {
     call_id: String,
     /// 1 for the first call of the request.
     pub(crate) attempt: u32,
+    /// What the caller is given has to be remembered: the stream may be repaired.
+    pub(crate) repairable: bool,
+    /// Where somebody wants to know whether the head of an answer has come.
+    pub(crate) heard: Option<Rc<Cell<bool>>>,
 }
 
-impl Outbound<'_> {
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = self.target();
+        f.debug_struct("Outbound").field("model", &target.model).finish_non_exhaustive()
+    }
+}
+
+impl Outbound {
+    /// Which of the model's targets this is for.
+    pub(crate) fn target_index(&self) -> usize {
+        self.target
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.model.targets[self.target]
+    }
+
+    /// Whether the failure is about the usage that was asked for, so that the same is worth saying without.
+    pub(crate) fn was_refused_over_usage(&self, failure: &Failure) -> bool {
+        self.stream && self.upstream.refuses_to_tell_usage(failure)
+    }
+}
+
+impl Outbound {
     /// The circumstances of the answer.
     pub(crate) fn terms(&self) -> DecoderTerms<'_> {
         DecoderTerms {
             streaming: self.stream,
             row: self.upstream.provider().row(),
-            upstream_model: self.upstream_model,
+            upstream_model: self.target().model.name(),
             max_event_bytes: bounds::EVENT_BYTES,
             unix_s: self.unix_s,
             call_id: &self.call_id,
             reading: &self.reading,
             memory: Forgetful::shared(),
         }
+    }
+}
+
+/// Headers of a caller that some target of its model is sent.
+#[derive(Debug, Default)]
+pub(crate) struct Passed(Vec<(HeaderName, HeaderValue)>);
+
+impl Passed {
+    /// Those of `headers` that the targets of an admitted request may see.
+    pub(crate) fn of(admitted: &Admitted, headers: &HeaderMap) -> Self {
+        let mut passed = Vec::new();
+        for index in admitted.eligible() {
+            let upstream = &admitted.model().targets[*index].upstream;
+            let named = upstream.forward_headers().iter().map(String::as_str);
+            let fault = upstream.provider().is_sandbox().then_some(X_SANDBOX_FAULT);
+            for name in named.chain(fault) {
+                let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { continue };
+                let known = passed.iter().any(|(seen, _)| *seen == name);
+                if let Some(value) = headers.get(&name).filter(|_| !known) {
+                    passed.push((name, value.clone()));
+                }
+            }
+        }
+        Self(passed)
+    }
+
+    fn get(&self, name: &str) -> Option<&HeaderValue> {
+        self.0.iter().find(|(seen, _)| seen.as_str() == name).map(|(_, value)| value)
     }
 }
 
@@ -68,12 +130,13 @@ pub(crate) struct Said<'a> {
 ///
 /// # Errors
 /// What the target's dialect can not say, and in a strict model also what it would drop.
-pub(crate) fn translate<'a>(
+pub(crate) fn translate(
     admitted: &Admitted,
-    target: &'a Target,
-    headers: &HeaderMap,
+    target_index: usize,
+    headers: &Passed,
     said: Said<'_>,
-) -> Result<Outbound<'a>, Failure> {
+) -> Result<Outbound, Failure> {
+    let target = &admitted.model().targets[target_index];
     let upstream = &target.upstream;
     let row = upstream.provider().row();
     let scan = admitted.scan();
@@ -100,9 +163,10 @@ pub(crate) fn translate<'a>(
     let translated = row.relay == Relay::Translate;
     let call_id = |said: Said<'_>| format!("{}_{}", said.ids.request_text(), said.attempt);
     Ok(Outbound {
-        upstream,
+        model: Arc::clone(admitted.model()),
+        target: target_index,
+        upstream: Arc::clone(upstream),
         dialect,
-        upstream_model: target.model.name(),
         path: encoded.path,
         dialect_headers: encoded.headers,
         body: encoded.body,
@@ -115,6 +179,8 @@ pub(crate) fn translate<'a>(
         unix_s: if translated { clock::unix_ms() / 1000 } else { 0 },
         call_id: if translated { call_id(said) } else { String::new() },
         attempt: said.attempt,
+        repairable: admitted.is_repairable(),
+        heard: None,
     })
 }
 

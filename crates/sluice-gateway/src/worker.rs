@@ -21,6 +21,7 @@ use crate::{
     bounds, clock,
     config::Config,
     exchange::Abandoned,
+    fleet::Healths,
     ids::IdMaker,
     metrics::Metrics,
     request_body::BodyMemory,
@@ -43,7 +44,10 @@ pub(crate) enum Phase {
 pub(crate) struct Shared {
     pub(crate) snapshot: ArcSwap<Snapshot>,
     pub(crate) metrics: Metrics,
+    pub(crate) healths: Arc<Healths>,
     pub(crate) body_memory: Arc<BodyMemory>,
+    /// For requests whose streams may be repaired.
+    pub(crate) repair_memory: Arc<BodyMemory>,
     pub(crate) tls: ArcSwapOption<ServerConfig>,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) admin_token: String,
@@ -63,10 +67,14 @@ impl Shared {
         *self.phase.borrow() == Phase::Serving && self.books.is_open()
     }
 
+    /// What every snapshot is joined with.
+    pub(crate) fn parts(&self) -> Parts<'_> {
+        Parts { metrics: &self.metrics, registry: &self.books.registry, healths: &self.healths }
+    }
+
     /// A snapshot of `catalog` under the settings in force; it is not used yet.
     pub(crate) fn snapshot_of(&self, catalog: Catalog) -> Result<Snapshot, SnapshotError> {
-        let parts = Parts { metrics: &self.metrics, registry: &self.books.registry };
-        Snapshot::new(&self.config.load(), catalog, &parts, clock::unix_ms())
+        Snapshot::new(&self.config.load(), catalog, &self.parts(), clock::unix_ms())
     }
 
     /// Puts a new catalog into force. Requests that are running keep the old one.

@@ -87,12 +87,20 @@ impl Passage {
 
     /// Keeps from now on, which is to be before the first bytes, what the caller is given.
     pub fn keep_transcript(&mut self) {
-        let progress = match self {
+        self.progress_mut().transcript = Some(Box::default());
+    }
+
+    /// What the caller was given, where that was kept.
+    pub fn take_transcript(&mut self) -> Option<Transcript> {
+        self.progress_mut().transcript.take().map(|transcript| *transcript)
+    }
+
+    fn progress_mut(&mut self) -> &mut Progress {
+        match self {
             Self::Exact(passage) => passage.progress_mut(),
             Self::Normalised(passage) => passage.progress_mut(),
             Self::Translated(passage) => passage.progress_mut(),
-        };
-        progress.transcript = Some(Box::default());
+        }
     }
 
     /// What is known so far.

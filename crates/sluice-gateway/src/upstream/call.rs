@@ -40,7 +40,7 @@ pub(crate) struct StreamAnswer {
 /// Calls the target. `deadline` is that of the whole request over all attempts.
 pub(crate) async fn call(
     connections: &Connections,
-    out: &Outbound<'_>,
+    out: &Outbound,
     clocks: &Clocks,
     deadline: Instant,
 ) -> Result<Answer, Failure> {
@@ -67,8 +67,11 @@ pub(crate) async fn call(
     }
 }
 
-async fn answer(connections: &Connections, out: &Outbound<'_>, connect: Duration) -> Result<Answer, Failure> {
+async fn answer(connections: &Connections, out: &Outbound, connect: Duration) -> Result<Answer, Failure> {
     let (head, mut body) = fetch::fetch(connections, out, connect).await?;
+    if let Some(heard) = &out.heard {
+        heard.set(true);
+    }
     if head.status != 200 || head.encoded || is_document(&head) {
         return Err(Box::pin(refusal(out, &head, &mut body)).await);
     }
@@ -90,8 +93,11 @@ fn is_document(head: &AnswerHead) -> bool {
 }
 
 /// Reads the stream up to its first content, or to its end where it has none.
-async fn first_content(out: &Outbound<'_>, body: Body) -> Result<StreamAnswer, Failure> {
-    let passage = Passage::new(&out.terms(), out.hide_usage);
+async fn first_content(out: &Outbound, body: Body) -> Result<StreamAnswer, Failure> {
+    let mut passage = Passage::new(&out.terms(), out.hide_usage);
+    if out.repairable {
+        passage.keep_transcript();
+    }
     let mut stream = StreamAnswer { body, passage, ready: Vec::new(), broken: None };
     let mut ready_bytes = 0;
     loop {
@@ -129,7 +135,7 @@ fn endless_prelude() -> Failure {
 }
 
 /// Reads what the upstream said instead of an answer.
-async fn refusal(out: &Outbound<'_>, head: &AnswerHead, body: &mut Body) -> Failure {
+async fn refusal(out: &Outbound, head: &AnswerHead, body: &mut Body) -> Failure {
     if head.encoded {
         let text = "the provider sent a compressed answer although it was asked not to";
         return Failure::ours(FailureKind::BadResponse, "upstream_bad_response", text);

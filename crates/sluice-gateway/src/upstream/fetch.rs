@@ -29,7 +29,7 @@ use crate::{
 /// Sends `out` and waits for the head of the answer. Only the connect clock is kept here; the caller keeps the others.
 pub(super) async fn fetch(
     connections: &Connections,
-    out: &Outbound<'_>,
+    out: &Outbound,
     connect_within: Duration,
 ) -> Result<(AnswerHead, Body), Failure> {
     if out.upstream.provider().is_sandbox() {
@@ -59,11 +59,7 @@ pub(super) async fn fetch(
 
 /// A new connection. Boxed, as everything here that is rare and large: a future is as large as its largest part, and
 /// is moved when a request begins.
-async fn fresh(
-    connections: &Connections,
-    out: &Outbound<'_>,
-    within: Duration,
-) -> Result<Connection, Failure> {
+async fn fresh(connections: &Connections, out: &Outbound, within: Duration) -> Result<Connection, Failure> {
     Box::pin(connect(out.upstream.provider().endpoint(), &connections.tls, false, within)).await
 }
 
@@ -87,7 +83,7 @@ struct Sending {
     ended: Option<io::Result<()>>,
 }
 
-async fn exchange(connection: &mut Connection, out: &Outbound<'_>) -> Result<AnswerHead, Broken> {
+async fn exchange(connection: &mut Connection, out: &Outbound) -> Result<AnswerHead, Broken> {
     write_head(&mut connection.head, out);
     let mut sending = Sending { bytes: 0, ended: None };
     let mut interim = 0;
@@ -127,7 +123,7 @@ async fn exchange(connection: &mut Connection, out: &Outbound<'_>) -> Result<Ans
 /// it. A write that fails does not hide an answer that is already there.
 fn poll_exchange(
     connection: &mut Connection,
-    out: &Outbound<'_>,
+    out: &Outbound,
     sending: &mut Sending,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
@@ -145,7 +141,7 @@ fn bad_head(text: &str) -> Broken {
 }
 
 /// Writes the head of the request; all of it that never changes was put together when the provider was made.
-fn write_head(head: &mut Vec<u8>, out: &Outbound<'_>) {
+fn write_head(head: &mut Vec<u8>, out: &Outbound) {
     head.clear();
     out.upstream.begin_head(head, out);
     for (name, value) in &out.forwarded {
@@ -159,7 +155,7 @@ fn write_head(head: &mut Vec<u8>, out: &Outbound<'_>) {
 
 async fn fetch_h2(
     connections: &Connections,
-    out: &Outbound<'_>,
+    out: &Outbound,
     connect_within: Duration,
 ) -> Result<(AnswerHead, Body), Failure> {
     let endpoint = out.upstream.provider().endpoint();
@@ -198,9 +194,10 @@ fn head_of_h2(parts: &http::response::Parts) -> AnswerHead {
 }
 
 /// Plays the sandbox's script up to its head.
-async fn play(out: &Outbound<'_>) -> Result<(AnswerHead, Body), Failure> {
+async fn play(out: &Outbound) -> Result<(AnswerHead, Body), Failure> {
     let request: Vec<u8> = out.body.concat();
-    let mut script = sandbox::play(&request, out.upstream_model, out.sandbox_fault.as_deref(), out.attempt);
+    let mut script =
+        sandbox::play(&request, out.target().model.name(), out.sandbox_fault.as_deref(), out.attempt);
     loop {
         match script.next() {
             Some(Step::WaitMs(ms)) => tokio::time::sleep(Duration::from_millis(ms)).await,

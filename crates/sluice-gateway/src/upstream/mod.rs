@@ -103,7 +103,7 @@ impl Upstream {
     }
 
     /// Writes the beginning of an HTTP/1.1 request: made before for Chat Completions, put together for other dialects.
-    fn begin_head(&self, head: &mut Vec<u8>, out: &Outbound<'_>) {
+    fn begin_head(&self, head: &mut Vec<u8>, out: &Outbound) {
         if out.path == CALL_PATH && out.dialect_headers.is_empty() {
             return head.extend_from_slice(&self.heads[usize::from(out.stream)]);
         }
@@ -120,6 +120,11 @@ impl Upstream {
     ) -> impl Iterator<Item = (&'static str, &'a str)> {
         let is_set = |name: &str| self.headers.iter().any(|(set, _)| set == name);
         headers.iter().filter(move |(name, _)| !is_set(name)).map(|(name, value)| (*name, &**value))
+    }
+
+    /// What tells it from others of the same provider: its place.
+    pub(crate) fn identity(&self) -> &str {
+        &self.place
     }
 
     pub(crate) fn provider(&self) -> &Provider {
@@ -203,7 +208,7 @@ fn write_head(
 const ACCEPT_JSON: &str = "application/json";
 
 /// What is asked for.
-fn accept(out: &Outbound<'_>) -> &'static str {
+fn accept(out: &Outbound) -> &'static str {
     if out.stream { out.dialect.stream_type().media_type() } else { ACCEPT_JSON }
 }
 

@@ -115,16 +115,17 @@ impl ExactPassage {
             }
             at = end;
         }
-        let rest = data.slice(at..);
-        if passed == 0 && rest.is_empty() {
+        if passed == 0 && at == data.len() {
+            // Whole events alone, as nearly always.
             out.push(data);
-        } else {
-            flush(&data, passed, at, out);
+            return Ok(());
         }
+        flush(&data, passed, at, out);
+        let rest = &data[at..];
         if self.carry.len() + rest.len() > self.max_event_bytes {
             return Err(failure::event_too_large());
         }
-        self.carry.extend_from_slice(&rest);
+        self.carry.extend_from_slice(rest);
         Ok(())
     }
 

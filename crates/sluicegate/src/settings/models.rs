@@ -10,7 +10,6 @@ use super::{
     problem::hint,
     providers::SANDBOX,
     reader::{Section, Text, Value},
-    server::NOT_YET,
     unique::Names,
 };
 
@@ -84,16 +83,8 @@ fn target(section: Section<'_>, providers: &KnownProviders<'_>) -> Option<Target
         let from_sandbox = provider.as_ref().is_some_and(|provider| provider.value == SANDBOX);
         check_model(&section, model, from_sandbox);
     }
-    if let Some(value) = section.get("weight") {
-        let text = format!("{NOT_YET}: targets are tried in their order");
-        section.reader.warning(value.offset(), &value.path, text);
-    }
     let weight = section.integer("weight", 1..MAX_WEIGHT + 1).unwrap_or(1);
     let priority = section.integer("priority", 0..MAX_PRIORITY + 1).unwrap_or(0);
-    if let Some(value) = section.get("capabilities") {
-        let text = format!("{NOT_YET}: only the model's own are shown");
-        section.reader.warning(value.offset(), &value.path, text);
-    }
     let capabilities = capabilities(&section);
     section.finish();
     Some(TargetRecord {
@@ -198,33 +189,19 @@ fn options(section: &Section<'_>) -> ModelOptions {
     }
     if let Some(retry) = section.section("retry") {
         options.max_attempts = retry.integer("max_attempts", 1..MAX_ATTEMPTS + 1).and_then(narrow);
-        if let Some(value) = retry.get("retry_after_wait_ms") {
-            let text = format!("{NOT_YET}: each target is tried once");
-            retry.reader.warning(value.offset(), &value.path, text);
-        }
         options.retry_after_wait_ms = retry.integer("retry_after_wait_ms", 0..MAX_RETRY_AFTER_WAIT_MS + 1);
         retry.finish();
     }
-    if let Some(hedge) = announced(section, "hedge", "there are no hedged requests") {
+    if let Some(hedge) = section.section("hedge") {
         options.hedge_enabled = hedge.get("enabled").and_then(|value| value.flag());
         options.hedge_min_delay_ms = hedge.integer("min_delay_ms", 1..MAX_WAIT_MS + 1);
         options.hedge_budget_percent = hedge.integer("budget_percent", 0..101).and_then(narrow);
         hedge.finish();
     }
-    if let Some(value) = section.get("stream_repair") {
-        let text = format!("{NOT_YET}: a broken stream ends in an error event");
-        section.reader.warning(value.offset(), &value.path, text);
-    }
     options.stream_repair = section.word("stream_repair", &[("splice", true), ("off", false)]);
     options.strict = section.get("strict").and_then(|value| value.flag());
     options.default_max_output_tokens = output_limit(section, "default_max_output_tokens");
     options
-}
-
-fn announced<'a>(section: &Section<'a>, key: &'static str, meanwhile: &str) -> Option<Section<'a>> {
-    let inner = section.section(key)?;
-    section.reader.warning(inner.offset, &inner.path, format!("{NOT_YET}: {meanwhile}"));
-    Some(inner)
 }
 
 fn narrow(number: u64) -> Option<u32> {

@@ -169,6 +169,8 @@ async fn errors_in_a_200() {
             assert_error(&format!("{code} {stream}"), &got, status, expect.0, expect.1);
         }
     }
+    // A target that said so is left alone for a while.
+    let rig = Rig::with(config).await;
     let error = r#"{"error":{"message":"it broke","type":"server_error","code":null}}"#;
     let bad = (502, UPSTREAM, "upstream_bad_response");
     check(&rig, "an error of theirs", &Script::new().write(answers::json_answer(200, error)), bad).await;

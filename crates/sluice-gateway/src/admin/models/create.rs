@@ -2,7 +2,7 @@
 
 use sluice_store::CatalogChange;
 
-use super::{answered, form, has_targets, shown};
+use super::{form, has_targets, shown};
 use crate::admin::{
     call::{Call, Reply},
     change::{self, Entry},
@@ -17,5 +17,5 @@ pub(in crate::admin) async fn run(call: &Call) -> Checked<Reply> {
     let after = Some(shown(&model));
     let entry = Entry { action: "create", object: "model", id: &model.name, before: None, after };
     change::make(call, catalog, CatalogChange::InsertModel(model.clone()), &entry).await?;
-    Ok(Reply::created(answered(&model)))
+    Ok(Reply::created(shown(&model)))
 }

@@ -8,7 +8,7 @@ pub(super) mod list;
 pub(super) mod patch;
 mod price;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sluice_ledger::Origin;
 use sluice_providers::sandbox;
 use sluice_store::{Catalog, ModelRecord, ObjectKind};
@@ -56,35 +56,4 @@ fn shown(record: &ModelRecord) -> Value {
     let mut object = form::of(record);
     object["origin"] = origin_json(record.origin);
     object
-}
-
-/// The same, with what of it does not act yet.
-fn answered(record: &ModelRecord) -> Value {
-    let mut object = shown(record);
-    object["warnings"] = json!(warnings(record));
-    object
-}
-
-/// What is kept, and does nothing in this release.
-fn warnings(record: &ModelRecord) -> Vec<&'static str> {
-    let options = &record.options;
-    let weighted = record.targets.iter().any(|target| target.weight != 1);
-    let told = record.targets.iter().any(|target| target.capabilities.capabilities.is_some());
-    let hedged = options.hedge_enabled.is_some()
-        || options.hedge_min_delay_ms.is_some()
-        || options.hedge_budget_percent.is_some();
-    let all = [
-        (weighted, "'weight' does not act yet: targets are tried in their order"),
-        (told, "'capabilities' of a target do not act yet: only the model's own are shown"),
-        (hedged, "'hedge' does not act yet: there are no hedged requests"),
-        (
-            options.retry_after_wait_ms.is_some(),
-            "'retry.retry_after_wait_ms' does not act yet: each target is tried once",
-        ),
-        (
-            options.stream_repair.is_some(),
-            "'stream_repair' does not act yet: a broken stream ends in an error event",
-        ),
-    ];
-    all.into_iter().filter(|(so, _)| *so).map(|(_, text)| text).collect()
 }

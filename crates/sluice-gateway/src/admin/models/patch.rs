@@ -2,7 +2,7 @@
 
 use sluice_store::{CatalogChange, ModelRecord};
 
-use super::{answered, find_own, form, has_targets, shown};
+use super::{find_own, form, has_targets, shown};
 use crate::admin::{
     body::merge,
     call::{Call, Reply},
@@ -35,5 +35,5 @@ pub(in crate::admin) async fn run(call: &Call, name: &str) -> Checked<Reply> {
         let change = CatalogChange::UpdateModel { before: Box::new(before), after: Box::new(after.clone()) };
         change::make(call, catalog, change, &entry).await?;
     }
-    Ok(Reply::ok(answered(&after)))
+    Ok(Reply::ok(shown(&after)))
 }

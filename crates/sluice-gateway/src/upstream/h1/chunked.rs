@@ -64,7 +64,12 @@ impl ChunkDecoder {
     pub fn decode_in_place(&mut self, buf: &mut [u8]) -> Result<Decoded, ChunkError> {
         let (mut read, mut start, mut end) = (0, 0, 0);
         while read < buf.len() && self.state != State::Done {
-            if let State::Data { left } = self.state {
+            if matches!(self.state, State::Size { digits: 0, .. })
+                && let Some((size, line_bytes)) = plain_size_line(&buf[read..])
+            {
+                self.state = State::Data { left: size };
+                read += line_bytes;
+            } else if let State::Data { left } = self.state {
                 let n = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len() - read);
                 if start == end {
                     (start, end) = (read, read);
@@ -75,7 +80,14 @@ impl ChunkDecoder {
                 end += n;
                 read += n;
                 let left = left - n as u64;
-                self.state = if left == 0 { State::DataCr } else { State::Data { left } };
+                self.state = if left > 0 {
+                    State::Data { left }
+                } else if buf[read..].starts_with(b"\r\n") {
+                    read += 2;
+                    State::default()
+                } else {
+                    State::DataCr
+                };
             } else {
                 match self.state.after(buf[read]) {
                     Ok(state) => self.state = state,
@@ -87,6 +99,23 @@ impl ChunkDecoder {
         }
         Ok(Decoded { start, end, consumed: read })
     }
+}
+
+/// A whole line with the size of a chunk as nearly all are, at the start of `bytes`: at most seven digits, no
+/// extension, not the last chunk. The size, and the bytes of the line. Everything else is read byte by byte.
+fn plain_size_line(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut size = 0;
+    for (at, byte) in bytes.iter().take(8).enumerate() {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            b'\r' if size > 0 && bytes.get(at + 1) == Some(&b'\n') => return Some((size, at + 2)),
+            _ => return None,
+        };
+        size = size << 4 | u64::from(digit);
+    }
+    None
 }
 
 impl State {

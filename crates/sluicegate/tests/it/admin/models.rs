@@ -16,10 +16,7 @@ async fn a_model_from_its_beginning_to_its_end() {
     let (_, secret) = admin.new_key("k", json!({})).await;
     assert_eq!(admin.ask(&secret, "team/echo").await.0, 404);
     let made = admin.create("/admin/v1/models", form()).await;
-    assert_eq!(
-        (&made["origin"], &made["price"], &made["warnings"]),
-        (&json!("admin"), &Value::Null, &json!([]))
-    );
+    assert_eq!((&made["origin"], &made["price"]), (&json!("admin"), &Value::Null));
     assert_eq!(admin.ask(&secret, "team/echo").await.0, 200);
     assert_eq!(each(&admin.get("/admin/v1/models").await, "name"), ["team/echo"]);
     for path in ["/admin/v1/models/team/echo", "/admin/v1/models/team%2Fecho"] {
@@ -32,11 +29,14 @@ async fn a_model_from_its_beginning_to_its_end() {
         .await;
     assert_eq!(patched["price"]["input_nanousd_per_mtok"], 150_000_000);
     assert_eq!(patched["timeouts"]["idle_ms"], 7);
-    assert!(patched["warnings"][0].as_str().unwrap().contains("hedge"), "{patched}");
+    assert_eq!(patched["hedge"]["enabled"], true);
     let patched =
         admin.patch(path, json!({ "price": { "output_nanousd_per_mtok": 1 }, "hedge": null })).await;
     assert_eq!(patched["price"]["input_nanousd_per_mtok"], 150_000_000, "what is not named stays");
-    assert_eq!((&patched["price"]["output_nanousd_per_mtok"], &patched["warnings"]), (&json!(1), &json!([])));
+    assert_eq!(
+        (&patched["price"]["output_nanousd_per_mtok"], &patched["hedge"]["enabled"]),
+        (&json!(1), &Value::Null)
+    );
     assert_eq!(admin.patch(path, json!({ "price": null })).await["price"], Value::Null);
     admin.delete(path).await;
     assert_eq!(admin.ask(&secret, "team/echo").await.0, 404);

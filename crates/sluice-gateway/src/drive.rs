@@ -1,0 +1,316 @@
+//! The attempts of one request, driven: what routing decides is done here, and what came of it is told to routing.
+
+use std::{
+    cell::Cell,
+    pin::{Pin, pin},
+    rc::Rc,
+    sync::Arc,
+    task::Poll,
+    time::Instant,
+};
+
+use sluice_chat::Failure;
+use sluice_providers::{Transcript, transcript::TRANSCRIPT_BYTES_MAX};
+use sluice_routing::{Attempts, Dice, Step, Why};
+
+use crate::{
+    admit::Admitted,
+    clock,
+    exchange::{Exchange, NotWritten},
+    fleet::{InFlight, Targets},
+    ids::Ids,
+    refusal::{self, Refusal},
+    relay::Source,
+    request_body::BodyShare,
+    route::route,
+    server::ConnectionState,
+    stream_clock::StreamClock,
+    translate::{Outbound, Passed, Said, translate},
+    upstream::{self, Answer},
+    worker::Worker,
+};
+
+/// A request whose attempts go on.
+#[derive(Debug)]
+pub(crate) struct Drive {
+    pub(crate) exchange: Exchange,
+    ids: Ids,
+    admitted: Admitted,
+    headers: Passed,
+    attempts: Attempts,
+    deadline: Instant,
+    /// Room for what a repair needs: the request, and what the caller has of the answer.
+    kept: Option<BodyShare>,
+}
+
+/// An answer, and the call that it is an answer to.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) out: Outbound,
+    pub(crate) answer: Answer,
+    pub(crate) in_flight: InFlight,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum NoAnswer {
+    /// Nothing is left to try.
+    Failed(Box<Failure>),
+    /// The gateway stops.
+    Stopped,
+    /// The journal did not take what had to be there before the first byte.
+    NotWritten,
+}
+
+impl From<NotWritten> for NoAnswer {
+    fn from(NotWritten: NotWritten) -> Self {
+        Self::NotWritten
+    }
+}
+
+impl NoAnswer {
+    /// What a caller hears of it who has no head of an answer yet.
+    pub(crate) fn refusal(self) -> Refusal {
+        match self {
+            Self::Failed(failure) => Refusal::from_failure(*failure),
+            Self::Stopped => Refusal::new(503, refusal::shutdown_error()),
+            Self::NotWritten => Refusal::accounting_unavailable(),
+        }
+    }
+}
+
+/// The driving of a request that has no answer yet: the drive comes back with the answer.
+pub(crate) type Seeking = Pin<Box<dyn Future<Output = (Drive, Result<Answered, NoAnswer>)>>>;
+
+/// What asks routing for the next step.
+type NextStep = fn(&mut Attempts, Instant, &Targets<'_>, &mut Dice<'_>) -> Step;
+
+/// One call under way.
+#[derive(Debug)]
+struct Call {
+    out: Outbound,
+    /// Which of the calls of the exchange this is.
+    number: usize,
+    without_usage: bool,
+    in_flight: InFlight,
+}
+
+type Called = (Call, Result<Answer, Failure>);
+
+impl Drive {
+    pub(crate) fn new(exchange: Exchange, ids: &Ids, admitted: Admitted, headers: Passed) -> Self {
+        let attempts = route(&admitted, &exchange);
+        let deadline = deadline(&exchange, &admitted);
+        Self { exchange, ids: ids.clone(), admitted, headers, attempts, deadline, kept: None }
+    }
+
+    pub(crate) fn admitted(&self) -> &Admitted {
+        &self.admitted
+    }
+
+    /// How many calls were made.
+    pub(crate) fn made(&self) -> u32 {
+        self.attempts.made()
+    }
+
+    pub(crate) fn stream_clock(&self) -> StreamClock {
+        StreamClock::new(self.admitted.model().clocks.idle, self.deadline, clock::now())
+    }
+
+    /// Tries until a target answers or nothing is left to try.
+    pub(crate) async fn answer(&mut self) -> Result<Answered, NoAnswer> {
+        let step: NextStep = |attempts, now, targets, dice| attempts.next_step(now, targets, dice);
+        self.go_on(step).await
+    }
+
+    /// As [`Drive::answer`], for a stream: its body may be on its way before there is an answer.
+    pub(crate) fn seek(mut self, connection: &Rc<ConnectionState>) -> Seeking {
+        let connection = Rc::clone(connection);
+        Box::pin(async move {
+            let answered = unless_stopped(&connection, self.answer()).await;
+            (self, answered)
+        })
+    }
+
+    /// An answer has begun: keeps what a repair of it needs, or lets the request go where that is too much.
+    pub(crate) fn keep_for_repair(&mut self) {
+        if self.admitted.is_repairable() {
+            let bytes = self.admitted.body().len() + TRANSCRIPT_BYTES_MAX;
+            self.kept = self.exchange.worker().shared.repair_memory.take(bytes);
+        }
+        if self.kept.is_none() {
+            self.admitted.forget_body();
+        }
+    }
+
+    /// Whether another answer may be looked for.
+    pub(crate) fn may_repair(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// An answer broke after its first content. Gives back the call, and what the caller has of its answer.
+    pub(crate) fn lost(&mut self, source: Source, failure: &Failure) -> (Outbound, Option<Transcript>) {
+        self.exchange.broke(failure);
+        let worker = self.exchange.worker();
+        source.failed(failure, &mut || worker.ids.bits())
+    }
+
+    /// Looks for an answer that takes the place of one that broke with `failure` after its first content.
+    pub(crate) fn repair(
+        mut self,
+        connection: &Rc<ConnectionState>,
+        broken: &Outbound,
+        failure: Failure,
+    ) -> Seeking {
+        let connection = Rc::clone(connection);
+        self.attempts.broke(broken.target_index(), failure, clock::now());
+        let step: NextStep = |attempts, now, targets, dice| attempts.repair_step(now, targets, dice);
+        Box::pin(async move {
+            let answered = unless_stopped(&connection, self.go_on(step)).await;
+            (self, answered)
+        })
+    }
+
+    async fn go_on(&mut self, next_step: NextStep) -> Result<Answered, NoAnswer> {
+        let (model, worker) = (Arc::clone(self.admitted.model()), Rc::clone(self.exchange.worker()));
+        let targets = Targets::of(&model);
+        loop {
+            let dice = &mut || worker.ids.bits();
+            let call = match next_step(&mut self.attempts, clock::now(), &targets, dice) {
+                Step::Call { target, why, probe } => {
+                    let in_flight = targets.begin(target, why, probe, clock::now());
+                    self.begin(target, in_flight)
+                }
+                Step::WaitUntil(at) => {
+                    tokio::time::sleep_until(at.into()).await;
+                    continue;
+                }
+                Step::GiveUp(failure) => return Err(NoAnswer::Failed(failure)),
+            };
+            let Some(call) = call else { continue };
+            match self.call(&targets, call).await {
+                (call, Ok(answer)) => return self.answered(call, answer).await,
+                (call, Err(failure)) => self.failed(call, failure),
+            }
+        }
+    }
+
+    async fn answered(&mut self, call: Call, answer: Answer) -> Result<Answered, NoAnswer> {
+        if call.without_usage {
+            call.out.upstream.ask_no_usage();
+        }
+        self.exchange.answered_by(call.number);
+        if call.out.stream {
+            call.in_flight.first_token(clock::now());
+            self.exchange.first_token().await?;
+        }
+        Ok(Answered { out: call.out, answer, in_flight: call.in_flight })
+    }
+
+    /// Puts the request into the words of a target.
+    fn begin(&mut self, target: usize, in_flight: InFlight) -> Option<Call> {
+        let attempt = self.attempts.made();
+        let number = self.exchange.calling(self.admitted.model(), target, attempt);
+        match self.said(target, false) {
+            Ok(out) => Some(Call { out, number, without_usage: false, in_flight }),
+            Err(failure) => {
+                self.exchange.call_failed(number, &failure);
+                self.attempts.failed(target, failure, clock::now());
+                None
+            }
+        }
+    }
+
+    fn said(&self, target: usize, without_usage: bool) -> Result<Outbound, Failure> {
+        let said = Said { ids: &self.ids, attempt: self.attempts.made(), without_usage };
+        translate(&self.admitted, target, &self.headers, said)
+    }
+
+    fn failed(&mut self, call: Call, failure: Failure) {
+        let worker = Rc::clone(self.exchange.worker());
+        self.exchange.call_failed(call.number, &failure);
+        call.in_flight.failed(&failure, clock::now(), &mut || worker.ids.bits());
+        self.attempts.failed(call.out.target_index(), failure, clock::now());
+    }
+
+    /// Makes one call, a second one beside it where the first content takes too long, and once more without the
+    /// question for usage where that was refused.
+    async fn call(&mut self, targets: &Targets<'_>, call: Call) -> Called {
+        let worker = Rc::clone(self.exchange.worker());
+        let (call, answer) = match self.attempts.hedge_at(targets) {
+            Some(at) => Box::pin(self.hedged(targets, &worker, call, at)).await,
+            None => run(&worker, call, self.deadline).await,
+        };
+        match answer {
+            Err(failure) if !call.without_usage && call.out.was_refused_over_usage(&failure) => {
+                match self.said(call.out.target_index(), true) {
+                    Ok(out) => {
+                        let call = Call { out, without_usage: true, ..call };
+                        Box::pin(run(&worker, call, self.deadline)).await
+                    }
+                    Err(_) => (call, Err(failure)),
+                }
+            }
+            answer => (call, answer),
+        }
+    }
+
+    /// Runs a call, and from `hedge_at` on a second one on another target. The first content wins.
+    async fn hedged(
+        &mut self,
+        targets: &Targets<'_>,
+        worker: &Worker,
+        mut call: Call,
+        hedge_at: Instant,
+    ) -> Called {
+        let heard = Rc::new(Cell::new(false));
+        call.out.heard = Some(Rc::clone(&heard));
+        let mut running = pin!(run(worker, call, self.deadline));
+        if let Ok(called) = tokio::time::timeout_at(hedge_at.into(), &mut running).await {
+            return called;
+        }
+        let now = clock::now();
+        let hedge = self.attempts.hedge(now, targets, !heard.get());
+        let hedge = hedge.and_then(|target| {
+            let in_flight = targets.begin(target, Why::Hedge, false, now);
+            self.begin(target, in_flight)
+        });
+        let Some(hedge) = hedge else { return running.await };
+        self.exchange.note(|record| record.hedged = true);
+        let mut beside = pin!(run(worker, hedge, self.deadline));
+        let first_done = std::future::poll_fn(|cx| match running.as_mut().poll(cx) {
+            Poll::Ready(called) => Poll::Ready((called, true)),
+            Poll::Pending => beside.as_mut().poll(cx).map(|called| (called, false)),
+        });
+        match first_done.await {
+            ((call, Err(failure)), first) => {
+                self.failed(call, failure);
+                if first { beside.await } else { running.await }
+            }
+            (called, _) => called,
+        }
+    }
+}
+
+/// When a request must be over.
+pub(crate) fn deadline(exchange: &Exchange, admitted: &Admitted) -> Instant {
+    exchange.started + admitted.model().clocks.total
+}
+
+async fn run(worker: &Worker, call: Call, deadline: Instant) -> Called {
+    let clocks = call.out.target().clocks;
+    let answer = upstream::call(&worker.connections, &call.out, &clocks, deadline).await;
+    (call, answer)
+}
+
+async fn unless_stopped(
+    connection: &ConnectionState,
+    answer: impl Future<Output = Result<Answered, NoAnswer>>,
+) -> Result<Answered, NoAnswer> {
+    let mut answer = pin!(answer);
+    std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
+        Poll::Pending if connection.must_stop() => Poll::Ready(Err(NoAnswer::Stopped)),
+        answered => answered,
+    })
+    .await
+}

@@ -1,0 +1,177 @@
+//! The health of targets, shared by all requests and all workers, and as one request sees it. It outlives snapshots:
+//! a target is known by its provider, its place, its credential and its model.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use sluice_chat::Failure;
+use sluice_routing::{
+    Dice, Fleet, HedgeBudget, Load, Outcome, RetryBudget, Standing, Started, TargetHealth, Why,
+};
+
+use crate::{bounds, snapshot::Model};
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The health of one target.
+#[derive(Debug)]
+pub(crate) struct Health {
+    target: Mutex<TargetHealth>,
+    provider: Arc<Mutex<RetryBudget>>,
+}
+
+/// Every health there is.
+#[derive(Debug, Default)]
+pub(crate) struct Healths {
+    targets: Mutex<HashMap<String, Arc<Health>>>,
+    providers: Mutex<HashMap<String, Arc<Mutex<RetryBudget>>>>,
+    hedges: Mutex<HashMap<String, Arc<Mutex<HedgeBudget>>>>,
+}
+
+/// The entry of `name`. Those that nobody else has are let go before there are too many: names can be callers'.
+fn entry<T>(map: &Mutex<HashMap<String, Arc<T>>>, name: String, make: impl FnOnce() -> T) -> Arc<T> {
+    let mut map = lock(map);
+    if map.len() >= bounds::HEALTH_COUNT && !map.contains_key(&name) {
+        map.retain(|_, value| Arc::strong_count(value) > 1);
+    }
+    Arc::clone(map.entry(name).or_insert_with(|| Arc::new(make())))
+}
+
+impl Healths {
+    /// The health of `model` at a provider, which is told from others by `identity`.
+    pub(crate) fn target(&self, provider: &str, identity: &str, model: &str) -> Arc<Health> {
+        let budget = entry(&self.providers, provider.to_owned(), Mutex::default);
+        entry(&self.targets, format!("{provider}\n{identity}\n{model}"), || Health {
+            target: Mutex::default(),
+            provider: budget,
+        })
+    }
+
+    /// The hedges of a model: at most `percent` of its requests.
+    pub(crate) fn hedges(&self, model: &str, percent: u32) -> Arc<Mutex<HedgeBudget>> {
+        let budget = entry(&self.hedges, model.to_owned(), || Mutex::new(HedgeBudget::new(percent)));
+        lock(&budget).set_percent(percent);
+        budget
+    }
+}
+
+impl Health {
+    /// What it is at the moment, for metrics.
+    pub(crate) fn standing(&self, now: Instant) -> Standing {
+        lock(&self.target).standing(now)
+    }
+}
+
+/// The targets of one model as one request sees them.
+#[derive(Debug)]
+pub(crate) struct Targets<'a> {
+    model: &'a Model,
+}
+
+impl<'a> Targets<'a> {
+    pub(crate) fn of(model: &'a Model) -> Self {
+        Self { model }
+    }
+
+    fn health(&self, target: usize) -> Option<&'a Health> {
+        self.model.targets.get(target)?.health.as_deref()
+    }
+
+    /// A call of a target begins.
+    pub(crate) fn begin(&self, target: usize, why: Why, probe: bool, now: Instant) -> InFlight {
+        let health = self.model.targets.get(target).and_then(|target| target.health.clone());
+        let Some(health) = health else { return InFlight(None) };
+        if !matches!(why, Why::Retry | Why::Hedge) {
+            lock(&health.provider).note_request(now);
+        }
+        let started = lock(&health.target).on_start(probe, now);
+        InFlight(Some(Running { health, started }))
+    }
+
+    /// A streamed request for the model begins.
+    pub(crate) fn note_request(&self, now: Instant) {
+        if self.model.targets.len() > 1 {
+            lock(&self.model.hedges).note_request(now);
+        }
+    }
+}
+
+impl Fleet for Targets<'_> {
+    fn standing(&self, target: usize, now: Instant) -> Standing {
+        self.health(target).map_or(Standing::Ready, |health| health.standing(now))
+    }
+
+    fn take_probe(&self, target: usize, now: Instant) -> bool {
+        self.health(target).is_some_and(|health| lock(&health.target).take_probe(now))
+    }
+
+    fn take_retry(&self, target: usize, now: Instant) -> bool {
+        self.health(target).is_none_or(|health| lock(&health.provider).take(now))
+    }
+
+    fn take_hedge(&self, now: Instant) -> bool {
+        lock(&self.model.hedges).take(now)
+    }
+
+    fn first_token_p95(&self, target: usize) -> Option<Duration> {
+        lock(&self.health(target)?.target).first_token_p95()
+    }
+
+    fn load(&self, target: usize) -> Load {
+        let none = Load { in_flight: 0, limit: u32::MAX };
+        self.health(target).map_or(none, |health| lock(&health.target).load())
+    }
+}
+
+/// A call under way, which its target's health counts. Dropped, it was cancelled by us.
+#[derive(Debug)]
+pub(crate) struct InFlight(Option<Running>);
+
+#[derive(Debug)]
+struct Running {
+    health: Arc<Health>,
+    started: Started,
+}
+
+impl InFlight {
+    /// The first content of a stream has come.
+    pub(crate) fn first_token(&self, now: Instant) {
+        if let Some(running) = &self.0 {
+            lock(&running.health.target).on_first_token(running.started, now);
+        }
+    }
+
+    pub(crate) fn failed(self, failure: &Failure, now: Instant, dice: &mut Dice<'_>) {
+        let retry_after = failure.retry_after_ms.map(Duration::from_millis);
+        self.ended(Outcome::Failure(failure.kind, retry_after), now, dice);
+    }
+
+    pub(crate) fn succeeded(self, now: Instant) {
+        self.ended(Outcome::Success, now, &mut || 0);
+    }
+
+    fn ended(mut self, outcome: Outcome, now: Instant, dice: &mut Dice<'_>) {
+        if let Some(running) = self.0.take() {
+            lock(&running.health.target).on_outcome(running.started, outcome, now, dice);
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if let Some(running) = self.0.take() {
+            let health = &running.health;
+            lock(&health.target).on_outcome(
+                running.started,
+                Outcome::Cancelled,
+                running.started.at,
+                &mut || 0,
+            );
+        }
+    }
+}
