@@ -28,8 +28,8 @@ impl Statement {
 
 /// Makes a [`Statement`] of pieces of text and of the few words in which the engines differ: `ROWS` is the array of
 /// arrays that the JSON text `$1` holds, as a table with the column `value`; `ID` turns the hexadecimal digits of its
-/// first element into bytes; `LOCK`, `LOCK_BUDGETS` (of the table called `b`)
-/// and `SHARE` hold the rows that were read until the transaction ends (SQLite has
+/// first element into bytes; `LOCK`, `LOCK_BUDGETS` (of the table called `b`),
+/// `LOCK_REQUESTS` (of `r`) and `SHARE` hold the rows that were read until the transaction ends (SQLite has
 /// but one writer). `KEY_COLUMNS` are those of a key.
 #[macro_export]
 #[doc(hidden)]
@@ -84,6 +84,8 @@ macro_rules! statement_piece {
     (postgres LOCK) => { " FOR UPDATE" };
     (sqlite LOCK_BUDGETS) => { "" };
     (postgres LOCK_BUDGETS) => { " FOR UPDATE OF b" };
+    (sqlite LOCK_REQUESTS) => { "" };
+    (postgres LOCK_REQUESTS) => { " FOR UPDATE OF r" };
     (sqlite SHARE) => { "" };
     (postgres SHARE) => { " FOR SHARE" };
     ($engine:ident $text:literal) => { $text };

@@ -5,6 +5,7 @@ mod catalog;
 mod change;
 mod check;
 mod claim;
+mod correct;
 mod lease;
 mod node;
 mod post;
@@ -260,6 +261,7 @@ pub(crate) fn every_statement() -> Vec<Statement> {
         change::EVERY,
         check::EVERY,
         claim::EVERY,
+        correct::EVERY,
         lease::EVERY,
         node::EVERY,
         post::EVERY,

@@ -13,7 +13,7 @@ use sluice_ledger::{
 };
 
 use super::{
-    int, node,
+    correct, int, node,
     request::{AttemptsDocument, FLAG_HEDGED, FLAG_REPAIRED, FLAG_STREAM},
     rollup::{Added, Group, Rollup},
 };
@@ -130,6 +130,7 @@ pub(super) async fn run(
     rows: Rows,
 ) -> Result<bool, StoreError> {
     node::fence(&mut tx, session).await?;
+    let mut known = Vec::new();
     let (postings, refused) = match rows {
         Rows::AllNew => {
             let sent = batch.postings.len() + batch.refused.len();
@@ -149,14 +150,19 @@ pub(super) async fn run(
             }
             // Removed as they are met: a request that is in the batch twice counts once.
             let mut is_new = |id: &RequestId| new.remove(&id.0[..]);
-            let postings =
-                batch.postings.iter().filter(|(posting, _)| is_new(&posting.reserve.request)).collect();
+            let (postings, others): (Vec<_>, Vec<_>) =
+                batch.postings.iter().partition(|(posting, _)| is_new(&posting.reserve.request));
+            known.extend(others.into_iter().map(|(posting, _)| posting));
             let refused = batch.refused.iter().filter(|one| is_new(&one.request)).collect();
             (postings, refused)
         }
     };
-    sums(&postings, &refused).write(&mut tx).await?;
-    charge(&mut tx, session, &postings).await?;
+    let cut_off = correct::find(&mut tx, &known).await?;
+    let mut sums = sums(&postings, &refused);
+    correct::run(&mut tx, &cut_off, &mut sums).await?;
+    sums.write(&mut tx).await?;
+    let charged = postings.iter().map(|(posting, _)| (posting, int(posting.charged().0)));
+    charge(&mut tx, session, charged.chain(correct::charges(&cut_off))).await?;
     late_details(&mut tx, batch, rows).await?;
     set_cursors(&mut tx, session, &batch.cursors).await?;
     tx.commit().await?;
@@ -166,17 +172,10 @@ pub(super) async fn run(
 fn sums<'a>(postings: &[&'a (Posting, Option<Details>)], refused: &[&'a Refused]) -> Rollup<'a> {
     let mut rollup = Rollup::default();
     for (posting, _) in postings {
-        let reserve = &posting.reserve;
-        let settled = settled(posting);
-        let group = Group {
-            key: text(&reserve.key),
-            project: text(&reserve.project),
-            model: text(&reserve.model),
-            provider: settled.map_or("", |settle| text(&settle.answered.provider)),
-        };
         let cost = int(posting.charged().0);
-        let usage = settled.map(|settle| &settle.usage);
-        rollup.add(reserve.unix_ms, group, Added { failed: settled.is_none(), usage, cost });
+        let usage = settled(posting).map(|settle| &settle.usage);
+        let added = Added { failed: posting.is_error(), usage, cost };
+        rollup.add(posting.reserve.unix_ms, group(posting), added);
     }
     for refused in refused {
         // Names that callers make up get no sums of their own.
@@ -192,24 +191,35 @@ fn sums<'a>(postings: &[&'a (Posting, Option<Details>)], refused: &[&'a Refused]
     rollup
 }
 
-fn settled(posting: &Posting) -> Option<&Settle> {
+/// What a posting is counted with.
+pub(super) fn group(posting: &Posting) -> Group<'_> {
+    let reserve = &posting.reserve;
+    Group {
+        key: text(&reserve.key),
+        project: text(&reserve.project),
+        model: text(&reserve.model),
+        provider: settled(posting).map_or("", |settle| text(&settle.answered.provider)),
+    }
+}
+
+pub(super) fn settled(posting: &Posting) -> Option<&Settle> {
     match &posting.outcome {
         Outcome::Settled(settle) => Some(settle),
         Outcome::Voided(_) => None,
     }
 }
 
-/// Moves the balances. A purse without a row has nothing to move: its row will begin with what the sums say.
-async fn charge(
+/// Moves the balances by what each posting adds, in nano-dollars. A purse without a row has nothing to move: its row
+/// will begin with what the sums say.
+async fn charge<'a>(
     tx: &mut Tx,
     session: &Session,
-    postings: &[&(Posting, Option<Details>)],
+    postings: impl Iterator<Item = (&'a Posting, i64)>,
 ) -> Result<(), StoreError> {
     // Taking the sum at once covers what taking one charge after the other would: nothing is granted in between.
     let mut charges: BTreeMap<PurseId, i64> = BTreeMap::new();
-    for (posting, _) in postings {
-        let charged = int(posting.charged().0);
-        if charged > 0 {
+    for (posting, charged) in postings {
+        if charged != 0 {
             for purse in posting.reserve.purses() {
                 let sum = charges.entry(purse).or_default();
                 *sum = sum.saturating_add(charged);
@@ -234,8 +244,8 @@ async fn charge(
         let (account, window, posted) = (row.text(0)?, row.int(1)?, row.int(2)?);
         let charged = charges.get(&(account.as_str(), window)).copied().unwrap_or(0);
         let purse = (account, window);
-        let covered = charged.min(leases.get(&purse).copied().unwrap_or(0));
-        moved.push((purse.0, window, posted.saturating_add(charged), covered));
+        let covered = charged.min(leases.get(&purse).copied().unwrap_or(0)).max(0);
+        moved.push((purse.0, window, posted.saturating_add(charged).max(0), covered));
     }
     if moved.is_empty() {
         return Ok(());
@@ -285,7 +295,7 @@ fn text(text: &str) -> &str {
 
 /// A row of `requests`, in the order of `REQUEST_COLUMNS`.
 #[derive(Serialize)]
-struct RequestColumns<'a>(
+pub(super) struct RequestColumns<'a>(
     String,
     i64,
     &'a str,
@@ -367,7 +377,7 @@ fn request_rows(batch: &Batch) -> String {
     document::write(&rows)
 }
 
-fn posted_row<'a>(posting: &'a Posting, details: Option<&'a Details>) -> RequestColumns<'a> {
+pub(super) fn posted_row<'a>(posting: &'a Posting, details: Option<&'a Details>) -> RequestColumns<'a> {
     let reserve = &posting.reserve;
     let settle = settled(posting);
     let ended_as = match &posting.outcome {

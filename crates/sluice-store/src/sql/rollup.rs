@@ -32,7 +32,8 @@ const ADD_HOURLY: Statement = statement!(
      completion_tokens = usage_hourly.completion_tokens + excluded.completion_tokens, \
      cached_tokens = usage_hourly.cached_tokens + excluded.cached_tokens, \
      reasoning_tokens = usage_hourly.reasoning_tokens + excluded.reasoning_tokens, \
-     cost = CASE WHEN usage_hourly.cost > 9223372036854775807 - excluded.cost THEN 9223372036854775807 \
+     cost = CASE WHEN excluded.cost <= 0 THEN usage_hourly.cost + excluded.cost \
+     WHEN usage_hourly.cost > 9223372036854775807 - excluded.cost THEN 9223372036854775807 \
      ELSE usage_hourly.cost + excluded.cost END"
 );
 const ADD_DAILY: Statement = statement!(
@@ -49,7 +50,8 @@ const ADD_DAILY: Statement = statement!(
      completion_tokens = usage_daily.completion_tokens + excluded.completion_tokens, \
      cached_tokens = usage_daily.cached_tokens + excluded.cached_tokens, \
      reasoning_tokens = usage_daily.reasoning_tokens + excluded.reasoning_tokens, \
-     cost = CASE WHEN usage_daily.cost > 9223372036854775807 - excluded.cost THEN 9223372036854775807 \
+     cost = CASE WHEN excluded.cost <= 0 THEN usage_daily.cost + excluded.cost \
+     WHEN usage_daily.cost > 9223372036854775807 - excluded.cost THEN 9223372036854775807 \
      ELSE usage_daily.cost + excluded.cost END"
 );
 
@@ -97,13 +99,22 @@ struct Columns<'a>(i64, &'a str, &'a str, &'a str, &'a str, i64, i64, i64, i64, 
 impl<'a> Rollup<'a> {
     /// Adds a request that came at `unix_ms`.
     pub(super) fn add(&mut self, unix_ms: u64, group: Group<'a>, added: Added<'_>) {
+        self.count(unix_ms, group, added, 1);
+    }
+
+    /// Takes back what [`Self::add`] added in a batch before: the request ended differently.
+    pub(super) fn take_back(&mut self, unix_ms: u64, group: Group<'a>, added: Added<'_>) {
+        self.count(unix_ms, group, added, -1);
+    }
+
+    fn count(&mut self, unix_ms: u64, group: Group<'a>, added: Added<'_>, sign: i64) {
         let unix_s = int(unix_ms / 1_000);
         let sums = self.hourly.entry((unix_s - unix_s % HOUR_S, group)).or_default();
-        sums.requests += 1;
-        sums.errors += i64::from(added.failed);
-        sums.cost = sums.cost.saturating_add(added.cost);
+        sums.requests += sign;
+        sums.errors += sign * i64::from(added.failed);
+        sums.cost = sums.cost.saturating_add(sign * added.cost);
         if let Some(usage) = added.usage {
-            let tokens = |count: u64| int(count.min(TOKENS_MAX));
+            let tokens = |count: u64| sign * int(count.min(TOKENS_MAX));
             sums.prompt += tokens(usage.prompt_tokens);
             sums.completion += tokens(usage.completion_tokens);
             sums.cached += tokens(usage.prompt.cached_tokens);

@@ -14,6 +14,7 @@ const DAY_S: i64 = 86_400;
 
 /// Whole days come from the sums of days, the rest of the range from those of hours: `$1` to `$2`, and `$3` to `$4`
 /// with `$5` to `$6`. What is not grouped by is one value for all rows.
+/// A provider from which everything was taken back has no row.
 const SUMS: Statement = statement!(
     "SELECT CASE CAST($7 AS BIGINT) WHEN 0 THEN NULL WHEN 1 THEN start ELSE start - start % 86400 END, \
      CASE WHEN CAST($8 AS BIGINT) = 1 THEN model END, CASE WHEN CAST($9 AS BIGINT) = 1 THEN key_id END, CASE WHEN CAST($10 AS BIGINT) = 1 THEN project END, \
@@ -30,7 +31,8 @@ const SUMS: Statement = statement!(
     ROLLUP_COLUMNS,
     " FROM usage_hourly WHERE start >= $5 AND start < $6) AS u \
      WHERE (CAST($12 AS TEXT) IS NULL OR key_id = $12) AND (CAST($13 AS TEXT) IS NULL OR project = $13) AND (CAST($14 AS TEXT) IS NULL OR model = $14) \
-     AND (CAST($15 AS TEXT) IS NULL OR provider = $15) GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
+     AND (CAST($15 AS TEXT) IS NULL OR provider = $15) GROUP BY 1, 2, 3, 4, 5 \
+     HAVING SUM(requests) <> 0 ORDER BY 1, 2, 3, 4, 5"
 );
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ const CASES: &[Case] = cases! {
     lease: grants returns end_leases_of_one_node rows_begin_with_what_was_spent race;
     limit: follows_a_changed_budget follows_another_period follows_the_file waits_after_it_was_lowered;
     post: same_batch_twice half_known_batch one_request_twice_in_a_batch refused_rows late_details
-        charges_beyond_the_lease without_lease_or_row cursors odd_texts_and_numbers;
+        charges_beyond_the_lease without_lease_or_row cursors odd_texts_and_numbers true_ends_of_what_was_cut_off;
     usage: groups_and_filters edges_of_hours_and_days;
     request: filters pages_with_equal_times every_column;
     check: retire_in_steps planted_mismatches;

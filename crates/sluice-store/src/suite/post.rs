@@ -1,6 +1,10 @@
 //! Batches that are taken into the books.
 
-use sluice_ledger::{NanoUsd, Window, record::Outcome};
+use sluice_chat::Usage;
+use sluice_ledger::{
+    NanoUsd, Posting, UsageSource, Window,
+    record::{Answered, Outcome},
+};
 
 use super::made::{
     DAY_S, LIMIT, NOW_MS, ask, assert_sound, balance, batch, details, give, id, need, posting, purse, row,
@@ -187,7 +191,7 @@ pub(super) async fn odd_texts_and_numbers(store: SqlStore) {
         settle.answered.provider = "\u{feff}\u{202e}".to_owned();
     }
     let details = Details { error_code: Some("\0".to_owned()), total_us: u64::MAX, ..details(200) };
-    let again = sluice_ledger::Posting {
+    let again = Posting {
         reserve: sluice_ledger::record::Reserve { request: id(2), ..odd.reserve.clone() },
         outcome: odd.outcome.clone(),
     };
@@ -200,11 +204,53 @@ pub(super) async fn odd_texts_and_numbers(store: SqlStore) {
     assert_eq!(found.key, "k");
     assert_eq!(found.provider.as_deref(), Some("\u{feff}\u{202e}"));
     assert_eq!(found.charged, Some(NanoUsd(i64::MAX as u64)));
-    let third = sluice_ledger::Posting {
+    let third = Posting {
         reserve: sluice_ledger::record::Reserve { request: id(3), ..sent.postings[0].0.reserve.clone() },
         outcome: sent.postings[0].0.outcome.clone(),
     };
     store.post(&node, &batch([third])).await.unwrap();
     // Sums end at the largest number; no sum fails.
     assert_eq!(usage(&store).await[0].cost, NanoUsd(i64::MAX as u64));
+}
+
+/// A request as a copy of a journal closes it: at its last mark, or at nothing.
+fn cut_off(n: u64, mark: Option<u64>) -> Posting {
+    let mut posting = posting(n, mark.unwrap_or(0));
+    if let Outcome::Settled(settle) = &mut posting.outcome {
+        settle.source = UsageSource::Interrupted;
+        if mark.is_none() {
+            (settle.usage, settle.answered) = (Usage::default(), Answered::default());
+            settle.flags.unconfirmed = true;
+        }
+    }
+    posting
+}
+
+pub(super) async fn true_ends_of_what_was_cut_off(store: SqlStore) {
+    let (copy, original) = (session(&store, "n").await, session(&store, "o").await);
+    ask(&store, &copy, 1, need(1, 1)).await.unwrap();
+    let closed = [cut_off(1, None), cut_off(2, Some(30)), cut_off(3, Some(7)), cut_off(4, Some(9))];
+    store.post(&copy, &batch(closed)).await.unwrap();
+    assert_eq!(balance(&store).await, (LIMIT, 46, LIMIT - 46));
+    // Answered in full; answered for less than was marked; failed; and the caller left before the mark.
+    let ends = [posting(1, 100), posting(2, 20), voided(3), cut_off(4, Some(8))];
+    for _ in 0..2 {
+        store.post(&original, &batch(ends.clone())).await.unwrap();
+        assert_eq!(balance(&store).await, (LIMIT, 129, LIMIT - 46), "the lease of the copy stays its own");
+        assert_eq!(sums(&store).await, (4, 1, 129));
+    }
+    let query = UsageQuery { to: i64::MAX, group_by: vec![GroupBy::Provider], ..UsageQuery::default() };
+    let by_provider: Vec<_> = store.usage(&query).await.unwrap();
+    let by_provider: Vec<_> = by_provider.iter().map(|row| (row.provider.as_deref(), row.requests)).collect();
+    assert_eq!(by_provider, [(Some(""), 1), (Some("up"), 3)]);
+    let rows = [(1, Some(100), Some("provider")), (2, Some(20), Some("provider")), (3, Some(0), None)];
+    for (n, charged, source) in rows {
+        let row = store.request(id(n)).await.unwrap().unwrap();
+        assert_eq!((row.charged, row.usage_source.as_deref()), (charged.map(NanoUsd), source), "{n}");
+        assert!(!row.flags.unconfirmed, "{n}");
+    }
+    // What the copy says again changes nothing.
+    store.post(&copy, &batch([cut_off(1, None), cut_off(3, Some(7)), cut_off(4, Some(9))])).await.unwrap();
+    assert_eq!(balance(&store).await, (LIMIT, 129, LIMIT - 46));
+    assert_sound(&store).await;
 }
