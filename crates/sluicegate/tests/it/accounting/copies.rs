@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use sluice_testkit::client::Client;
 
 use super::{
-    DEAR, SERVER, ask,
+    DEAR, SERVER, ask, call,
     callers::{Callers, Told, assert_complete},
     cluster::{Cluster, end},
     key,
@@ -50,7 +50,7 @@ async fn a_copy_stops_the_original() {
     });
     let line = line.await;
     assert!(line.contains("copy"), "it says what is wrong: {line}");
-    let (head, _) = Client::connect(copied.data).await.exchange(ask(SECRET, "dear", "x", 5)).await;
+    let (head, _) = call(&mut Client::connect(copied.data).await, ask(SECRET, "dear", "x", 5)).await;
     assert_eq!(head.status, 200, "the copy works");
     gateway.kill().await;
 
@@ -65,7 +65,7 @@ async fn a_copy_stops_the_original() {
     assert!(said.contains("node.id"), "it says what to do: {said}");
     fs::remove_file(gateway.dir().join("data/node.id")).unwrap();
     let back = original.serve().await;
-    let (head, _) = Client::connect(back.data).await.exchange(ask(SECRET, "dear", "x", 5)).await;
+    let (head, _) = call(&mut Client::connect(back.data).await, ask(SECRET, "dear", "x", 5)).await;
     assert_eq!(head.status, 200, "the original has an id of its own now");
     let books = cluster.books().await;
     let purse = books.purse_of_key("k").await;
