@@ -12,6 +12,7 @@ use sluice_testkit::{
 use super::{
     DEAR, ask,
     books::Books,
+    call,
     cluster::{Cluster, end},
     key,
 };
@@ -131,13 +132,13 @@ async fn kill_with_lease(node: &mut Gateway, books: &Books, purse: &PurseId) {
 
 /// What another node answers while the dead one holds the money.
 async fn assert_held(name: &str, node: &Gateway) {
-    let answer = Client::connect(node.data).await.exchange(ask(SECRET, "dear", "go", 40)).await;
+    let answer = call(&mut Client::connect(node.data).await, ask(SECRET, "dear", "go", 40)).await;
     assert_error(name, &answer, 429, "rate_limit_error", "rate_limit_exceeded");
     assert_eq!(answer.0.header("retry-after"), Some("1"), "{name}");
 }
 
 async fn assert_served(name: &str, node: &Gateway) {
-    let (head, body) = Client::connect(node.data).await.exchange(ask(SECRET, "dear", "go", 40)).await;
+    let (head, body) = call(&mut Client::connect(node.data).await, ask(SECRET, "dear", "go", 40)).await;
     assert_eq!(head.status, 200, "{name}: {}", body.text());
 }
 
