@@ -21,6 +21,9 @@ pub struct Usage {
 pub struct PromptDetails {
     pub cached_tokens: u64,
     pub cache_write_tokens: u64,
+    /// Those of `cache_write_tokens` that are kept for an hour, and cost more.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cache_write_1h_tokens: u64,
     pub text_tokens: u64,
     pub audio_tokens: u64,
     pub image_tokens: u64,
@@ -108,9 +111,10 @@ impl Serialize for Usage {
 
 impl PromptDetails {
     /// The names of the counts in `prompt_tokens_details`.
-    pub(crate) const NAMES: [&str; 7] = [
+    pub(crate) const NAMES: [&str; 8] = [
         "cached_tokens",
         "cache_write_tokens",
+        "cache_write_1h_tokens",
         "text_tokens",
         "audio_tokens",
         "image_tokens",
@@ -124,6 +128,7 @@ impl PromptDetails {
             cache_write_tokens: details
                 .first(&["cache_write_tokens", "cache_creation_tokens"])?
                 .unwrap_or_default(),
+            cache_write_1h_tokens: details.count("cache_write_1h_tokens")?.unwrap_or_default(),
             text_tokens: details.count("text_tokens")?.unwrap_or_default(),
             audio_tokens: details.count("audio_tokens")?.unwrap_or_default(),
             image_tokens: details.count("image_tokens")?.unwrap_or_default(),
@@ -275,6 +280,7 @@ mod tests {
             prompt: PromptDetails {
                 cached_tokens: 1,
                 cache_write_tokens: 2,
+                cache_write_1h_tokens: 1,
                 text_tokens: 3,
                 audio_tokens: 4,
                 image_tokens: 5,

@@ -45,7 +45,7 @@ const VARINT_BYTES_MAX: usize = 10;
 const LENGTH_BYTES_MAX: usize = 3;
 const START_BYTES_MAX: usize = HEADER_BYTES + VARINT_BYTES_MAX;
 const TEXT_FIELD_BYTES_MAX: usize = LENGTH_BYTES_MAX + TEXT_BYTES_MAX;
-const USAGE_FIELDS: usize = 14;
+const USAGE_FIELDS: usize = 15;
 const USAGE_BYTES_MAX: usize = 2 + USAGE_FIELDS * VARINT_BYTES_MAX;
 const ANSWERED_BYTES_MAX: usize = 3 * TEXT_FIELD_BYTES_MAX;
 
@@ -238,6 +238,7 @@ fn counts(usage: &Usage) -> [u64; USAGE_FIELDS] {
         completion.reasoning_tokens,
         completion.accepted_prediction_tokens,
         completion.rejected_prediction_tokens,
+        prompt.cache_write_1h_tokens,
     ]
 }
 
@@ -367,6 +368,7 @@ impl<'a> Reader<'a> {
             prompt: PromptDetails {
                 cached_tokens: counts[2],
                 cache_write_tokens: counts[3],
+                cache_write_1h_tokens: counts[14],
                 text_tokens: counts[4],
                 audio_tokens: counts[5],
                 image_tokens: counts[6],

@@ -15,6 +15,7 @@ fn usage() -> impl Strategy<Value = Usage> {
         let prompt = PromptDetails {
             cached_tokens: counts[2],
             cache_write_tokens: counts[3],
+            cache_write_1h_tokens: counts[14],
             text_tokens: counts[4],
             audio_tokens: counts[5],
             image_tokens: counts[6],
@@ -183,6 +184,7 @@ fn long_texts_are_cut_between_characters_and_keep_to_their_bounds() {
         prompt: PromptDetails {
             cached_tokens: all,
             cache_write_tokens: all,
+            cache_write_1h_tokens: all,
             text_tokens: all,
             audio_tokens: all,
             image_tokens: all,

@@ -39,13 +39,16 @@ impl Price {
     /// What `usage` costs. The sum is rounded up, once. `None`: more than the type holds.
     ///
     /// Cached and cache-write tokens lie inside the prompt, reasoning inside the completion, audio inside either;
-    /// where the details are more than the whole, the whole counts. Cache-write tokens cost the five-minute price:
-    /// usage does not tell the lifetimes apart.
+    /// where the details are more than the whole, the whole counts. Cache-write tokens cost the five-minute price, but
+    /// for those that are said to be kept for an hour.
     pub fn cost(&self, usage: &Usage) -> Option<NanoUsd> {
         let rates = self.rates(usage.prompt_tokens);
         let mut prompt = Side { left: usage.prompt_tokens, nano_millionths: 0 };
         prompt.take(usage.prompt.cached_tokens, rates.cache_read)?;
-        prompt.take(usage.prompt.cache_write_tokens, rates.cache_write)?;
+        let written = usage.prompt.cache_write_tokens;
+        let for_an_hour = usage.prompt.cache_write_1h_tokens.min(written);
+        prompt.take(for_an_hour, rates.cache_write_1h)?;
+        prompt.take(written - for_an_hour, rates.cache_write)?;
         prompt.take(usage.prompt.audio_tokens, rates.audio_input)?;
         prompt.take(u64::MAX, rates.input)?;
         let mut completion = Side { left: usage.completion_tokens, nano_millionths: 0 };
@@ -218,6 +221,19 @@ mod tests {
         check(&plain, [1_000, 400, 300, 200], [100, 60, 30], Some(3_000_000 + 1_500_000));
         check(&Price::default(), [u64::MAX, 0, 0, 0], [u64::MAX, 0, 0], Some(0));
         assert!(Price::default().is_free() && !plain.is_free());
+    }
+
+    #[test]
+    fn what_the_cache_keeps_for_an_hour_has_its_own_price() {
+        let check = |written, for_an_hour, nano| {
+            let mut usage = usage([1_000, 0, written, 0], [0, 0, 0]);
+            usage.prompt.cache_write_1h_tokens = for_an_hour;
+            assert_eq!(price().cost(&usage), Some(NanoUsd(nano)), "{written} {for_an_hour}");
+        };
+        check(300, 0, 300 * 4_000 + 700 * 3_000);
+        check(300, 100, 100 * 6_000 + 200 * 4_000 + 700 * 3_000);
+        check(300, 900, 300 * 6_000 + 700 * 3_000);
+        check(0, 100, 1_000 * 3_000);
     }
 
     #[test]

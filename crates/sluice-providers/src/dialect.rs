@@ -9,6 +9,7 @@ use sluice_chat::splice::Slices;
 use sluice_chat::{ApiError, ChatEvent, Failure};
 use smallvec::SmallVec;
 
+use crate::anthropic;
 use crate::capability::ModelFacts;
 use crate::gemini::Gemini;
 use crate::media::Inlined;
@@ -235,9 +236,15 @@ pub struct FailedAnswer<'a> {
 
 /// The dialect in which a vendor is asked for a model. Mostly the row alone decides; a platform that hosts models of
 /// several makers has a dialect for each.
-pub fn dialect(row: &VendorRow, _upstream_model: &str) -> &'static dyn Dialect {
+pub fn dialect(row: &VendorRow, upstream_model: &str) -> &'static dyn Dialect {
+    match row.kind.as_str() {
+        "bedrock" if anthropic::is_on_bedrock(upstream_model) => return &anthropic::BEDROCK,
+        "vertex" if anthropic::is_on_vertex(upstream_model) => return &anthropic::VERTEX,
+        _ => {}
+    }
     match row.dialect {
         DialectKind::OpenAi => &OpenAi,
+        DialectKind::Anthropic => &anthropic::DIRECT,
         DialectKind::Gemini => &Gemini,
     }
 }

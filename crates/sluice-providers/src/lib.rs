@@ -6,7 +6,9 @@
 //!
 //! Pure: no I/O, no clock, no randomness of its own.
 
+pub mod anthropic;
 pub mod aws_stream;
+mod base64;
 pub mod capability;
 pub mod credential;
 pub mod dialect;

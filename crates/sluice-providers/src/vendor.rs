@@ -25,6 +25,8 @@ pub enum DialectKind {
     /// Chat Completions.
     #[serde(rename = "openai")]
     OpenAi,
+    /// Messages.
+    Anthropic,
     /// Google's generateContent.
     Gemini,
 }
@@ -94,7 +96,7 @@ fn bearer() -> Auth {
 }
 
 /// Kinds of the configuration whose dialect is not built yet.
-pub(crate) const LATER_KINDS: &[&str] = &["anthropic", "bedrock", "cohere"];
+pub(crate) const LATER_KINDS: &[&str] = &["bedrock", "cohere"];
 
 #[derive(Deserialize)]
 struct Table {

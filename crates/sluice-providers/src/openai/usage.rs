@@ -200,6 +200,8 @@ impl PlainUsage {
             prompt: PromptDetails {
                 cached_tokens,
                 cache_write_tokens,
+                // Nobody who speaks this dialect tells.
+                cache_write_1h_tokens: 0,
                 text_tokens,
                 audio_tokens,
                 image_tokens,
