@@ -12,6 +12,8 @@ mod base64;
 pub mod capability;
 pub mod credential;
 pub mod dialect;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gemini;
 pub mod handling;
 mod hash;
