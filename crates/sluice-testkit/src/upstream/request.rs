@@ -1,5 +1,7 @@
 //! A request as the upstream got it.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use memchr::memmem;
 
@@ -16,6 +18,8 @@ pub struct Request {
     pub body: Bytes,
     /// Whether the body came chunked.
     pub chunked: bool,
+    /// When its last byte was there.
+    pub arrived: Instant,
 }
 
 impl Request {
@@ -82,7 +86,7 @@ pub(super) fn take(buffer: &mut Vec<u8>, connection: usize) -> Option<Request> {
         (buffer.get(head_end..end)?.to_vec(), end)
     };
     buffer.drain(..end);
-    Some(Request { connection, number: 0, head, body: Bytes::from(body), chunked })
+    Some(Request { connection, number: 0, head, body: Bytes::from(body), chunked, arrived: Instant::now() })
 }
 
 /// The content of a chunked body that begins at `at`, and where it ends.

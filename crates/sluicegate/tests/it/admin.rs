@@ -17,6 +17,7 @@ use std::{
 use serde_json::{Value, json};
 use sluice_testkit::{
     client::{Body, Client, Head, post},
+    patience::within,
     process::Gateway,
 };
 
@@ -119,6 +120,21 @@ impl Admin {
         });
         let (head, _) = Client::connect(self.data).await.exchange(post(secret, "", body.to_string())).await;
         (head.status, head.header("x-request-id").unwrap().to_owned())
+    }
+
+    /// The row of a request, once it is in the books with its details.
+    pub(super) async fn row(&self, id: &str) -> Value {
+        let path = format!("/admin/v1/requests/{id}");
+        let look = async {
+            loop {
+                let (head, body) = self.send("GET", &path, b"").await;
+                if head.status == 200 && !body.json()["status"].is_null() {
+                    return body.json();
+                }
+                assert!(head.status == 200 || head.status == 404, "{}", body.text());
+            }
+        };
+        within("the row of a request", look).await
     }
 
     /// Nothing that was ever answered has this in it.

@@ -1,4 +1,10 @@
-//! What is tried before the first content: one free replay on a fresh connection, then the next target in order.
+//! What is tried, and when: one free replay on a fresh connection, repeats, equals, fallbacks, hedges and repairs.
+
+mod hedges;
+mod repair;
+mod rows;
+mod silence;
+mod world;
 
 use sluice_testkit::{
     answers,

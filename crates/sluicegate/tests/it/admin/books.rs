@@ -1,25 +1,9 @@
 //! Usage, rows of requests, and nodes.
 
 use serde_json::{Value, json};
-use sluice_testkit::patience::within;
 
 use super::{Admin, SERVER, each};
 use crate::rig::launch;
-
-/// A row of a request, once it is in the books with its details.
-async fn row(admin: &Admin, id: &str) -> Value {
-    let path = format!("/admin/v1/requests/{id}");
-    let look = async {
-        loop {
-            let (head, body) = admin.send("GET", &path, b"").await;
-            if head.status == 200 && !body.json()["status"].is_null() {
-                return body.json();
-            }
-            assert!(head.status == 200 || head.status == 404, "{}", body.text());
-        }
-    };
-    within("the row of a request", look).await
-}
 
 #[tokio::test]
 async fn requests_and_what_they_add_up_to() {
@@ -43,7 +27,7 @@ async fn requests_and_what_they_add_up_to() {
         assert_eq!(found, status, "{model}");
         made.push(request);
     }
-    let dear = row(&admin, &made[0]).await;
+    let dear = admin.row(&made[0]).await;
     assert_eq!(
         (&dear["key_id"], &dear["model"], &dear["provider"]),
         (&json!(id), &json!("dear"), &json!("sandbox"))
@@ -59,9 +43,9 @@ async fn requests_and_what_they_add_up_to() {
     assert!(dear["reserved_nanousd"].as_u64().unwrap() >= charged);
     assert!(dear["total_ms"].is_number() && dear["created_at"].as_str().unwrap().ends_with('Z'), "{dear}");
     assert_eq!(dear["attempts"][0]["outcome"], "ok");
-    let failed = row(&admin, &made[2]).await;
+    let failed = admin.row(&made[2]).await;
     assert_eq!((&failed["status"], &failed["error_code"]), (&json!(404), &json!("model_not_found")));
-    row(&admin, &made[1]).await;
+    admin.row(&made[1]).await;
 
     let list = admin.get("/admin/v1/requests").await;
     assert_eq!(each(&list, "request_id"), [&*made[2], &made[1], &made[0]]);
