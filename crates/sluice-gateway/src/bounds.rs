@@ -163,3 +163,20 @@ pub(crate) const DEFAULT_OUTPUT_TOKENS: u64 = 16_384;
 pub(crate) const LIMIT_OUTPUT_TOKENS: u64 = 1_024;
 /// Tokens around each message, at most: role and separators.
 pub(crate) const MESSAGE_FRAME_TOKENS: u64 = 8;
+/// A source of tokens or keys: to connect to it, and for the whole answer.
+pub(crate) const TOKEN_CONNECT: Duration = Duration::from_secs(3);
+pub(crate) const TOKEN: Duration = Duration::from_secs(10);
+/// Largest answer of such a source.
+pub(crate) const TOKEN_BYTES: usize = 256 * 1024;
+/// A token is got anew this long before it runs out, or in the last quarter of its life where that is shorter.
+pub(crate) const TOKEN_AHEAD_MS: u64 = 225_000;
+/// With less than this left it is not used any more.
+pub(crate) const TOKEN_SPARE_MS: u64 = 5_000;
+/// After a failure all who need a token fail at once for this long, and this long nobody looks for the next one while
+/// the old one holds.
+pub(crate) const TOKEN_AGAIN: Duration = Duration::from_secs(1);
+pub(crate) const TOKEN_REFRESH_AGAIN: Duration = Duration::from_secs(10);
+/// A token that its provider refuses is got anew if it is older than this.
+pub(crate) const TOKEN_FRESH_MS: u64 = 60_000;
+/// Seconds that a token lives where its source does not say.
+pub(crate) const TOKEN_LIFE_S: u64 = 600;

@@ -28,8 +28,9 @@ pub struct Config {
     pub master_key: Arc<MasterKey>,
     /// Where limits are counted together with other nodes; `None`: this node counts for itself.
     pub redis: Option<shared_limits::Server>,
-    /// Credentials of the providers by provider name. They never leave the process.
-    pub credentials: BTreeMap<String, Credential>,
+    /// Credentials of the providers by provider name, those of one provider equal to one another. They never leave the
+    /// process.
+    pub credentials: BTreeMap<String, Vec<Credential>>,
     /// Prices by kind of vendor and model that go before the bundled ones.
     pub prices: Option<Arc<PriceTable>>,
     /// Providers that are there although the database does not know them; one of the same name in it goes before.

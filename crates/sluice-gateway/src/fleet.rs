@@ -44,9 +44,9 @@ fn entry<T>(map: &Mutex<HashMap<String, Arc<T>>>, name: String, make: impl FnOnc
 
 impl Healths {
     /// The health of `model` at a provider, which is told from others by `identity`.
-    pub(crate) fn target(&self, provider: &str, identity: &str, model: &str) -> Arc<Health> {
+    pub(crate) fn target(&self, provider: &str, identity: u64, model: &str) -> Arc<Health> {
         let budget = entry(&self.providers, provider.to_owned(), Mutex::default);
-        entry(&self.targets, format!("{provider}\n{identity}\n{model}"), || Health {
+        entry(&self.targets, format!("{provider}\n{identity:x}\n{model}"), || Health {
             target: Mutex::default(),
             provider: budget,
         })

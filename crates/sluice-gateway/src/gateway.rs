@@ -24,6 +24,7 @@ use crate::{
     server::{self, CurrentTls, Live, TlsError},
     snapshot::{Parts, Snapshot, SnapshotError},
     tasks::{self, JoinTask},
+    tokens::Tokens,
     upstream::{Connections, Tls},
     worker::{Phase, Shared, Worker},
 };
@@ -98,11 +99,11 @@ impl Gateway {
         let writers = u16::try_from(data.len() + admin.len()).unwrap_or(u16::MAX);
         // The settings are tried before the books are opened: a run that cannot begin leaves no trace in them.
         let registry = Registry::default();
-        let healths = Arc::new(Healths::default());
-        let parts = Parts { metrics: &metrics, registry: &registry, healths: &healths };
+        let (healths, tokens) = (Arc::new(Healths::default()), Tokens::default());
+        let parts = Parts { metrics: &metrics, registry: &registry, healths: &healths, tokens: &tokens };
         Snapshot::new(config, catalog.clone(), &parts, clock::unix_ms())?;
         let Opened { books, writers, desk } = accounting::open(ledger, writers).await?;
-        let parts = Parts { metrics: &metrics, registry: &books.registry, healths: &healths };
+        let parts = Parts { registry: &books.registry, ..parts };
         let snapshot = Snapshot::new(config, catalog, &parts, clock::unix_ms())?;
         snapshot.publish();
         let (sharing, courier) = share_limits(config, &upstream_tls, &books, &metrics).await?;
@@ -110,6 +111,7 @@ impl Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
             metrics,
             healths,
+            tokens,
             body_memory: BodyMemory::new(memory::share_bytes(bounds::BODY_MEMORY_PERCENT)),
             repair_memory: BodyMemory::new(memory::share_bytes(bounds::REPAIR_MEMORY_PERCENT)),
             tls: ArcSwapOption::from(tls),

@@ -20,6 +20,7 @@ mod metrics;
 mod models;
 pub mod openapi;
 mod pipeline;
+pub mod places;
 mod refusal;
 mod relay;
 mod reply;
@@ -34,6 +35,7 @@ mod snapshot;
 mod stream_clock;
 mod tasks;
 mod timer;
+pub mod tokens;
 mod translate;
 mod transport;
 #[doc(hidden)]

@@ -26,10 +26,8 @@ pub(crate) fn one(caller: &Caller, snapshot: &Snapshot, id: &str) -> Result<Vec<
 }
 
 fn object(model: &Model, snapshot: &Snapshot) -> Value {
-    let owner = match &model.targets[..] {
-        [only] => only.upstream.provider().name(),
-        _ => "sluicegate",
-    };
+    let mut owners = model.targets.iter().map(|target| target.upstream.provider().name());
+    let owner = owners.next().filter(|first| owners.all(|other| other == *first)).unwrap_or("sluicegate");
     let mut object = json!({
         "id": model.name, "object": "model", "created": snapshot.made_at, "owned_by": owner,
     });

@@ -1,10 +1,89 @@
 //! Credentials of providers that were made through the admin API: sealed for the one place that they may go to.
 
-use sluice_providers::{Credential, Provider};
+use serde_json::{Value, json};
+use sluice_providers::{
+    Credential, Provider, Source,
+    credential::{AwsSource, ENTRA_AUTHORITY, EntraApp, GoogleFile},
+    sigv4::AwsCredentials,
+};
 use sluice_store::seal::{Binding, MasterKey, SealError};
 
 /// A nonce takes this much of the random bits that are given.
 const NONCE_BYTES: usize = 24;
+/// Stands before a form; a plain key never begins with it.
+const FORM: u8 = 1;
+
+/// What is kept of a provider's credential.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Keys of the vendor, equal to one another.
+    ApiKeys(Vec<String>),
+    Aws(AwsCredentials),
+    /// The text of a Google credentials file.
+    Google(String),
+    /// Tenant, application and secret.
+    Entra([String; 3]),
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Kept(..)")
+    }
+}
+
+impl Kept {
+    fn to_bytes(&self) -> Vec<u8> {
+        let form = match self {
+            Self::ApiKeys(keys) if keys.len() == 1 => return keys.concat().into_bytes(),
+            Self::ApiKeys(keys) => json!({ "api_keys": keys }),
+            Self::Aws(keys) => {
+                json!({ "aws": [keys.access_key_id, keys.secret_access_key, keys.session_token] })
+            }
+            Self::Google(file) => json!({ "google": file }),
+            Self::Entra(parts) => json!({ "entra": parts }),
+        };
+        let mut bytes = vec![FORM];
+        bytes.extend_from_slice(form.to_string().as_bytes());
+        bytes
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let [FORM, form @ ..] = bytes else {
+            return Some(Self::ApiKeys(vec![std::str::from_utf8(bytes).ok()?.to_owned()]));
+        };
+        let form: Value = serde_json::from_slice(form).ok()?;
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let (name, value) = form.as_object()?.iter().next()?;
+        Some(match name.as_str() {
+            "api_keys" => Self::ApiKeys(value.as_array()?.iter().map(text).collect::<Option<_>>()?),
+            "aws" => Self::Aws(AwsCredentials {
+                access_key_id: text(&value[0])?,
+                secret_access_key: text(&value[1])?,
+                session_token: text(&value[2]),
+            }),
+            "google" => Self::Google(text(value)?),
+            "entra" => Self::Entra([text(&value[0])?, text(&value[1])?, text(&value[2])?]),
+            _ => return None,
+        })
+    }
+
+    /// What calls are made with.
+    ///
+    /// # Errors
+    /// What makes it useless, without anything of it.
+    pub(crate) fn credentials(self) -> Result<Vec<Credential>, String> {
+        let source = match self {
+            Self::ApiKeys(keys) => return Ok(keys.into_iter().map(Credential::api_key).collect()),
+            Self::Aws(keys) => Source::Aws(AwsSource::Keys(keys)),
+            Self::Google(file) => Source::Google(GoogleFile::parse(&file)?.source),
+            Self::Entra([tenant_id, client_id, client_secret]) => {
+                let authority = ENTRA_AUTHORITY.to_owned();
+                Source::Entra(EntraApp { tenant_id, client_id, client_secret, authority })
+            }
+        };
+        Ok(vec![Credential::source(source)])
+    }
+}
 
 /// Seals a credential for the place of `provider`.
 ///
@@ -13,22 +92,26 @@ const NONCE_BYTES: usize = 24;
 pub(crate) fn seal(
     key: &MasterKey,
     provider: &Provider,
-    secret: &str,
+    kept: &Kept,
     random: [u8; 32],
 ) -> Result<Vec<u8>, SealError> {
     let mut nonce = [0; NONCE_BYTES];
     nonce.copy_from_slice(&random[..NONCE_BYTES]);
-    key.seal(secret.as_bytes(), &binding(provider, &host(provider)), nonce)
+    key.seal(&kept.to_bytes(), &binding(provider, &host(provider)), nonce)
 }
 
-/// Opens a credential for the place of `provider`, and for no other.
+/// Opens the credentials for the place of `provider`, and for no other.
 ///
 /// # Errors
 /// It was sealed with another key, or for another place.
-pub(crate) fn open(key: &MasterKey, provider: &Provider, sealed: &[u8]) -> Result<Credential, SealError> {
+pub(crate) fn open(
+    key: &MasterKey,
+    provider: &Provider,
+    sealed: &[u8],
+) -> Result<Vec<Credential>, SealError> {
     let secret = key.open(sealed, &binding(provider, &host(provider)))?;
-    let text = std::str::from_utf8(&secret).map_err(|_| SealError::UnknownForm)?;
-    Ok(Credential::api_key(text.to_owned()))
+    let kept = Kept::of_bytes(&secret).ok_or(SealError::UnknownForm)?;
+    kept.credentials().map_err(|_| SealError::UnknownForm)
 }
 
 fn host(provider: &Provider) -> String {
@@ -44,14 +127,20 @@ fn binding<'a>(provider: &'a Provider, host: &'a str) -> Binding<'a> {
 mod tests {
     use super::*;
 
+    fn key() -> MasterKey {
+        MasterKey::from_hex(&"0f".repeat(32)).unwrap()
+    }
+
+    fn at(name: &str, kind: &str, url: &str) -> Provider {
+        Provider::new(name, kind, Some(url), Credential::none()).unwrap()
+    }
+
     #[test]
     fn a_credential_opens_for_its_own_place() {
-        let key = MasterKey::from_hex(&"0f".repeat(32)).unwrap();
-        let at = |name: &str, kind: &str, url: &str| {
-            Provider::new(name, kind, Some(url), Credential::none()).unwrap()
-        };
+        let key = key();
         let provider = at("p", "openai", "https://h.example/v1");
-        let sealed = seal(&key, &provider, "secret", [1; 32]).unwrap();
+        let kept = Kept::ApiKeys(vec!["secret".into()]);
+        let sealed = seal(&key, &provider, &kept, [1; 32]).unwrap();
         let check = |name: &str, kind: &str, url: &str, opens: bool| {
             assert_eq!(open(&key, &at(name, kind, url), &sealed).is_ok(), opens, "{name} {kind} {url}");
         };
@@ -61,5 +150,39 @@ mod tests {
         check("p", "openai-compatible", "https://h.example/v1", false);
         check("p", "openai", "https://h.example:444/v1", false);
         check("p", "openai", "https://i.example/v1", false);
+    }
+
+    #[test]
+    fn what_was_sealed_comes_back() {
+        let provider = at("p", "openai", "https://h.example/v1");
+        let check = |kept: Kept| {
+            assert!(Kept::of_bytes(&kept.to_bytes()).as_ref() == Some(&kept));
+            let sealed = seal(&key(), &provider, &kept, [1; 32]).unwrap();
+            let opened = open(&key(), &provider, &sealed).unwrap();
+            assert!(opened == kept.credentials().unwrap());
+        };
+        check(Kept::ApiKeys(vec!["{\"aws\":1}".into()]));
+        check(Kept::ApiKeys(vec!["a".into(), "b".into()]));
+        let keys =
+            AwsCredentials { access_key_id: "a".into(), secret_access_key: "b".into(), session_token: None };
+        check(Kept::Aws(keys.clone()));
+        check(Kept::Aws(AwsCredentials { session_token: Some("c".into()), ..keys }));
+        check(Kept::Google(sluice_testkit::service_account::file("https://h/t")));
+        check(Kept::Entra(["t".into(), "c".into(), "s".into()]));
+    }
+
+    #[test]
+    fn keys_of_earlier_releases_open() {
+        let provider = at("p", "openai", "https://h.example/v1");
+        let sealed = key().seal(b"sk-plain", &binding(&provider, "h.example:443"), [1; NONCE_BYTES]).unwrap();
+        let opened = open(&key(), &provider, &sealed).unwrap();
+        assert!(opened == [Credential::api_key("sk-plain".into())]);
+    }
+
+    #[test]
+    fn other_forms_are_not_guessed_at() {
+        for bytes in [&b"\x01{\"x\":1}"[..], b"\x01{}", b"\x01", b"\xff", b"\x01{\"aws\":[\"a\"]}"] {
+            assert!(Kept::of_bytes(bytes).is_none());
+        }
     }
 }

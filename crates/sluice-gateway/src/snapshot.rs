@@ -10,7 +10,7 @@ use std::{
 
 use http::HeaderValue;
 use sluice_ledger::{Key, KeyHash, Origin, Price, PriceTable, Project, price_table};
-use sluice_providers::{Credential, ModelFacts, Provider, UpstreamModel, capability, sandbox};
+use sluice_providers::{ModelFacts, UpstreamModel, capability, sandbox};
 use sluice_routing::HedgeBudget;
 use sluice_store::{Catalog, ModelCapabilities, ModelRecord, ProviderRecord, catalog::ModelOptions};
 
@@ -21,7 +21,8 @@ use crate::{
     fleet::{Health, Healths},
     metrics::Metrics,
     metrics::TargetMetrics,
-    sealed,
+    places,
+    tokens::Tokens,
     upstream::Upstream,
 };
 
@@ -72,7 +73,8 @@ impl Hasher for AlreadyHashed {
 /// A provider whose models may be asked for as `provider/model`.
 #[derive(Debug)]
 struct Direct {
-    upstream: Arc<Upstream>,
+    /// One for each of its credentials.
+    upstreams: Vec<Arc<Upstream>>,
     metrics: TargetMetrics,
 }
 
@@ -145,6 +147,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) metrics: &'a Metrics,
     pub(crate) registry: &'a Registry,
     pub(crate) healths: &'a Arc<Healths>,
+    pub(crate) tokens: &'a Tokens,
 }
 
 impl Snapshot {
@@ -165,9 +168,10 @@ impl Snapshot {
         let sandbox = config.sandbox_enabled && catalog.providers.iter().all(|p| p.name != SANDBOX);
         let mut upstreams = HashMap::new();
         for record in catalog.providers.iter().cloned().chain(sandbox.then(sandbox_record)) {
-            let upstream = Arc::new(upstream(&record, config)?);
+            let made = places::upstreams(&record, config, parts.tokens)
+                .map_err(|why| SnapshotError::Provider { name: record.name.clone(), why })?;
             let metrics = metrics.target(DIRECT, &record.name);
-            upstreams.insert(record.name, Direct { upstream, metrics });
+            upstreams.insert(record.name, Direct { upstreams: made, metrics });
         }
         let prices = config.prices.clone();
         let table = Table { prices: prices.as_deref(), unix_s: unix_ms / 1000 };
@@ -206,16 +210,21 @@ impl Snapshot {
         }
         let (provider, model) = name.split_once('/')?;
         let direct = self.upstreams.get(provider)?;
-        if model.is_empty() || direct.upstream.provider().is_sandbox() {
+        if model.is_empty() || direct.upstreams.iter().any(|one| one.provider().is_sandbox()) {
             return None;
         }
         let options = ModelOptions::default();
         let table = Table { prices: self.prices.as_deref(), unix_s: self.made_at };
         let facts = Facts { table, price: None, unpriced_free: false, own: None, alias: None };
-        let place = Place { priority: 0, weight: 1, same_model: 0, identity: 0 };
-        let mut target = target(&direct.upstream, model, (direct.metrics.clone(), place), &facts)?;
-        target.watched(&options, &self.healths);
-        Some(Arc::new(Model::new(name, vec![target], options, &self.healths)))
+        let made = direct.upstreams.iter().map(|upstream| {
+            let identity = identity(upstream, model);
+            let place = Place { priority: 0, weight: 1, same_model: 0, identity };
+            let mut target = target(upstream, model, (direct.metrics.clone(), place), &facts)?;
+            target.watched(&options, &self.healths);
+            Some(target)
+        });
+        let targets = made.collect::<Option<Vec<_>>>()?;
+        Some(Arc::new(Model::new(name, targets, options, &self.healths)))
     }
 
     /// All models that have a name of their own, in order.
@@ -275,23 +284,6 @@ fn known_keys(
     known
 }
 
-fn upstream(record: &ProviderRecord, config: &Config) -> Result<Upstream, SnapshotError> {
-    let fail = |why: String| SnapshotError::Provider { name: record.name.clone(), why };
-    let at_its_place = |credential| {
-        Provider::new(&record.name, &record.kind, record.base_url.as_deref(), credential)
-            .map_err(|e| fail(e.to_string()))
-    };
-    let credential = match &record.sealed {
-        Some(secret) => sealed::open(&config.master_key, &at_its_place(Credential::none())?, secret)
-            .map_err(|e| fail(e.to_string()))?,
-        // What the file or the environment holds for a name is not for whoever took the name elsewhere.
-        None if record.origin != Origin::File => Credential::none(),
-        None => config.credentials.get(&record.name).cloned().unwrap_or_else(Credential::none),
-    };
-    let provider = at_its_place(credential)?;
-    Upstream::new(provider, record).map_err(fail)
-}
-
 fn alias(
     record: &ModelRecord,
     upstreams: &HashMap<String, Direct>,
@@ -311,9 +303,9 @@ fn alias(
         let number = u32::try_from(targets.len()).unwrap_or(u32::MAX);
         let place = Place {
             priority: t.priority,
-            weight: t.weight,
+            weight: share(t.weight, direct.upstreams.len()),
             same_model: equal.map_or(number, |equal| equal.place.same_model),
-            identity: identity(direct.upstream.identity(), &t.provider, &t.model),
+            identity: 0,
         };
         let facts = Facts {
             table,
@@ -322,23 +314,35 @@ fn alias(
             own: Some(&t.capabilities),
             alias: Some(&record.options.capabilities),
         };
-        let target = target(&direct.upstream, &t.model, (metrics, place), &facts);
-        let mut target = target.ok_or_else(|| SnapshotError::Unspeakable {
-            model: record.name.clone(),
-            what: format!("the target `{}`", t.model),
-        })?;
-        target.watched(&record.options, parts.healths);
-        targets.push(target);
+        for upstream in &direct.upstreams {
+            let place = Place { identity: identity(upstream, &t.model), ..place };
+            let target = target(upstream, &t.model, (metrics.clone(), place), &facts);
+            let mut target = target.ok_or_else(|| SnapshotError::Unspeakable {
+                model: record.name.clone(),
+                what: format!("the target `{}`", t.model),
+            })?;
+            target.watched(&record.options, parts.healths);
+            targets.push(target);
+        }
     }
     Ok(Model::new(&record.name, targets, record.options.clone(), parts.healths))
 }
 
 /// A number for a target that stays the same as long as it does.
-fn identity(of_upstream: &str, provider: &str, model: &str) -> u64 {
+fn identity(upstream: &Upstream, model: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (of_upstream, provider, model).hash(&mut hasher);
+    (upstream.identity(), upstream.provider().name(), model).hash(&mut hasher);
     hasher.finish()
 }
+
+/// What each credential of a provider has of the weight of a target there.
+fn share(weight: u32, credentials: usize) -> u32 {
+    let credentials = u32::try_from(credentials).unwrap_or(u32::MAX).max(1);
+    (weight.saturating_mul(WHOLE_WEIGHT) / credentials).max(1)
+}
+
+/// A weight of 1, in parts: up to twelve credentials share it evenly.
+const WHOLE_WEIGHT: u32 = 27_720;
 
 /// An operator's own prices, and the moment for which they are asked.
 #[derive(Clone, Copy, Debug)]

@@ -28,6 +28,7 @@ use crate::{
     server::Live,
     snapshot::{Parts, Snapshot, SnapshotError},
     tasks,
+    tokens::Tokens,
     upstream::Connections,
 };
 
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) snapshot: ArcSwap<Snapshot>,
     pub(crate) metrics: Metrics,
     pub(crate) healths: Arc<Healths>,
+    pub(crate) tokens: Tokens,
     pub(crate) body_memory: Arc<BodyMemory>,
     /// For requests whose streams may be repaired.
     pub(crate) repair_memory: Arc<BodyMemory>,
@@ -69,7 +71,12 @@ impl Shared {
 
     /// What every snapshot is joined with.
     pub(crate) fn parts(&self) -> Parts<'_> {
-        Parts { metrics: &self.metrics, registry: &self.books.registry, healths: &self.healths }
+        Parts {
+            metrics: &self.metrics,
+            registry: &self.books.registry,
+            healths: &self.healths,
+            tokens: &self.tokens,
+        }
     }
 
     /// A snapshot of `catalog` under the settings in force; it is not used yet.

@@ -6,10 +6,10 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use crate::sigv4::AwsCredentials;
 
 /// A secret for one provider. It never prints itself.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Credential(pub(crate) Secret);
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Secret {
     None,
     Bearer(String),
@@ -36,6 +36,14 @@ impl Credential {
     /// Tokens of an identity provider, or AWS keys that sign each request.
     pub fn source(source: Source) -> Self {
         Self(Secret::Source(Arc::new(source)))
+    }
+
+    /// Where its tokens or keys come from, if they change.
+    pub fn token_source(&self) -> Option<&Arc<Source>> {
+        match &self.0 {
+            Secret::Source(source) => Some(source),
+            _ => None,
+        }
     }
 
     /// Whether there is none.

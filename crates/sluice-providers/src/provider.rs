@@ -1,6 +1,11 @@
 //! A configured provider: one destination and the one credential that may go there, as a single object.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
+};
 
 use crate::{
     credential::{Credential, Secret, Source},
@@ -164,10 +169,16 @@ impl Provider {
 
     /// Where the tokens or keys come from that authenticate us there, where those change.
     pub fn source(&self) -> Option<&Arc<Source>> {
-        match &self.credential.0 {
-            Secret::Source(source) => Some(source),
-            _ => None,
-        }
+        self.credential.token_source()
+    }
+
+    /// A number that is the same for the same place and credential, within one process. It is made of the credential,
+    /// so it is not for showing.
+    pub fn identity(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let Endpoint { tls, host, port, .. } = &self.endpoint;
+        (tls, host, port, &self.credential).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Whether it has a credential that goes out.

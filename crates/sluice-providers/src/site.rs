@@ -20,6 +20,9 @@ pub struct Site<'a> {
     pub api_version: Option<&'a str>,
 }
 
+/// A URL, and the path that it gets where it has none.
+type Address<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// The kinds whose address is made here.
 pub(crate) const AZURE: &str = "azure";
 pub(crate) const BEDROCK: &str = "bedrock";
@@ -31,11 +34,8 @@ impl<'a> Site<'a> {
         Self { base_url, ..Self::default() }
     }
 
-    /// The address, and the path that it gets where it has none.
-    pub(crate) fn url<'b>(
-        &self,
-        row: &'b VendorRow,
-    ) -> Result<Option<(Cow<'b, str>, Cow<'b, str>)>, ProviderError>
+    /// The address, where there is one.
+    pub(crate) fn url<'b>(&self, row: &'b VendorRow) -> Result<Option<Address<'b>>, ProviderError>
     where
         'a: 'b,
     {
@@ -73,22 +73,21 @@ impl<'a> Site<'a> {
     }
 
     fn check(&self, row: &VendorRow) -> Result<(), ProviderError> {
-        let word = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         // Projects of a domain are written `example.com:name`.
-        let project = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:".contains(&b));
-        let settings: [(&str, &'static str, Option<&str>, &dyn Fn(&str) -> bool); 4] = [
-            (BEDROCK, "region", self.region, &word),
-            (VERTEX, "project", self.project, &project),
-            (VERTEX, "location", self.location, &word),
-            (AZURE, "api_version", self.api_version, &word),
+        let settings = [
+            (BEDROCK, "region", self.region, "-"),
+            (VERTEX, "project", self.project, "-.:"),
+            (VERTEX, "location", self.location, "-"),
+            (AZURE, "api_version", self.api_version, "-"),
         ];
-        for (kind, setting, value, fine) in settings {
+        for (kind, setting, value, also) in settings {
             let Some(value) = value else { continue };
             if row.kind != kind {
                 let reason = "is no setting of this kind";
                 return Err(ProviderError::SettingInvalid { setting, reason });
             }
-            if value.is_empty() || value.len() > SETTING_BYTES || !fine(value) {
+            let fine = |c: char| c.is_ascii_alphanumeric() || also.contains(c);
+            if value.is_empty() || value.len() > SETTING_BYTES || !value.chars().all(fine) {
                 let reason = "is not one that there can be";
                 return Err(ProviderError::SettingInvalid { setting, reason });
             }

@@ -96,7 +96,7 @@ fn bearer() -> Auth {
 }
 
 /// Kinds of the configuration whose dialect is not built yet.
-pub(crate) const LATER_KINDS: &[&str] = &["bedrock", "cohere"];
+pub const LATER_KINDS: &[&str] = &["bedrock", "cohere"];
 
 #[derive(Deserialize)]
 struct Table {

@@ -18,6 +18,7 @@ pub mod gate;
 pub mod load;
 pub mod patience;
 pub mod process;
+pub mod service_account;
 pub mod services;
 pub mod tls;
 pub mod upstream;

@@ -16,6 +16,7 @@ use crate::{
     translate::Outbound,
     upstream::{
         Body, Connections, accept,
+        authority::Shown,
         body::{H1Body, ScriptBody},
         connect::{connect, plain},
         h1::{AnswerHead, Framing, HeadError, MediaType, parse_head},
@@ -38,17 +39,23 @@ pub(super) async fn fetch(
     if out.upstream.options.http2 {
         return Box::pin(fetch_h2(connections, out, connect_within)).await;
     }
+    let shown = match &out.upstream.authority {
+        Some(authority) => Box::pin(authority.shown(&connections.tls, out)).await?,
+        None => Shown::new(),
+    };
     let place = &out.upstream.place;
     let mut connection = match connections.pool.take(place) {
         Some(connection) => connection,
         None => fresh(connections, out, connect_within).await?,
     };
-    let answer = match exchange(&mut connection, out).await {
+    write_head(&mut connection.head, out, &shown);
+    let answer = match exchange(&mut connection, &out.body).await {
         // The upstream closed an idle connection as we took it. Nothing was answered, so nothing is lost by
         // saying it again on a fresh one, once.
         Err(Broken { before_first_byte: true, .. }) if connection.reused => {
             connection = fresh(connections, out, connect_within).await?;
-            exchange(&mut connection, out).await
+            write_head(&mut connection.head, out, &shown);
+            exchange(&mut connection, &out.body).await
         }
         answer => answer,
     };
@@ -64,9 +71,9 @@ async fn fresh(connections: &Connections, out: &Outbound, within: Duration) -> R
 }
 
 /// An exchange that broke before its head was there.
-struct Broken {
+pub(super) struct Broken {
     before_first_byte: bool,
-    failure: Failure,
+    pub(super) failure: Failure,
 }
 
 impl Broken {
@@ -83,8 +90,11 @@ struct Sending {
     ended: Option<io::Result<()>>,
 }
 
-async fn exchange(connection: &mut Connection, out: &Outbound) -> Result<AnswerHead, Broken> {
-    write_head(&mut connection.head, out);
+/// Sends the head that was written into the connection, and the body, and waits for the head of the answer.
+pub(super) async fn exchange(
+    connection: &mut Connection,
+    body: &[bytes::Bytes],
+) -> Result<AnswerHead, Broken> {
     let mut sending = Sending { bytes: 0, ended: None };
     let mut interim = 0;
     loop {
@@ -102,7 +112,7 @@ async fn exchange(connection: &mut Connection, out: &Outbound) -> Result<AnswerH
                 }
             }
             Ok(None) => {
-                let read = std::future::poll_fn(|cx| poll_exchange(connection, out, &mut sending, cx)).await;
+                let read = std::future::poll_fn(|cx| poll_exchange(connection, body, &mut sending, cx)).await;
                 let read =
                     read.and_then(|n| if n == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(n) });
                 if let Err(error) = read {
@@ -123,12 +133,12 @@ async fn exchange(connection: &mut Connection, out: &Outbound) -> Result<AnswerH
 /// it. A write that fails does not hide an answer that is already there.
 fn poll_exchange(
     connection: &mut Connection,
-    out: &Outbound,
+    body: &[bytes::Bytes],
     sending: &mut Sending,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
     if sending.ended.is_none()
-        && let Poll::Ready(ended) = connection.poll_send(&out.body, &mut sending.bytes, cx)
+        && let Poll::Ready(ended) = connection.poll_send(body, &mut sending.bytes, cx)
     {
         sending.ended = Some(ended);
     }
@@ -141,9 +151,12 @@ fn bad_head(text: &str) -> Broken {
 }
 
 /// Writes the head of the request; all of it that never changes was put together when the provider was made.
-fn write_head(head: &mut Vec<u8>, out: &Outbound) {
+fn write_head(head: &mut Vec<u8>, out: &Outbound, shown: &Shown) {
     head.clear();
     out.upstream.begin_head(head, out);
+    for (name, value) in shown {
+        push_header(head, name, value.as_bytes());
+    }
     for (name, value) in &out.forwarded {
         push_header(head, name.as_str(), value.as_bytes());
     }
@@ -158,15 +171,22 @@ async fn fetch_h2(
     out: &Outbound,
     connect_within: Duration,
 ) -> Result<(AnswerHead, Body), Failure> {
+    let shown = match &out.upstream.authority {
+        Some(authority) => authority.shown(&connections.tls, out).await?,
+        None => Shown::new(),
+    };
     let endpoint = out.upstream.provider().endpoint();
     let scheme = if endpoint.tls { "https" } else { "http" };
-    let uri = format!("{scheme}://{}{}", endpoint.authority, out.upstream.provider().path(&out.path));
+    let uri = format!("{scheme}://{}{}", endpoint.authority, out.upstream.target(out));
     let mut request = http::Request::post(uri).header(http::header::ACCEPT, accept(out));
     for (name, value) in out.upstream.own_headers(&out.dialect_headers) {
         request = request.header(name, value);
     }
     for (name, value) in out.upstream.headers.iter().chain(&out.forwarded) {
         request = request.header(name, value);
+    }
+    for (name, value) in &shown {
+        request = request.header(*name, value);
     }
     let bad = |e: String| Failure::ours(FailureKind::BadResponse, "upstream_bad_response", e);
     let request = request.body(SliceBody::new(out.body.iter().cloned())).map_err(|e| bad(e.to_string()))?;

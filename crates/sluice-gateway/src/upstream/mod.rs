@@ -1,6 +1,7 @@
 //! The way to a provider: our own HTTP/1.1 connections and their pool, HTTP/2 through hyper, the sandbox's script,
 //! and the clocks over all of them.
 
+mod authority;
 mod body;
 mod call;
 mod connect;
@@ -9,6 +10,7 @@ mod fetch;
 pub mod h1;
 mod h2;
 mod io;
+pub(crate) mod once;
 mod pool;
 mod slices;
 
@@ -23,11 +25,12 @@ use std::{
 };
 
 use http::{HeaderName, HeaderValue};
-use sluice_chat::{Failure, FailureKind};
+use sluice_chat::{ApiError, Failure, FailureKind};
 use sluice_providers::{Provider, StreamType, dialect::DialectHeaders};
 use sluice_store::{ProviderRecord, catalog::ProviderOptions};
 
-use crate::translate::Outbound;
+use self::authority::Authority;
+use crate::{tokens::Tokens, translate::Outbound};
 
 pub(crate) use body::Body;
 pub(crate) use call::{Answer, StreamAnswer, call};
@@ -40,12 +43,15 @@ pub(crate) struct Upstream {
     options: ProviderOptions,
     /// `scheme://host:port`, under which connections are pooled.
     place: Arc<str>,
+    identity: u64,
     /// `host`, authentication and the rest of the headers that never change, for HTTP/2.
     headers: Vec<(HeaderName, HeaderValue)>,
     /// Heads of HTTP/1.1 requests for [`CALL_PATH`], but for what changes: for a whole answer, and for a stream.
     heads: [Vec<u8>; 2],
     /// It answered once that it does not know `stream_options`: it is not asked for usage again.
     refuses_usage: AtomicBool,
+    /// Where its credential comes from, if that is not one of `headers`.
+    authority: Option<Authority>,
 }
 
 /// Headers that a provider's static `headers` may not set: they belong to the connection or to the credential's place.
@@ -68,8 +74,9 @@ impl Upstream {
     /// Joins a provider, already made with its credential, with its settings.
     ///
     /// # Errors
-    /// Names the header that can not be sent.
-    pub(crate) fn new(provider: Provider, record: &ProviderRecord) -> Result<Self, String> {
+    /// Names the header that can not be sent, or what makes the credential useless.
+    pub(crate) fn new(provider: Provider, record: &ProviderRecord, tokens: &Tokens) -> Result<Self, String> {
+        let authority = Authority::of(&provider, tokens)?;
         let options = record.options.clone();
         let mut headers = Vec::new();
         let agent = concat!("sluicegate/", env!("CARGO_PKG_VERSION"));
@@ -99,18 +106,33 @@ impl Upstream {
         let endpoint = provider.endpoint();
         let scheme = if endpoint.tls { "https" } else { "http" };
         let place = format!("{scheme}://{}:{}", endpoint.host, endpoint.port).into();
-        Ok(Self { place, options, headers, heads, refuses_usage: AtomicBool::new(false), provider })
+        Ok(Self {
+            place,
+            identity: provider.identity(),
+            options,
+            headers,
+            heads,
+            refuses_usage: AtomicBool::new(false),
+            authority,
+            provider,
+        })
     }
 
     /// Writes the beginning of an HTTP/1.1 request: made before for Chat Completions, put together for other dialects.
     fn begin_head(&self, head: &mut Vec<u8>, out: &Outbound) {
-        if out.path == CALL_PATH && out.dialect_headers.is_empty() {
+        let usual = out.path == CALL_PATH && out.dialect_headers.is_empty();
+        if usual && self.provider.has_fixed_paths() {
             return head.extend_from_slice(&self.heads[usize::from(out.stream)]);
         }
-        write_head(head, &self.provider, &self.headers, (&out.path, accept(out)));
+        write_head(head, &self.provider, &self.headers, (&self.target(out), accept(out)));
         for (name, value) in self.own_headers(&out.dialect_headers) {
             push_header(head, name, value.as_bytes());
         }
+    }
+
+    /// Path and query of a request.
+    fn target(&self, out: &Outbound) -> String {
+        self.provider.path_for(&out.path, out.target().model.name())
     }
 
     /// Headers of a dialect, without those for which the operator set a value.
@@ -122,34 +144,28 @@ impl Upstream {
         headers.iter().filter(move |(name, _)| !is_set(name)).map(|(name, value)| (*name, &**value))
     }
 
-    /// What tells it from others of the same provider: its place.
-    pub(crate) fn identity(&self) -> &str {
-        &self.place
+    /// What tells it from others of the same provider: its place and its credential. Not for showing.
+    pub(crate) fn identity(&self) -> u64 {
+        self.identity
     }
 
     pub(crate) fn provider(&self) -> &Provider {
         &self.provider
     }
 
-    /// A failure without our credential in it, should the provider have repeated it.
+    /// A failure without our credential in it, should the provider have repeated it. A credential that was refused is
+    /// got anew, where it can be.
     pub(crate) fn masked(&self, mut failure: Failure) -> Failure {
-        for (_, value) in self.provider.auth_headers().iter().chain(&self.options.headers) {
-            let secret = value.rsplit(' ').next().unwrap_or_default();
-            let error = &mut failure.error;
-            if secret.len() < MASKED_FROM_BYTES {
-                continue;
+        let statics = self.provider.auth_headers();
+        for (_, value) in statics.iter().chain(&self.options.headers) {
+            mask(&mut failure.error, value.rsplit(' ').next().unwrap_or_default());
+        }
+        if let Some(authority) = &self.authority {
+            for secret in authority.now().iter().flat_map(|grant| grant.secrets()) {
+                mask(&mut failure.error, secret);
             }
-            if error.message.contains(secret) {
-                error.message = error.message.replace(secret, "[credential]");
-            }
-            for text in
-                [error.param.as_mut(), error.code.as_mut().map(Cow::to_mut), Some(error.kind.to_mut())]
-            {
-                if let Some(text) = text
-                    && text.contains(secret)
-                {
-                    *text = text.replace(secret, "[credential]");
-                }
+            if failure.kind == FailureKind::AuthRefused {
+                authority.refused();
             }
         }
         failure
@@ -182,12 +198,28 @@ impl Upstream {
     }
 }
 
+fn mask(error: &mut ApiError, secret: &str) {
+    if secret.len() < MASKED_FROM_BYTES {
+        return;
+    }
+    if error.message.contains(secret) {
+        error.message = error.message.replace(secret, "[credential]");
+    }
+    for text in [error.param.as_mut(), error.code.as_mut().map(Cow::to_mut), Some(error.kind.to_mut())] {
+        if let Some(text) = text
+            && text.contains(secret)
+        {
+            *text = text.replace(secret, "[credential]");
+        }
+    }
+}
+
 /// The path of Chat Completions below a provider's prefix.
 const CALL_PATH: &str = "/chat/completions";
 
 fn call_head(provider: &Provider, headers: &[(HeaderName, HeaderValue)], accept: &str) -> Vec<u8> {
     let mut head = Vec::new();
-    write_head(&mut head, provider, headers, (CALL_PATH, accept));
+    write_head(&mut head, provider, headers, (&provider.path(CALL_PATH), accept));
     head
 }
 
@@ -195,9 +227,9 @@ fn write_head(
     head: &mut Vec<u8>,
     provider: &Provider,
     headers: &[(HeaderName, HeaderValue)],
-    (path, accept): (&str, &str),
+    (target, accept): (&str, &str),
 ) {
-    head.extend_from_slice(format!("POST {} HTTP/1.1\r\n", provider.path(path)).as_bytes());
+    head.extend_from_slice(format!("POST {target} HTTP/1.1\r\n").as_bytes());
     push_header(head, "host", provider.endpoint().authority.as_bytes());
     for (name, value) in headers {
         push_header(head, name.as_str(), value.as_bytes());

@@ -17,7 +17,7 @@ use sluice_ledger::{PriceTable, parse_table};
 
 use crate::{
     Failure, cli, environment,
-    settings::{self, Overrides, Settings},
+    settings::{self, Overrides, Settings, Surroundings},
 };
 
 /// The configuration file that was asked for, if any.
@@ -46,6 +46,8 @@ pub(crate) fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Setting
         let errors = if count == 1 { "1 error".to_owned() } else { format!("{count} errors") };
         Failure(format!("{errors} in the configuration file{lines}"))
     })?;
+    let around = Surroundings { variable: &environment::variable, file: &readable };
+    settings::complete(&mut settings, &around).map_err(|problems| Failure(problems.join("\n  ")))?;
     settings.prices = settings.storage.prices.as_deref().map(prices).transpose()?;
     Ok(settings)
 }
@@ -57,6 +59,15 @@ fn prices(path: &Path) -> Result<Arc<PriceTable>, Failure> {
         .map_err(|error| format!("cannot read the file of prices {name} (accounting.prices): {error}"))?;
     let table = parse_table(&text).map_err(|error| format!("the file of prices {name}, {error}"))?;
     Ok(Arc::new(table))
+}
+
+/// The text of a file of somebody else's, such as AWS's or Google's tools.
+fn readable(path: &Path) -> Result<Option<String>, String> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("cannot read the file {}: {}", path.display(), error.kind())),
+    }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {

@@ -10,6 +10,8 @@ use sluice_providers::Credential;
 use sluice_store::{Catalog, ProviderRecord, seal::MasterKey};
 use toml::de::DeTable;
 
+mod chain;
+mod credentials;
 mod detect;
 mod dollars;
 mod expand;
@@ -24,6 +26,7 @@ mod show;
 mod tests;
 mod unique;
 
+pub(crate) use chain::{Surroundings, complete};
 pub(crate) use detect::{OLLAMA, OLLAMA_ADDRESS, record as detected_record};
 pub(crate) use problem::Problem;
 pub(crate) use server::{Server, Storage, parse_address};
@@ -61,7 +64,9 @@ pub(crate) struct Settings {
     pub(crate) warnings: Vec<Problem>,
     /// What is in the file of prices; read by whoever may read files.
     pub(crate) prices: Option<Arc<PriceTable>>,
-    credentials: BTreeMap<String, Credential>,
+    /// What providers of the file want for credentials, and what was found.
+    wanted: BTreeMap<String, credentials::Wanted>,
+    credentials: BTreeMap<String, Vec<Credential>>,
     effective: Vec<Effective>,
     /// Every key that the file was asked for.
     #[cfg(test)]
@@ -74,7 +79,7 @@ impl Settings {
         let server = self.server.clone();
         let mut credentials = self.credentials.clone();
         for detected in &self.detected {
-            credentials.insert(detected.record.name.clone(), detected.credential.clone());
+            credentials.insert(detected.record.name.clone(), vec![detected.credential.clone()]);
         }
         Config {
             listen: server.listen,
@@ -192,7 +197,8 @@ fn everything(
         names_provider: providers.any,
         warnings: Vec::new(),
         prices: None,
-        credentials: providers.credentials,
+        wanted: providers.wanted,
+        credentials: BTreeMap::new(),
         effective: Vec::new(),
         #[cfg(test)]
         asked: std::collections::BTreeSet::new(),

@@ -4,42 +4,25 @@ use std::collections::BTreeMap;
 
 use sluice_gateway::rules::{NEVER_FORWARDED, OWN_HEADERS, is_header_name, is_header_text};
 use sluice_ledger::Origin;
-use sluice_providers::{Credential, Provider, ProviderError, vendors};
+use sluice_providers::{Credential, Provider, ProviderError, Site, vendor::LATER_KINDS, vendors};
 use sluice_store::{ProviderOptions, ProviderRecord};
 
 use super::{
+    credentials::{self, Wanted},
     problem::hint,
-    reader::{Section, Text, Value},
+    reader::{Section, Text},
     server::NOT_YET,
     unique::Names,
 };
 
-/// Kinds that are documented and have no dialect in this release.
-const LATER_KINDS: &[&str] = &["anthropic", "vertex", "bedrock", "cohere"];
-
 /// The provider that is always there unless it is switched off.
 pub(super) const SANDBOX: &str = "sandbox";
-
-/// Settings of single kinds, none of which acts yet: the kinds that have one, its name, whether it is secret.
-const KIND_SETTINGS: &[(&[&str], &str, bool)] = &[
-    (&["bedrock"], "region", false),
-    (&["bedrock"], "access_key_id", true),
-    (&["bedrock"], "secret_access_key", true),
-    (&["bedrock"], "session_token", true),
-    (&["vertex"], "project", false),
-    (&["vertex"], "location", false),
-    (&["vertex"], "credentials_file", false),
-    (&["azure"], "api_version", false),
-    (&["azure"], "tenant_id", false),
-    (&["azure"], "client_id", false),
-    (&["azure"], "client_secret", true),
-];
 
 /// What the file says about providers.
 #[derive(Debug, Default)]
 pub(super) struct Providers {
     pub(super) records: Vec<ProviderRecord>,
-    pub(super) credentials: BTreeMap<String, Credential>,
+    pub(super) wanted: BTreeMap<String, Wanted>,
     /// Every name in the file, with those that do not act yet.
     pub(super) names: Vec<Text>,
     /// Names of providers whose kind is not built yet.
@@ -59,7 +42,7 @@ pub(super) fn providers(root: &Section<'_>) -> Providers {
                 found.later.push(one.record.name);
                 continue;
             }
-            found.credentials.insert(one.record.name.clone(), one.credential);
+            found.wanted.insert(one.record.name.clone(), one.wanted);
             found.records.push(one.record);
         }
     }
@@ -69,7 +52,7 @@ pub(super) fn providers(root: &Section<'_>) -> Providers {
 struct One {
     name: Text,
     record: ProviderRecord,
-    credential: Credential,
+    wanted: Wanted,
     later: bool,
 }
 
@@ -83,14 +66,13 @@ fn provider(section: Section<'_>, names: &mut Names) -> Option<One> {
     let kind = section.need("kind").and_then(|value| value.text());
     let known = kind.as_ref().is_some_and(|kind| check_kind(&section, kind));
     let base_url = section.get("base_url").map(|value| (value.text(), value));
-    let api_key = credential(&section);
-    let options = options(&section);
-    kind_settings(&section, kind.as_ref().filter(|_| known));
+    let mut options = options(&section);
+    let wanted = credentials::credentials(&section, kind.as_ref().filter(|_| known), &mut options);
     let later = kind.as_ref().is_some_and(|kind| LATER_KINDS.contains(&kind.value.as_str()));
     let base = base_url.as_ref().and_then(|(text, _)| text.as_ref());
     let unread = base_url.as_ref().is_some_and(|(text, _)| text.is_none());
     if let (Some(kind), true, false) = (&kind, known, unread) {
-        whole(&section, kind, base, api_key.as_ref());
+        whole(&section, kind, base, &options);
     }
     let name = name?;
     let record = ProviderRecord {
@@ -102,8 +84,7 @@ fn provider(section: Section<'_>, names: &mut Names) -> Option<One> {
         origin: Origin::File,
     };
     section.finish();
-    let credential = api_key.map_or_else(Credential::none, |text| Credential::api_key(text.value));
-    Some(One { name, record, credential, later })
+    Some(One { name, record, wanted, later })
 }
 
 fn check_name(section: &Section<'_>, name: &Text) {
@@ -140,40 +121,19 @@ fn check_kind(section: &Section<'_>, kind: &Text) -> bool {
     false
 }
 
-/// `api_key`, or the first of `api_keys`.
-fn credential(section: &Section<'_>) -> Option<Text> {
-    let one = section.get("api_key").and_then(|value| value.secret());
-    let many = section.get("api_keys");
-    let Some(many) = many else { return one };
-    let keys: Vec<Text> = many.items().unwrap_or_default().iter().filter_map(Value::secret).collect();
-    if one.is_some() {
-        many.fail("give either `api_key` or `api_keys`");
-    } else if keys.is_empty() {
-        many.fail("names no key");
-    }
-    for key in keys.iter().skip(1) {
-        section.reader.warning(key.offset, &key.path, format!("{NOT_YET}: only the first key is used"));
-        check_credential(section, key);
-    }
-    one.or_else(|| keys.into_iter().next())
-}
-
-fn check_credential(section: &Section<'_>, key: &Text) -> bool {
-    let fine = !key.value.is_empty() && key.value.bytes().all(|b| (0x21..=0x7e).contains(&b));
-    if !fine {
-        section.reader.problem(key.offset, &key.path, "must be visible ASCII characters, and not empty");
-    }
-    fine
-}
-
 /// What only the parts together can tell: whether the provider can be made at all.
-fn whole(section: &Section<'_>, kind: &Text, base_url: Option<&Text>, api_key: Option<&Text>) {
-    if api_key.is_some_and(|key| !check_credential(section, key)) {
-        return;
-    }
+fn whole(section: &Section<'_>, kind: &Text, base_url: Option<&Text>, options: &ProviderOptions) {
     let base = base_url.map(|text| text.value.as_str());
+    // Region and project may come from elsewhere, later.
+    let site = Site {
+        base_url: base,
+        region: options.region.as_deref().or((kind.value == "bedrock").then_some("later")),
+        project: options.project.as_deref().or((kind.value == "vertex").then_some("later")),
+        location: options.location.as_deref(),
+        api_version: options.api_version.as_deref(),
+    };
     // The address is checked also where the dialect is still to come.
-    let made = match Provider::new("", &kind.value, base, Credential::none()) {
+    let made = match Provider::at("", &kind.value, &site, Credential::none()) {
         Err(ProviderError::KindNotSupportedYet(_)) => {
             let text =
                 format!("the kind `{}` {NOT_YET}: this provider and its targets are left out", kind.shown);
@@ -194,6 +154,10 @@ fn whole(section: &Section<'_>, kind: &Text, base_url: Option<&Text>, api_key: O
         (Err(ProviderError::BaseUrlMissing { .. }), _) => {
             let text = format!("`base_url` is missing: the kind `{}` has no address of its own", kind.shown);
             section.reader.problem(section.offset, &section.path, text);
+        }
+        (Err(ProviderError::SettingInvalid { setting, reason }), _) => {
+            let at = section.get(setting).map_or(section.offset, |value| value.offset());
+            section.reader.problem(at, &section.path_of(setting), reason);
         }
         (Err(error), _) => section.reader.problem(section.offset, &section.path, error.to_string()),
         (Ok(_), _) => {}
@@ -218,7 +182,15 @@ fn options(section: &Section<'_>) -> ProviderOptions {
         section.reader.warning(value.offset(), &value.path, text);
     }
     let internal = section.flag_or("internal", false);
-    ProviderOptions { headers, forward_headers, http2, inline_media, drain_on_disconnect: drain, internal }
+    ProviderOptions {
+        headers,
+        forward_headers,
+        http2,
+        inline_media,
+        drain_on_disconnect: drain,
+        internal,
+        ..ProviderOptions::default()
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a section is read once")]
@@ -273,24 +245,5 @@ fn check_header_name(section: &Section<'_>, name: &Text, lower: &str) {
             &name.path,
             format!("`{}` is not the name of a header", name.shown),
         );
-    }
-}
-
-/// Settings that only some kinds have.
-fn kind_settings(section: &Section<'_>, kind: Option<&Text>) {
-    for (kinds, key, secret) in KIND_SETTINGS {
-        let Some(value) = section.get(key) else { continue };
-        let text = if *secret { value.secret() } else { value.text() };
-        match kind {
-            Some(kind) if !kinds.contains(&kind.value.as_str()) => {
-                value.fail(format!(
-                    "is a setting of the kind {}, not of `{}`",
-                    kinds.join(" or "),
-                    kind.shown
-                ));
-            }
-            _ if text.is_some() => section.reader.warning(value.offset(), &value.path, NOT_YET),
-            _ => {}
-        }
     }
 }

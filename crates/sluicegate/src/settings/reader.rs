@@ -64,6 +64,11 @@ impl<'a> Reader<'a> {
         self.source
     }
 
+    /// A variable of the environment that is set to something.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        (self.env)(name).filter(|value| !value.is_empty())
+    }
+
     pub(super) fn problem(&self, offset: usize, path: &str, text: impl Into<String>) {
         self.problems.borrow_mut().push(self.place(offset, path, text.into()));
     }

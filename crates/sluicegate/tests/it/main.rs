@@ -16,6 +16,7 @@ mod attempts;
 mod caller_leaves;
 mod canary;
 mod command_line;
+mod credentials;
 mod crowds;
 mod curl;
 mod errors;

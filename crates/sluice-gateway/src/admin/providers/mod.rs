@@ -18,7 +18,13 @@ use super::{
     names::{is_internal, name},
     refuse::{self, Checked},
 };
-use crate::{config::Config, rules::is_header_text, sealed, snapshot::SANDBOX};
+use crate::{
+    config::Config,
+    places,
+    rules::is_header_text,
+    sealed::{self, Kept},
+    snapshot::SANDBOX,
+};
 
 /// Longest address and credential, in bytes.
 const URL_BYTES: usize = 2_000;
@@ -81,7 +87,8 @@ impl Form {
     fn seal(&self, call: &Call) -> Checked<Option<Vec<u8>>> {
         let Some(secret) = &self.api_key else { return Ok(None) };
         let config = call.shared.config.load();
-        let sealed = sealed::seal(&config.master_key, &self.provider, secret, call.random()?);
+        let kept = Kept::ApiKeys(vec![secret.clone()]);
+        let sealed = sealed::seal(&config.master_key, &self.provider, &kept, call.random()?);
         sealed.map(Some).map_err(|error| refuse::value("api_key", &error.to_string()))
     }
 }
@@ -205,9 +212,9 @@ fn has_credential(record: &ProviderRecord, config: &Config) -> bool {
     if record.origin != Origin::File {
         return record.sealed.is_some();
     }
-    let credential = config.credentials.get(&record.name).cloned().unwrap_or_else(Credential::none);
-    let provider = Provider::new(&record.name, &record.kind, record.base_url.as_deref(), credential);
-    provider.is_ok_and(|provider| !provider.auth_headers().is_empty())
+    let credential = places::credentials(record, config).unwrap_or_default().into_iter().next();
+    let provider = places::provider(record, credential.unwrap_or_else(Credential::none));
+    provider.is_ok_and(|provider| provider.has_credential())
 }
 
 /// Every provider that targets may name: those of the database, those found in the environment, and the sandbox.

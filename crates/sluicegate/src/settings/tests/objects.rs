@@ -12,6 +12,8 @@ fn providers() {
     with("api_key = 'a b'", &["4:11: providers[0].api_key: must be visible ASCII"]);
     with("api_keys = []", &["4:12: providers[0].api_keys: names no key"]);
     with("api_key = 'a'\napi_keys = ['b']", &["5:12: providers[0].api_keys: give either"]);
+    with("api_keys = ['a', 'b', 'a']", &["4:23: providers[0].api_keys[2]: this key is there twice"]);
+    with("api_keys = ['a', 'b c']", &["4:18: providers[0].api_keys[1]: must be visible ASCII"]);
     with("base_url = 'ftp://x'", &["4:12: providers[0].base_url: "]);
     with("base_url = 'nonsense'", &["4:12: providers[0].base_url: "]);
     with("base_url = 'http://127.0.0.1:9/v1'", &[]);
@@ -85,6 +87,33 @@ fn provider_names_and_kinds() {
         &format!("{PROVIDER}{PROVIDER}"),
         &["5:8: providers[1].name: there is already a provider named `p`, on line 2"],
     );
+}
+
+#[test]
+fn credentials_of_single_kinds() {
+    let azure = |lines: &str, expect: &[&str]| {
+        check(&format!("[[providers]]\nname = 'p'\nkind = 'azure'\nbase_url = 'https://r'\n{lines}"), expect);
+    };
+    let entra = "tenant_id = 't'\nclient_id = 'c'\nclient_secret = '${SEC}'\n";
+    azure("api_key = 'k'\napi_version = 'preview'", &[]);
+    azure("api_version = '2024-10-21'", &[]);
+    azure("api_version = 'a b'", &["5:15: providers[0].api_version: must be visible ASCII"]);
+    azure("api_version = 'a&b'", &["5:15: providers[0].api_version: is not one that there can be"]);
+    azure(entra, &[]);
+    azure(
+        &format!("{entra}api_key = 'k'"),
+        &["5:13: providers[0].tenant_id: stands beside an API key: give one of them"],
+    );
+    azure("client_id = 'c'", &["5:13: providers[0].client_id: stands alone: `tenant_id`, `client_id` and"]);
+    azure("region = 'r'", &["5:10: providers[0].region: is a setting of the kind bedrock, not of `azure`"]);
+}
+
+#[test]
+fn several_keys() {
+    let mut settings = ok(&format!("{PROVIDER}api_keys = ['a', 'b']"));
+    complete(&mut settings, &Surroundings { variable: &env, file: &|_| Ok(None) }).unwrap();
+    let expect = ["a", "b"].map(|key| Credential::api_key(key.to_owned()));
+    assert!(settings.config(&secrets(), false).credentials["p"] == expect);
 }
 
 #[test]

@@ -1,0 +1,163 @@
+//! How the gateway shows who it is: several keys, tokens that are got elsewhere, signatures.
+
+use sluice_testkit::{
+    answers,
+    client::{Client, post},
+    process::{Gateway, Launch},
+    upstream::{Refusing, Script, Upstream},
+};
+
+use crate::rig::{KEY, assert_error, base_config, chat, launch, model};
+
+/// The secret of every application here. Nobody but the token endpoint may see it.
+const APP_SECRET: &str = "application-canary-cccccccccccccccccccc";
+const TOKEN: &str = "token-canary-dddddddddddddddddddddddddddd";
+
+fn place(upstream: &Upstream) -> String {
+    format!("http://{}", upstream.addr())
+}
+
+fn azure(upstream: &Upstream, lines: &str) -> String {
+    let place = place(upstream);
+    format!("[[providers]]\nname = \"azure\"\nkind = \"azure\"\nbase_url = \"{place}\"\n{lines}\n")
+}
+
+fn entra(upstream: &Upstream) -> String {
+    base_config()
+        + &azure(
+            upstream,
+            &format!("tenant_id = \"tenant\"\nclient_id = \"app\"\nclient_secret = \"{APP_SECRET}\""),
+        )
+        + &model("m", &[("azure", "gpt/4o")], "")
+}
+
+fn token(text: &str, expires_in: u64) -> Script {
+    let body = format!(r#"{{"access_token":"{text}","expires_in":{expires_in}}}"#);
+    Script::new().write(answers::json_answer(200, &body))
+}
+
+async fn ask(gateway: &Gateway, stream: bool) -> u16 {
+    Client::connect(gateway.data).await.exchange(post(KEY, "", chat("m", stream))).await.0.status
+}
+
+#[tokio::test]
+async fn keys_are_equals() {
+    let upstream = Upstream::start().await;
+    let keys = ["key-canary-1", "key-canary-2", "key-canary-3"];
+    upstream.respond(|request| match request.header("api-key").as_deref() {
+        Some("key-canary-3") => Script::new().write(answers::whole("from three")),
+        _ => Script::new().write(answers::json_answer(429, &answers::error_json("slow", "rate", "rate"))),
+    });
+    let config = base_config()
+        + &azure(&upstream, &format!("api_keys = {keys:?}"))
+        + &model("m", &[("azure", "gpt")], "");
+    let gateway = launch().config(&config).serve().await;
+    for name in ["m", "azure/gpt"] {
+        let (head, body) =
+            Client::connect(gateway.data).await.exchange(post(KEY, "", chat(name, false))).await;
+        assert_eq!((head.status, head.header("x-sluicegate-provider")), (200, Some("azure")), "{name}");
+        assert_eq!(body.json()["choices"][0]["message"]["content"], "from three");
+    }
+    for line in gateway.lines.so_far() {
+        assert!(!line.contains("key-canary"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn azures_two_apis() {
+    let upstream = Upstream::start().await;
+    for (version, path) in [
+        ("", "/openai/v1/chat/completions"),
+        ("api_version = \"preview\"", "/openai/v1/chat/completions?api-version=preview"),
+        (
+            "api_version = \"2024-10-21\"",
+            "/openai/deployments/gpt%2F4o/chat/completions?api-version=2024-10-21",
+        ),
+    ] {
+        let config = base_config()
+            + &azure(&upstream, &format!("api_key = \"k\"\n{version}"))
+            + &model("m", &[("azure", "gpt/4o")], "");
+        let gateway = launch().config(&config).serve().await;
+        for stream in [false, true] {
+            assert_eq!(ask(&gateway, stream).await, 200);
+            let request = upstream.next_request().await;
+            assert_eq!(request.request_line(), format!("POST {path} HTTP/1.1"));
+            assert_eq!(request.header("api-key").as_deref(), Some("k"));
+            let accept = if stream { "text/event-stream" } else { "application/json" };
+            assert_eq!(request.header("accept").as_deref(), Some(accept));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_application_signs_in_once() {
+    let (upstream, authority) = (Upstream::start().await, Upstream::start().await);
+    authority.respond(|_| token(TOKEN, 3_600));
+    let launch = launch().env("AZURE_AUTHORITY_HOST", &place(&authority)).config(&entra(&upstream));
+    let gateway = launch.serve().await;
+    for stream in [false, true, false] {
+        assert_eq!(ask(&gateway, stream).await, 200);
+        let request = upstream.next_request().await;
+        assert_eq!(request.header("authorization"), Some(format!("Bearer {TOKEN}")));
+        assert_eq!(request.header("api-key"), None);
+    }
+    let asked = authority.next_request().await;
+    assert_eq!(asked.request_line(), "POST /tenant/oauth2/v2.0/token HTTP/1.1");
+    assert!(asked.body.windows(APP_SECRET.len()).any(|part| part == APP_SECRET.as_bytes()));
+    assert_eq!(authority.requests_so_far(), 1);
+    // New settings are no reason to sign in again.
+    gateway.reload();
+    gateway.lines.find("the reload", |line| line.contains("read again").then_some(())).await;
+    assert_eq!(ask(&gateway, false).await, 200);
+    assert_eq!(authority.requests_so_far(), 1);
+    nothing_is_told(&gateway);
+}
+
+fn nothing_is_told(gateway: &Gateway) {
+    for line in gateway.lines.so_far() {
+        assert!(!line.contains(APP_SECRET) && !line.contains(TOKEN), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_fails_is_a_target_that_fails() {
+    let (upstream, authority) = (Upstream::start().await, Upstream::start().await);
+    let nobody = Refusing::new();
+    let check = async |launch: Launch, script: Option<Script>, code: &str| {
+        if let Some(script) = script {
+            authority.script(script);
+        }
+        let gateway = launch.config(&entra(&upstream)).serve().await;
+        let answer = Client::connect(gateway.data).await.exchange(post(KEY, "", chat("m", false))).await;
+        assert_error(code, &answer, 502, "upstream_error", code);
+        assert!(!String::from_utf8_lossy(&answer.1.bytes).contains("canary"));
+        assert_eq!(upstream.requests_so_far(), 0);
+        nothing_is_told(&gateway);
+    };
+    let there = || launch().env("AZURE_AUTHORITY_HOST", &place(&authority));
+    let refused = format!(r#"{{"error":"invalid_client","error_description":"{APP_SECRET}"}}"#);
+    let refused = Script::new().write(answers::json_answer(401, &refused));
+    check(there(), Some(refused), "upstream_auth").await;
+    check(there(), Some(Script::new().write(answers::json_answer(500, "no"))), "upstream_unreachable").await;
+    check(there(), Some(Script::new().reset()), "upstream_unreachable").await;
+    let away = launch().env("AZURE_AUTHORITY_HOST", nobody.base_url().trim_end_matches("/v1"));
+    check(away, None, "upstream_unreachable").await;
+}
+
+#[tokio::test]
+async fn a_token_that_the_provider_repeats_is_masked() {
+    let (upstream, authority) = (Upstream::start().await, Upstream::start().await);
+    authority.respond(|_| token(TOKEN, 3_600));
+    upstream.respond(|request| {
+        let shown = request.header("authorization").unwrap_or_default();
+        let body = answers::error_json(&format!("you said {shown}"), "invalid_request_error", &shown);
+        Script::new().write(answers::json_answer(400, &body))
+    });
+    let launch = launch().env("AZURE_AUTHORITY_HOST", &place(&authority)).config(&entra(&upstream));
+    let gateway = launch.serve().await;
+    let (head, body) = Client::connect(gateway.data).await.exchange(post(KEY, "", chat("m", false))).await;
+    assert_eq!(head.status, 400);
+    assert_eq!(body.json()["error"]["message"], "you said Bearer [credential]");
+    assert!(!String::from_utf8_lossy(&body.bytes).contains(TOKEN));
+    nothing_is_told(&gateway);
+}
