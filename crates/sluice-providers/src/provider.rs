@@ -378,7 +378,8 @@ mod tests {
         check("ollama", Ok("127.0.0.1:11434"));
         check("sandbox", Ok("sandbox.invalid"));
         check("openai-compatible", Err("kind \"openai-compatible\" needs a base_url"));
-        check("anthropic", Err("kind \"anthropic\" is not supported yet"));
+        check("gemini", Ok("generativelanguage.googleapis.com"));
+        check("anthropic", Ok("api.anthropic.com"));
         check("opennai", Err("unknown kind \"opennai\""));
     }
 
@@ -400,6 +401,8 @@ mod tests {
         check("openai", Credential::api_key("k".into()), &[("authorization", "Bearer k")]);
         check("azure", Credential::api_key("k".into()), &[("api-key", "k")]);
         check("azure", Credential::bearer("t".into()), &[("authorization", "Bearer t")]);
+        check("gemini", Credential::api_key("k".into()), &[("x-goog-api-key", "k")]);
+        check("gemini", Credential::bearer("t".into()), &[("authorization", "Bearer t")]);
         check("vllm", Credential::none(), &[]);
         check("sandbox", Credential::api_key("k".into()), &[]);
     }
