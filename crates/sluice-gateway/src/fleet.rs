@@ -122,9 +122,9 @@ impl Fleet for Targets<'_> {
         lock(&self.health(target)?.target).first_token_p95()
     }
 
-    fn load(&self, target: usize) -> Load {
+    fn load(&self, target: usize, now: Instant) -> Load {
         let none = Load { in_flight: 0, limit: u32::MAX };
-        self.health(target).map_or(none, |health| lock(&health.target).load())
+        self.health(target).map_or(none, |health| lock(&health.target).load(now))
     }
 }
 

@@ -190,8 +190,10 @@ impl Attempts {
         if let Some((slot, probe)) = self.find(true, now, fleet) {
             return self.call(slot, Why::Equal, probe, now);
         }
-        if let Some(at) = self.plan_repeat(now, fleet, dice) {
-            return Step::WaitUntil(at);
+        if self.plan_repeat(now, fleet, dice)
+            && let Some(step) = self.carry_out(now, fleet)
+        {
+            return step;
         }
         if let Some((slot, probe)) = self.find(false, now, fleet) {
             return self.call(slot, self.why_new(), probe, now);
@@ -259,9 +261,9 @@ impl Attempts {
         if is.healthless { Standing::Ready } else { fleet.standing(is.target, now) }
     }
 
-    fn is_full(&self, slot: usize, fleet: &dyn Fleet) -> bool {
+    fn is_full(&self, slot: usize, now: Instant, fleet: &dyn Fleet) -> bool {
         let is = &self.slots[slot].is;
-        !is.healthless && fleet.load(is.target).is_full()
+        !is.healthless && fleet.load(is.target, now).is_full()
     }
 
     fn take_retry(&self, slot: usize, now: Instant, fleet: &dyn Fleet) -> bool {
@@ -282,7 +284,7 @@ impl Attempts {
     /// The first slot that can be called now, and whether with a probe.
     fn find(&self, equal: bool, now: Instant, fleet: &dyn Fleet) -> Option<(usize, bool)> {
         let usable = |at: usize| match self.standing(at, now, fleet) {
-            Standing::Ready if !self.is_full(at, fleet) => Some((at, false)),
+            Standing::Ready if !self.is_full(at, now, fleet) => Some((at, false)),
             Standing::Probe if fleet.take_probe(self.slots[at].is.target, now) => Some((at, true)),
             _ => None,
         };
@@ -305,8 +307,8 @@ impl Attempts {
     }
 
     /// Plans to call a target of the failed one's model again, the soonest first.
-    fn plan_repeat(&mut self, now: Instant, fleet: &dyn Fleet, dice: &mut Dice<'_>) -> Option<Instant> {
-        let model = self.slots[self.last?].is.same_model;
+    fn plan_repeat(&mut self, now: Instant, fleet: &dyn Fleet, dice: &mut Dice<'_>) -> bool {
+        let Some(model) = self.last.map(|last| self.slots[last].is.same_model) else { return false };
         let mut soonest: Option<Plan> = None;
         for (at, slot) in self.slots.iter().enumerate() {
             if slot.is.same_model != model || slot.repeated || slot.barred {
@@ -317,14 +319,11 @@ impl Attempts {
                 soonest = Some(plan);
             }
         }
-        let plan = soonest?;
-        if !self.take_retry(plan.slot, now, fleet) {
-            return None;
-        }
+        let Some(plan) = soonest.filter(|plan| self.take_retry(plan.slot, now, fleet)) else { return false };
         self.slots[plan.slot].repeated = true;
         self.waited |= plan.why == Why::AfterWait;
         self.plan = Some(plan);
-        Some(plan.at)
+        true
     }
 
     /// When and whether a failed target may be called again.
@@ -359,7 +358,7 @@ impl Attempts {
         }
         self.plan = None;
         let probe = match self.standing(plan.slot, now, fleet) {
-            _ if self.is_full(plan.slot, fleet) => return None,
+            _ if self.is_full(plan.slot, now, fleet) => return None,
             Standing::Ready => false,
             Standing::Probe if fleet.take_probe(self.slots[plan.slot].is.target, now) => true,
             Standing::Cooling(until) if until <= plan.latest && until < self.terms.deadline => {

@@ -6,8 +6,9 @@ use crate::window::Window;
 
 /// Repeats per hundred recent requests of a provider.
 pub const RETRY_PERCENT: u32 = 20;
-/// Repeats in a second that are always allowed.
+/// Repeats in a second that are allowed whatever their share.
 pub const RETRIES_PER_SECOND: u32 = 3;
+const SECONDS: usize = 10;
 /// Hedges in a minute that are always allowed.
 pub const HEDGES_PER_MINUTE: u32 = 3;
 
@@ -15,7 +16,7 @@ pub const HEDGES_PER_MINUTE: u32 = 3;
 #[derive(Clone, Debug)]
 pub struct RetryBudget {
     /// Requests and repeats.
-    window: Window<10>,
+    window: Window<SECONDS>,
 }
 
 impl Default for RetryBudget {
@@ -35,7 +36,8 @@ impl RetryBudget {
         let (requests, repeats) = self.window.sums(now);
         let (_, in_this_second) = self.window.current(now);
         let share = u64::from(repeats + 1) * 100 <= u64::from(requests) * u64::from(RETRY_PERCENT);
-        let free = share || in_this_second < RETRIES_PER_SECOND;
+        let few = repeats < RETRIES_PER_SECOND * SECONDS as u32 && in_this_second < RETRIES_PER_SECOND;
+        let free = share || few;
         if free {
             self.window.add(0, 1, now);
         }
@@ -128,6 +130,18 @@ mod tests {
             let now = zero + Duration::from_secs(second);
             assert_eq!((0..10).filter(|_| budget.take(now)).count(), 3, "{second}");
         }
+    }
+
+    #[test]
+    fn the_three_a_second_are_not_beside_the_share() {
+        let zero = start();
+        let mut budget = RetryBudget::default();
+        (0..1_000).for_each(|_| budget.note_request(zero));
+        assert_eq!((0..1_000).filter(|_| budget.take(zero)).count(), 200);
+        for second in 1..10 {
+            assert!(!budget.take(zero + Duration::from_secs(second)), "{second}");
+        }
+        assert!(budget.take(zero + Duration::from_secs(10)));
     }
 
     #[test]

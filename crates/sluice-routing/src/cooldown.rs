@@ -33,7 +33,7 @@ impl Cooldown {
         dice: &mut Dice<'_>,
     ) {
         // Calls that were under way together were refused together: one refusal.
-        let another = self.since.is_none_or(|(last, _)| started >= last);
+        let another = self.since.is_none_or(|(last, _)| started > last);
         let rest = match retry_after.filter(|stated| !stated.is_zero()) {
             Some(stated) => stated.min(COOLDOWN_MOST),
             None if !another => return,
@@ -98,13 +98,13 @@ mod tests {
         for rest in [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000] {
             facts.push(Some((now, now, None)));
             expect.push(u128::from(now + rest));
-            now += rest;
+            now += rest + 1;
         }
         check(&facts, &expect);
         // A success of a call that was started since begins anew.
         check(&[Some((0, 0, Some(0))), None, Some((1_000, 1_000, None))], &[1_000, 2_000]);
         // Calls that were under way together count once.
-        check(&[Some((0, 10, None)), Some((9, 20, None)), Some((10, 1_010, None))], &[1_010, 1_010, 3_010]);
+        check(&[Some((0, 10, None)), Some((10, 20, None)), Some((11, 1_010, None))], &[1_010, 1_010, 3_010]);
     }
 
     #[test]

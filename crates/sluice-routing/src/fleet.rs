@@ -40,5 +40,5 @@ pub trait Fleet {
     fn take_hedge(&self, now: Instant) -> bool;
     /// 95 of 100 first tokens of the target come within this; `None` until enough is known.
     fn first_token_p95(&self, target: usize) -> Option<Duration>;
-    fn load(&self, target: usize) -> Load;
+    fn load(&self, target: usize, now: Instant) -> Load;
 }

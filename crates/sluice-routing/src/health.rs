@@ -96,16 +96,18 @@ impl TargetHealth {
             Blame::Account => self.breaker.failed(started.at, started.probe, true, now),
         }
         match kind {
-            FailureKind::RateLimited | FailureKind::Overloaded | FailureKind::FirstTokenTimeout => {
-                self.aimd.refused(started.at, started.under_way, now);
+            FailureKind::RateLimited | FailureKind::Overloaded => {
+                let rate = kind == FailureKind::RateLimited;
+                let rested = self.cooldown.until(now).unwrap_or(now);
+                self.aimd.refused((started.at, started.under_way), rate, (now, rested));
             }
             _ => self.aimd.failed(now),
         }
     }
 
     /// Calls under way and their limit.
-    pub fn load(&self) -> Load {
-        self.aimd.load()
+    pub fn load(&self, now: Instant) -> Load {
+        self.aimd.load(now)
     }
 
     /// See [`crate::Fleet::first_token_p95`].
@@ -150,7 +152,7 @@ pub(crate) mod tests {
             assert_eq!(show(&health), once, "{kind:?}");
             (0..4).for_each(|_| fails(&mut health, kind, None, zero));
             assert_eq!(show(&health), five, "{kind:?}");
-            assert_eq!(health.load().in_flight, 0);
+            assert_eq!(health.load(zero).in_flight, 0);
         };
         use FailureKind::*;
         for kind in [
@@ -175,8 +177,8 @@ pub(crate) mod tests {
         for kind in [BadRequest, ContentPolicy, ContextLength, Unsupported, EventTooLarge] {
             check(kind, "ready", "ready");
         }
-        // Each was started after the one before was refused, if at the same moment.
-        check(RateLimited, "cooling 1s", "cooling 16s");
+        // None was started after another was refused.
+        check(RateLimited, "cooling 1s", "cooling 1s");
     }
 
     #[test]
@@ -232,6 +234,6 @@ pub(crate) mod tests {
         assert!(!health.take_probe(at(2_001)));
         health.on_outcome(probe, Outcome::Cancelled, at(2_001), &mut || 0);
         assert!(health.take_probe(at(2_001)));
-        assert_eq!(health.load(), Load { in_flight: 0, limit: u32::MAX });
+        assert_eq!(health.load(zero), Load { in_flight: 0, limit: u32::MAX });
     }
 }

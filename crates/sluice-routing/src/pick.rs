@@ -44,7 +44,7 @@ pub(crate) fn order(
 /// Puts the first target that has room within its bound at the head of its tier.
 fn spread(tier: &mut [Slot], fleet: &dyn Fleet, now: Instant) {
     let ready = |slot: &Slot| slot.is.healthless || fleet.standing(slot.is.target, now) == Standing::Ready;
-    let in_flight = |slot: &Slot| u64::from(fleet.load(slot.is.target).in_flight);
+    let in_flight = |slot: &Slot| u64::from(fleet.load(slot.is.target, now).in_flight);
     if tier.len() < 2 {
         return;
     }

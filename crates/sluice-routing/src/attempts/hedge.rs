@@ -35,7 +35,7 @@ impl Attempts {
         let [call] = self.running[..] else { return None };
         let model = self.slots[call.slot].is.same_model;
         let ready =
-            |at: &usize| self.standing(*at, now, fleet) == Standing::Ready && !self.is_full(*at, fleet);
+            |at: &usize| self.standing(*at, now, fleet) == Standing::Ready && !self.is_full(*at, now, fleet);
         let equal = |at: &usize| self.slots[*at].is.same_model == model;
         let slot = self.left(false).filter(equal).find(ready).or_else(|| self.left(false).find(ready))?;
         // What is silent is likely gone: that is less a race than a repeat of what was sent there.

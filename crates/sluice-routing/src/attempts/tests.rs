@@ -114,7 +114,7 @@ impl Fleet for Known {
         self.p95_ms.map(Duration::from_millis)
     }
 
-    fn load(&self, target: usize) -> Load {
+    fn load(&self, target: usize, _: Instant) -> Load {
         let in_flight = self.loads.get(target).copied().unwrap_or(0);
         match self.is(target) {
             Is::Full(_) => Load { in_flight, limit: in_flight },

@@ -47,7 +47,8 @@ impl Attempts {
             cooling.max(own)
         });
         let wait = free.min()?.saturating_duration_since(now);
-        u64::try_from(wait.as_micros().div_ceil(1000)).ok()
+        // What is free by now was not when it was asked: never "at once".
+        u64::try_from(wait.as_micros().div_ceil(1000)).ok().map(|ms| ms.max(1))
     }
 }
 

@@ -91,10 +91,5 @@ fn repairs_have_their_bounds() {
     check("a b", |terms| terms.max_attempts = 1, 1, "Truncated");
     check("a", |_| {}, 0, "Truncated");
     check("a b", |_| {}, 0, "0ms 1 Repair, ok");
-    check(
-        "a",
-        |terms| terms.deadline = terms.deadline - std::time::Duration::from_millis(599_900),
-        1,
-        "Truncated",
-    );
+    check("a", |terms| terms.deadline -= std::time::Duration::from_millis(599_900), 1, "Truncated");
 }

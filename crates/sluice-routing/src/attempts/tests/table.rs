@@ -22,6 +22,13 @@ fn too_many_requests_with_a_retry_after_that_can_be_waited_for() {
     // The wait is for the sooner of two equals.
     check("a a", &[limited, (RateLimited, Some(700))], "0ms 0 First, 0ms 1 Equal, 700ms 1 AfterWait, ok");
     check("a a", &[(RateLimited, Some(700)), limited], "0ms 0 First, 0ms 1 Equal, 700ms 0 AfterWait, ok");
+    // What it said may have passed while others were tried.
+    let broken = (ServerError, None);
+    check(
+        "a a",
+        &[(RateLimited, Some(50)), broken, broken],
+        "0ms 0 First, 0ms 1 Equal, 50ms 0 AfterWait, 150ms 1 Retry, ok",
+    );
     // Nothing left: 429 with the soonest of what is left of the times.
     check(
         "a b",
