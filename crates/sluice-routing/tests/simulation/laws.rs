@@ -11,8 +11,8 @@ use crate::{
     upstream::{Asks, Upstream},
 };
 
-/// A target that was well for so long is known to be well.
-const KNOWN_WELL_MS: u64 = 40_000;
+/// A target that was well for so long is known to be well: a minute of rest at most, and then some.
+const KNOWN_WELL_MS: u64 = 70_000;
 /// After so long a probe no longer counts.
 const PROBE_MS: u64 = 20_000;
 

@@ -81,8 +81,6 @@ pub(crate) enum Mutant {
     AllSilent,
     /// The limit on calls under way is not looked at.
     LimitIgnored,
-    /// An overloaded target is taken for a broken one.
-    OverloadAsBroken,
     /// Every failure is taken for one that is not an attempt.
     FailuresAreFree,
     /// The slower of two calls goes on.
@@ -123,7 +121,6 @@ impl Mutant {
         (Self::HedgesFree, &[Law::Hedges]),
         (Self::AllSilent, &[Law::Hedges, Law::Repeats]),
         (Self::LimitIgnored, &[Law::Goodput]),
-        (Self::OverloadAsBroken, &[Law::Goodput]),
         (Self::FailuresAreFree, &[Law::Attempts, Law::Table]),
         (Self::LoserGoesOn, &[Law::Ends]),
         (Self::DeadlineMoves, &[Law::Time]),

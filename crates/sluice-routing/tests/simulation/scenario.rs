@@ -43,26 +43,28 @@ pub(crate) struct Setup {
     pub(crate) overload: bool,
 }
 
+/// Ten minutes in which nothing goes wrong.
+const PLAIN: Setup = Setup {
+    upstreams: Vec::new(),
+    rate: 5_000,
+    span_ms: 600_000,
+    max_attempts: 4,
+    streams: 700,
+    refused: 0,
+    long: 0,
+    leaves: 0,
+    outage: false,
+    returns: None,
+    overload: false,
+};
+
 impl Setup {
     pub(crate) fn new(scenario: Scenario, seed: &mut Seed) -> Self {
-        let plain = Self {
-            upstreams: Vec::new(),
-            rate: 5_000,
-            span_ms: 600_000,
-            max_attempts: 4,
-            streams: 700,
-            refused: 0,
-            long: 0,
-            leaves: 0,
-            outage: false,
-            returns: None,
-            overload: false,
-        };
         match scenario {
-            Scenario::Chaos => chaos(plain, seed),
-            Scenario::Outage => outage(plain, seed),
-            Scenario::Return => comes_back(plain, seed),
-            Scenario::Overload => overload(plain, seed),
+            Scenario::Chaos => chaos(seed),
+            Scenario::Outage => outage(seed),
+            Scenario::Return => comes_back(seed),
+            Scenario::Overload => overload(seed),
         }
     }
 }
@@ -117,7 +119,7 @@ fn phases(span_ms: u64, seed: &mut Seed) -> Vec<(u64, Mode)> {
     all
 }
 
-fn chaos(plain: Setup, seed: &mut Seed) -> Setup {
+fn chaos(seed: &mut Seed) -> Setup {
     let count = seed.between(1, 5);
     let models = seed.between(1, 3);
     let contexts: Vec<(u64, bool)> =
@@ -128,7 +130,7 @@ fn chaos(plain: Setup, seed: &mut Seed) -> Setup {
         let model = u32::try_from(seed.between(0, models - 1)).unwrap();
         let provider = usize::try_from(seed.between(0, 1)).unwrap();
         let tier = u32::try_from(seed.between(0, 1)).unwrap();
-        let phases = if anchor == Some(number) { vec![(0, Mode::Well)] } else { phases(plain.span_ms, seed) };
+        let phases = if anchor == Some(number) { vec![(0, Mode::Well)] } else { phases(PLAIN.span_ms, seed) };
         let (context, declared) = contexts[model as usize];
         Upstream { context, declared, ..Upstream::new(model, provider, tier, phases) }
     });
@@ -141,11 +143,11 @@ fn chaos(plain: Setup, seed: &mut Seed) -> Setup {
         refused: 30,
         long: 100,
         leaves: 40,
-        ..plain
+        ..PLAIN
     }
 }
 
-fn outage(plain: Setup, seed: &mut Seed) -> Setup {
+fn outage(seed: &mut Seed) -> Setup {
     let count = seed.between(1, 4);
     let apart = seed.chance(500);
     let upstreams = (0..count).map(|number| {
@@ -155,10 +157,10 @@ fn outage(plain: Setup, seed: &mut Seed) -> Setup {
         Upstream::new(model, provider, u32::from(apart && number > 0), vec![(0, Mode::Fails(kind))])
     });
     let upstreams = upstreams.collect();
-    Setup { upstreams, rate: 50_000, span_ms: 60_000, outage: true, ..plain }
+    Setup { upstreams, rate: 50_000, span_ms: 60_000, outage: true, ..PLAIN }
 }
 
-fn comes_back(plain: Setup, seed: &mut Seed) -> Setup {
+fn comes_back(seed: &mut Seed) -> Setup {
     let down = 30_000 + seed.between(0, 10_000);
     let back = down + seed.between(5_000, 200_000);
     let kinds = [
@@ -171,11 +173,11 @@ fn comes_back(plain: Setup, seed: &mut Seed) -> Setup {
     let trouble = one_of(&kinds, seed);
     let first = Upstream::new(0, 0, 0, vec![(0, Mode::Well), (down, trouble), (back, Mode::Well)]);
     let second = Upstream::new(u32::from(seed.chance(500)), 1, 1, vec![(0, Mode::Well)]);
-    Setup { upstreams: vec![first, second], span_ms: back + 60_000, returns: Some((0, back)), ..plain }
+    Setup { upstreams: vec![first, second], span_ms: back + 60_000, returns: Some((0, back)), ..PLAIN }
 }
 
-fn overload(plain: Setup, seed: &mut Seed) -> Setup {
-    let capacity = seed.between(10, 60);
+fn overload(seed: &mut Seed) -> Setup {
+    let capacity = seed.between(10, 40);
     let full = one_of(&[FailureKind::Overloaded, FailureKind::RateLimited], seed);
     let (least, most) = (2_000, 8_000);
     let mut only = Upstream::new(0, 0, 0, vec![(0, Mode::Well)]);
@@ -183,5 +185,5 @@ fn overload(plain: Setup, seed: &mut Seed) -> Setup {
     only.full = full;
     only.whole_ms = (least, most);
     let carries = capacity * 1_000_000 / ((least + most) / 2);
-    Setup { upstreams: vec![only], rate: 5 * carries, span_ms: 330_000, overload: true, ..plain }
+    Setup { upstreams: vec![only], rate: 5 * carries, span_ms: 150_000, overload: true, ..PLAIN }
 }

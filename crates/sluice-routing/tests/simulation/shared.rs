@@ -67,7 +67,6 @@ impl Shared {
         now: Instant,
         seed: &mut Seed,
     ) {
-        use sluice_chat::FailureKind::{Overloaded, ServerError};
         let outcome = match (self.mutant, outcome) {
             (Some(Mutant::CancelledNotNoted), Outcome::Cancelled) => return,
             (Some(Mutant::FailuresNotNoted), Outcome::Failure(..))
@@ -75,9 +74,6 @@ impl Shared {
             (Some(Mutant::RetryAfterNotNoted), Outcome::Failure(kind, _)) => Outcome::Failure(kind, None),
             (Some(Mutant::RetryAfterHalved), Outcome::Failure(kind, after)) => {
                 Outcome::Failure(kind, after.map(|after| after / 2))
-            }
-            (Some(Mutant::OverloadAsBroken), Outcome::Failure(Overloaded, _)) => {
-                Outcome::Failure(ServerError, None)
             }
             (_, outcome) => outcome,
         };
