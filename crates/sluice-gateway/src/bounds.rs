@@ -58,6 +58,8 @@ pub(crate) const HEDGE_PERCENT: u32 = 5;
 pub(crate) const STICKY_BYTES: usize = 1024;
 /// A stream that has nothing to say for so long says that it is alive.
 pub(crate) const SILENCE: Duration = Duration::from_secs(15);
+/// A call goes on for so long after its caller has left, where the provider is to be treated so.
+pub(crate) const DRAIN_CALL: Duration = Duration::from_secs(60);
 /// Targets whose health is remembered, where callers name models themselves.
 pub(crate) const HEALTH_COUNT: usize = 8 * 1024;
 /// Requests that are kept for the repair of their streams, with the text of these: this share of the memory. Streams

@@ -15,7 +15,7 @@ use sluice_routing::{Attempts, Dice, Step, Why};
 
 use crate::{
     admit::Admitted,
-    clock,
+    clock, drain,
     exchange::{Exchange, NotWritten},
     fleet::{InFlight, Targets},
     ids::Ids,
@@ -118,18 +118,38 @@ impl Drive {
     }
 
     /// Tries until a target answers or nothing is left to try.
-    pub(crate) async fn answer(&mut self) -> Result<Answered, NoAnswer> {
+    async fn answer(&mut self) -> Result<Answered, NoAnswer> {
         let step: NextStep = |attempts, now, targets, dice| attempts.next_step(now, targets, dice);
         self.go_on(step).await
+    }
+
+    /// As [`Drive::answer`], for a whole answer.
+    pub(crate) async fn whole(
+        mut self,
+        connection: &Rc<ConnectionState>,
+    ) -> (Self, Result<Answered, NoAnswer>) {
+        if self.drains() {
+            return self.seek(connection).await;
+        }
+        let answered = self.answer().await;
+        (self, answered)
     }
 
     /// As [`Drive::answer`], for a stream: its body may be on its way before there is an answer.
     pub(crate) fn seek(mut self, connection: &Rc<ConnectionState>) -> Seeking {
         let connection = Rc::clone(connection);
-        Box::pin(async move {
+        let drains = self.drains();
+        let seeking = Box::pin(async move {
             let answered = unless_stopped(&connection, self.answer()).await;
             (self, answered)
-        })
+        });
+        if drains { drain::detached(seeking) } else { seeking }
+    }
+
+    /// Whether a call may have to go on when the caller leaves.
+    fn drains(&self) -> bool {
+        let targets = &self.admitted.model().targets;
+        self.admitted.eligible().iter().any(|index| targets[*index].upstream.drains())
     }
 
     /// An answer has begun: keeps what a repair of it needs, or lets the request go where that is too much.

@@ -220,6 +220,15 @@ impl Exchange {
         }
     }
 
+    /// Notes that the caller has left.
+    pub(crate) fn left(&mut self) {
+        self.note(|record| {
+            if record.status == 0 {
+                record.status = CALLER_LEFT_STATUS;
+            }
+        });
+    }
+
     /// Notes what has come of the answer so far.
     pub(crate) fn delivered(&mut self, content_bytes: u64, reported: Option<Usage>) {
         if let Some(open) = &mut self.open {

@@ -257,6 +257,7 @@ async fn run(post: Post, ids: IdMaker) {
         log: Log::new(post.log, post.sink),
         live: Live::default(),
         abandoned: Default::default(),
+        leftovers: Default::default(),
         max_connections: post.max_connections,
         journal: RefCell::new(post.journal),
     });

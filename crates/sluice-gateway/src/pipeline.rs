@@ -74,11 +74,12 @@ async fn admitted(
 /// Tries targets until one answers, and relays its answer.
 async fn answered(context: &Context<'_>, exchange: Exchange, head: &Parts, admitted: Admitted) -> Reply {
     let headers = Passed::of(&admitted, &head.headers);
-    let mut drive = Drive::new(exchange, context.ids, admitted, headers);
+    let drive = Drive::new(exchange, context.ids, admitted, headers);
     if drive.admitted().scan().stream {
         return streamed(context, drive).await;
     }
-    let answered = match drive.answer().await {
+    let (mut drive, answered) = drive.whole(context.connection).await;
+    let answered = match answered {
         Ok(answered) => answered,
         Err(none) => return unanswered(context.ids, drive, none),
     };

@@ -21,14 +21,15 @@ use sluice_chat::{ApiError, Failure, FailureKind, sse};
 use sluice_providers::{Splice, Transcript};
 use sluice_store::journal::Position;
 
-pub(crate) use source::Source;
+pub(crate) use source::{Read, Source};
 
 use crate::{
     bounds, clock,
+    drain::Leftover,
     drive::{Answered, Drive, NoAnswer, Seeking},
     exchange::{Billing, Ending, NotWritten},
     refusal::{self, Refusal},
-    relay::source::{Broke, Read},
+    relay::source::Broke,
     server::ConnectionState,
     stream_clock::{Expired, StreamClock},
     timer::Timer,
@@ -431,5 +432,20 @@ impl Relay {
         });
         // Nothing is charged; where the journal did not take that, the next start charges nothing either.
         let _ = drive.exchange.end(Ending::Broken, Billing::Free);
+    }
+}
+
+impl Drop for Relay {
+    /// The caller has left. A call that is to go on is only handed over.
+    fn drop(&mut self) {
+        if !matches!(self.state, State::Relaying)
+            || !self.source.as_ref().is_some_and(|source| source.drains())
+        {
+            return;
+        }
+        if let (Some(source), Some(drive)) = (self.source.take(), self.drive.take()) {
+            let worker = Rc::clone(drive.exchange.worker());
+            worker.leftovers.borrow_mut().push(Leftover::new(source, drive));
+        }
     }
 }

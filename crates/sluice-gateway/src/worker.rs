@@ -20,6 +20,7 @@ use crate::{
     accounting::{Books, Sharing},
     bounds, clock,
     config::Config,
+    drain::Leftover,
     exchange::Abandoned,
     fleet::Healths,
     ids::IdMaker,
@@ -103,6 +104,8 @@ pub(crate) struct Worker {
     pub(crate) live: Live,
     /// Requests whose callers left, to be ended at the next tick.
     pub(crate) abandoned: RefCell<Vec<Abandoned>>,
+    /// Streams that are read on although their callers have left, from the next tick on.
+    pub(crate) leftovers: RefCell<Vec<Leftover>>,
     pub(crate) max_connections: usize,
     /// This worker's part of the journal.
     pub(crate) journal: RefCell<Writer>,
@@ -135,6 +138,7 @@ impl Worker {
             loop {
                 ticks.tick().await;
                 worker.tidy();
+                worker.read_leftovers();
             }
         });
     }

@@ -35,7 +35,7 @@ pub(crate) struct Source {
 
 /// Why an answer does not go on.
 #[derive(Debug)]
-pub(super) enum Broke {
+pub(crate) enum Broke {
     Upstream(Failure),
     /// It says something else than the one whose place it takes.
     Diverged,
@@ -49,14 +49,14 @@ impl From<Failure> for Broke {
 
 /// What one look at a source brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Read {
+pub(crate) enum Read {
     More,
     End,
 }
 
 impl Source {
     /// The source of an answer that is a stream, and what of it may go to the caller at once.
-    pub(super) fn new(
+    pub(crate) fn new(
         answered: Answered,
         choices: u32,
         splice: Option<Splice>,
@@ -67,7 +67,7 @@ impl Source {
         Some((Self { body, passage, broken, out, in_flight, choices, splice, fresh: Vec::new() }, ready))
     }
 
-    pub(super) fn progress(&self) -> &Progress {
+    pub(crate) fn progress(&self) -> &Progress {
         self.passage.progress()
     }
 
@@ -100,7 +100,7 @@ impl Source {
     }
 
     /// Reads on.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, out: &mut Vec<Bytes>) -> Poll<Result<Read, Broke>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, out: &mut Vec<Bytes>) -> Poll<Result<Read, Broke>> {
         if let Some(failure) = self.broken.take() {
             return Poll::Ready(Err(failure.into()));
         }
@@ -141,6 +141,11 @@ impl Source {
         Err(Failure::ours(FailureKind::Truncated, "upstream_truncated", text).into())
     }
 
+    /// Whether it is read to its end when the caller leaves.
+    pub(super) fn drains(&self) -> bool {
+        self.out.upstream.drains()
+    }
+
     /// A failure without the credential of the target in it.
     pub(super) fn masked(&self, failure: Failure) -> Failure {
         self.out.upstream.masked(failure)
@@ -153,7 +158,7 @@ impl Source {
     }
 
     /// It is complete. Its connection comes to its proper end, so that it can be used again.
-    pub(super) fn succeeded(self) {
+    pub(crate) fn succeeded(self) {
         self.in_flight.succeeded(clock::now());
         read_to_end(self.body);
     }

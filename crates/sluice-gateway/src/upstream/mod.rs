@@ -192,6 +192,11 @@ impl Upstream {
         self.refuses_usage.store(true, Ordering::Relaxed);
     }
 
+    /// Whether a call goes on to its end when the caller leaves.
+    pub(crate) fn drains(&self) -> bool {
+        self.options.drain_on_disconnect
+    }
+
     /// Names of callers' headers that this provider wants to see.
     pub(crate) fn forward_headers(&self) -> &[String] {
         &self.options.forward_headers

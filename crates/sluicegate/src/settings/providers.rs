@@ -177,10 +177,6 @@ fn options(section: &Section<'_>) -> ProviderOptions {
         );
     }
     let drain = section.word("on_disconnect", &[("cancel", false), ("drain", true)]).unwrap_or(false);
-    if drain && let Some(value) = section.get("on_disconnect") {
-        let text = format!("`drain` {NOT_YET}: the upstream call is cancelled when the caller leaves");
-        section.reader.warning(value.offset(), &value.path, text);
-    }
     let internal = section.flag_or("internal", false);
     ProviderOptions {
         headers,

@@ -301,7 +301,7 @@ fn what_does_not_act_yet() {
     );
     check_warnings(
         &format!("{PROVIDER}inline_media = true\non_disconnect = 'drain'"),
-        &["4:16: ..does not act yet", "5:17: ..does not act yet"],
+        &["4:16: ..does not act yet"],
     );
     check_warnings(
         &format!(

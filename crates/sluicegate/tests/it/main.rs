@@ -19,6 +19,7 @@ mod command_line;
 mod credentials;
 mod crowds;
 mod curl;
+mod drains;
 mod errors;
 mod event_streams;
 mod fields;

@@ -1,0 +1,98 @@
+//! A provider whose calls go on when the caller leaves.
+
+use sluice_testkit::{
+    answers,
+    client::{Client, post},
+    gate::Gate,
+    patience::within,
+    upstream::{Script, Upstream},
+};
+
+use crate::{
+    admin::Admin,
+    rig::{KEY, Rig, base_config, chat, model, provider},
+};
+
+fn config(upstream: &Upstream) -> String {
+    base_config()
+        + &provider("up", &upstream.base_url())
+        + "on_disconnect = \"drain\"\n"
+        + &model("m", &[("up", "m")], "price = { input = 1000.0, output = 1000.0 }")
+}
+
+/// Waits until the gateway has seen that its caller is gone: whoever asks is the only one there.
+async fn gone(rig: &Rig) {
+    let alone = async {
+        loop {
+            let mut client = Client::connect(rig.gateway.admin).await;
+            let (_, body) = client.exchange("GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await;
+            if body.text().contains("sluicegate_connections 1\n") {
+                return;
+            }
+        }
+    };
+    within("the end of the caller's connection", alone).await;
+}
+
+/// What is charged for a call that was under way when its caller left: 9 and 3 tokens, as the upstream counts.
+async fn charged(rig: &Rig) -> u64 {
+    let admin = Admin::of(&rig.gateway);
+    let look = async {
+        loop {
+            let list = admin.get("/admin/v1/requests").await;
+            if list["data"][0]["status"].is_number() {
+                return list;
+            }
+        }
+    };
+    let list = within("the row of the request", look).await;
+    assert_eq!(list["data"][0]["usage_source"], "provider", "{list}");
+    list["data"][0]["charged_nanousd"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn a_stream_is_read_to_its_end() {
+    let rig = Rig::with(config).await;
+    let (begun, left, ended) = (Gate::new(), Gate::new(), Gate::new());
+    let events = answers::events(&["one ", "two"], true);
+    let (first, rest) = events.split_at(2);
+    let chunks =
+        |events: &[String]| events.iter().flat_map(|e| answers::chunk(e.as_bytes())).collect::<Vec<u8>>();
+    rig.upstream.script(
+        Script::new()
+            .write(answers::STREAM_HEAD)
+            .write(chunks(first))
+            .note(&begun)
+            .wait(&left)
+            .write(chunks(rest))
+            .write(answers::LAST_CHUNK)
+            .note(&ended),
+    );
+    let (mut client, _) = rig.open_stream().await;
+    client.read_until("one ").await;
+    drop(client);
+    gone(&rig).await;
+    left.open();
+    ended.passed("the end of the stream").await;
+    assert_eq!(charged(&rig).await, 12_000_000);
+}
+
+#[tokio::test]
+async fn so_is_what_had_not_begun() {
+    for stream in [false, true] {
+        let rig = Rig::with(config).await;
+        let left = Gate::new();
+        let answer = match stream {
+            true => answers::chunked_stream(&answers::events(&["one"], true)),
+            false => answers::whole("one"),
+        };
+        rig.upstream.script(Script::new().wait(&left).write(answer));
+        let mut client = Client::connect(rig.gateway.data).await;
+        client.send(post(KEY, "", chat("m", stream))).await;
+        rig.upstream.next_request().await;
+        drop(client);
+        gone(&rig).await;
+        left.open();
+        assert_eq!(charged(&rig).await, 12_000_000, "stream={stream}");
+    }
+}
