@@ -24,8 +24,18 @@ pub const OWN_HEADERS: &[&str] = &[
 ];
 
 /// Headers of a caller that no provider may see.
-pub const NEVER_FORWARDED: &[&str] =
-    &["cookie", "proxy-authorization", "x-sandbox-fault", "idempotency-key", "x-trace-id", "user-agent"];
+pub const NEVER_FORWARDED: &[&str] = &[
+    "cookie",
+    "proxy-authorization",
+    "x-api-key",
+    "x-goog-api-key",
+    "x-amz-date",
+    "x-amz-security-token",
+    "x-sandbox-fault",
+    "idempotency-key",
+    "x-trace-id",
+    "user-agent",
+];
 
 /// What is wrong with the name of an object, if anything is.
 pub fn name_problem(name: &str) -> Option<String> {

@@ -413,11 +413,15 @@ fn no_value_of_a_variable_is_shown() {
         "[[models]]\nname = 'm'\ntargets = [{ provider = 'sandbox', model = '${SEC}' }]",
         &["the sandbox has no model `${SEC}`"],
     );
-    check(
-        "[[providers]]\nname = 'c'\nkind = 'anthropic'\n[[models]]\nname = '${SEC}'\n\
-         targets = [{ provider = 'c', model = 'x' }]",
-        &["the model `${SEC}` is left out", "models[0].name ..= \"${SEC}\""],
-    );
+    for kind in LATER_KINDS {
+        check(
+            &format!(
+                "[[providers]]\nname = 'c'\nkind = '{kind}'\n[[models]]\nname = '${{SEC}}'\n\
+                 targets = [{{ provider = 'c', model = 'x' }}]"
+            ),
+            &["the model `${SEC}` is left out", "models[0].name ..= \"${SEC}\""],
+        );
+    }
     check(
         "[[projects]]\nname = '${SEC}'\n[[keys]]\nname = 'k'\nsecret = '${DEV_KEY}'\nproject = '${SEC}x'",
         &["there is no project `${SEC}x`..there are: `${SEC}`, `default`"],

@@ -6,12 +6,16 @@ use super::{Form, shown_stored};
 use crate::admin::{
     call::{Call, Reply},
     change::{self, Entry},
-    refuse::Checked,
+    refuse::{self, Checked},
 };
 
 pub(in crate::admin) async fn run(call: &Call) -> Checked<Reply> {
     call.query.finish()?;
     let form = Form::read(&call.json()?)?;
+    if let (Some(_), None) = (&form.record.options.tenant_id, &form.kept) {
+        let text = "Missing required parameter: 'client_secret': it belongs to 'tenant_id'.";
+        return Err(refuse::bad("missing_required_parameter", Some("client_secret"), text));
+    }
     let sealed = form.seal(call)?;
     let mut record = form.record;
     record.sealed = sealed;

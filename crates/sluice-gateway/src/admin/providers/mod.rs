@@ -1,6 +1,7 @@
 //! Providers: places to call. What was sent as a credential goes one way: it is sealed, and never shown again.
 
 pub(super) mod create;
+mod credential;
 pub(super) mod delete;
 pub(super) mod get;
 mod headers;
@@ -29,12 +30,15 @@ use crate::{
 /// Longest address and credential, in bytes.
 const URL_BYTES: usize = 2_000;
 const API_KEY_BYTES: usize = 8_000;
+/// Longest region, project, and so on, in bytes.
+const WORD_BYTES: usize = 200;
 
 /// What may be said about a provider when it is made or changed.
 #[derive(Debug)]
 struct Form {
     record: ProviderRecord,
-    api_key: Option<String>,
+    /// The credential that it brings.
+    kept: Option<Kept>,
     /// With the address that it will have, and without a credential.
     provider: Provider,
 }
@@ -48,7 +52,6 @@ impl Form {
         let kind = kind(&kind_item)?.to_owned();
         let base_item = fields.get("base_url");
         let base_url = base_item.as_ref().map(|item| short(item, URL_BYTES)).transpose()?.map(str::to_owned);
-        let api_key = fields.get("api_key").map(|item| api_key(&item)).transpose()?;
         let headers =
             fields.get("headers").map(|item| headers::fixed(&item)).transpose()?.unwrap_or_default();
         let forward_headers = fields.get("forward_headers").map(|item| headers::forwarded(&item, &headers));
@@ -57,15 +60,28 @@ impl Form {
             headers,
             http2: fields.flag("http2")?.unwrap_or(false),
             internal: fields.flag("internal")?.unwrap_or(false),
+            inline_media: fields.flag("inline_media")?.unwrap_or(false),
+            region: words(&fields, "region")?,
+            project: words(&fields, "project")?,
+            location: words(&fields, "location")?,
+            api_version: words(&fields, "api_version")?,
+            tenant_id: words(&fields, "tenant_id")?,
+            client_id: words(&fields, "client_id")?,
             ..ProviderOptions::default()
         };
+        let kept = credential::read(&fields, &kind, &options)?;
+        for (field, id) in [("tenant_id", &options.tenant_id), ("client_id", &options.client_id)] {
+            if let Some(item) = fields.get(field).filter(|_| id.is_some() && kind != "azure") {
+                return Err(item.fail(&format!("is no field of the kind '{kind}'")));
+            }
+        }
         fields.finish()?;
-        let provider = provider(&name, &kind, base_item.as_ref())?;
-        if !options.internal {
+        let record = ProviderRecord { name, kind, base_url, options, sealed: None, origin: Origin::Admin };
+        let provider = provider(&record, base_item.as_ref())?;
+        if !record.options.internal {
             is_on_the_internet(&provider)?;
         }
-        let record = ProviderRecord { name, kind, base_url, options, sealed: None, origin: Origin::Admin };
-        Ok(Self { record, api_key, provider })
+        Ok(Self { record, kept, provider })
     }
 
     /// What a provider is now, in the form of a request; what is secret is there as far as a change needs it, so this
@@ -80,15 +96,21 @@ impl Form {
             "forward_headers": record.options.forward_headers,
             "http2": record.options.http2,
             "internal": record.options.internal,
+            "inline_media": record.options.inline_media,
+            "region": record.options.region,
+            "project": record.options.project,
+            "location": record.options.location,
+            "api_version": record.options.api_version,
+            "tenant_id": record.options.tenant_id,
+            "client_id": record.options.client_id,
         })
     }
 
     /// Seals the credential for the place that it may go to.
     fn seal(&self, call: &Call) -> Checked<Option<Vec<u8>>> {
-        let Some(secret) = &self.api_key else { return Ok(None) };
+        let Some(kept) = &self.kept else { return Ok(None) };
         let config = call.shared.config.load();
-        let kept = Kept::ApiKeys(vec![secret.clone()]);
-        let sealed = sealed::seal(&config.master_key, &self.provider, &kept, call.random()?);
+        let sealed = sealed::seal(&config.master_key, &self.provider, kept, call.random()?);
         sealed.map(Some).map_err(|error| refuse::value("api_key", &error.to_string()))
     }
 }
@@ -128,23 +150,34 @@ fn short<'a>(item: &Item<'a>, most: usize) -> Checked<&'a str> {
     if text.len() > most { Err(item.fail(&format!("must have at most {most} bytes"))) } else { Ok(text) }
 }
 
-fn api_key(item: &Item<'_>) -> Checked<String> {
-    let text = short(item, API_KEY_BYTES)?;
+/// A word that has no secret in it, if it is there.
+fn words(fields: &Fields<'_>, key: &'static str) -> Checked<Option<String>> {
+    let Some(item) = fields.get(key) else { return Ok(None) };
+    let text = short(&item, WORD_BYTES)?;
     let fine = !text.is_empty() && text.bytes().all(|b| (0x21..=0x7e).contains(&b));
-    if fine { Ok(text.to_owned()) } else { Err(item.fail("must be visible ASCII characters, and not empty")) }
+    if fine {
+        Ok(Some(text.to_owned()))
+    } else {
+        Err(item.fail("must be visible ASCII characters, and not empty"))
+    }
 }
 
 /// Where the provider is.
-fn provider(name: &str, kind: &str, base_url: Option<&Item<'_>>) -> Checked<Provider> {
-    let text = base_url.map(|item| item.text()).transpose()?;
-    Provider::new(name, kind, text, Credential::none()).map_err(|error| match (error, base_url) {
+fn provider(record: &ProviderRecord, base_url: Option<&Item<'_>>) -> Checked<Provider> {
+    let kind = &record.kind;
+    places::provider(record, Credential::none()).map_err(|error| match (error, base_url) {
         (ProviderError::BaseUrlInvalid { reason, .. }, Some(item)) => item.fail(reason),
-        (ProviderError::BaseUrlMissing { kind }, _) => {
+        (ProviderError::BaseUrlMissing { .. }, _) => {
             let text = format!(
                 "Missing required parameter: 'base_url': the kind '{kind}' has no address of its own."
             );
             refuse::bad("missing_required_parameter", Some("base_url"), &text)
         }
+        (ProviderError::SettingMissing { setting, .. }, _) => {
+            let text = format!("Missing required parameter: '{setting}': the kind '{kind}' needs it.");
+            refuse::bad("missing_required_parameter", Some(setting), &text)
+        }
+        (ProviderError::SettingInvalid { setting, reason }, _) => refuse::value(setting, reason),
         (error, _) => refuse::bad("invalid_value", Some("kind"), &error.to_string()),
     })
 }
@@ -200,6 +233,13 @@ fn shown(record: &ProviderRecord, config: &Config, origin: &str) -> Value {
         "forward_headers": record.options.forward_headers,
         "http2": record.options.http2,
         "internal": record.options.internal,
+        "inline_media": record.options.inline_media,
+        "region": record.options.region,
+        "project": record.options.project,
+        "location": record.options.location,
+        "api_version": record.options.api_version,
+        "tenant_id": record.options.tenant_id,
+        "client_id": record.options.client_id,
         "origin": origin,
     })
 }
@@ -248,6 +288,13 @@ mod tests {
             "forward_headers": ["x-other"],
             "http2": true,
             "internal": false,
+            "inline_media": true,
+            "region": null,
+            "project": null,
+            "location": null,
+            "api_version": null,
+            "tenant_id": null,
+            "client_id": null,
         })
     }
 
@@ -257,7 +304,8 @@ mod tests {
         assert_eq!(Form::of(&read.record), form());
         assert_eq!(read.provider.endpoint().authority, "api.example.com");
         let least = Form::read(&json!({ "name": "p", "kind": "openai", "api_key": "k" })).unwrap();
-        assert_eq!((least.record.base_url, least.api_key.as_deref()), (None, Some("k")));
+        assert_eq!(least.record.base_url, None);
+        assert!(least.kept == Some(Kept::ApiKeys(vec!["k".into()])));
     }
 
     #[test]
@@ -273,7 +321,6 @@ mod tests {
         check("name", json!("a/b"), "invalid_value", "name");
         check("name", json!("ä"), "invalid_value", "name");
         check("kind", json!("opennai"), "invalid_value", "kind");
-        check("kind", json!("anthropic"), "invalid_value", "kind");
         check("kind", json!("sandbox"), "invalid_value", "kind");
         check("kind", json!(null), "missing_required_parameter", "kind");
         check("base_url", json!(null), "missing_required_parameter", "base_url");
@@ -295,7 +342,66 @@ mod tests {
         check("forward_headers", json!(["x-org"]), "invalid_value", "forward_headers[0]");
         check("http2", json!("yes"), "invalid_type", "http2");
         check("internal", json!(1), "invalid_type", "internal");
-        check("inline_media", json!(true), "unknown_parameter", "inline_media");
+        check("inline_media", json!(1), "invalid_type", "inline_media");
+        check("on_disconnect", json!("drain"), "unknown_parameter", "on_disconnect");
+        check("region", json!("eu"), "invalid_value", "region");
+        check("api_version", json!("v1"), "invalid_value", "api_version");
+        check("tenant_id", json!("t"), "invalid_value", "tenant_id");
+        check("access_key_id", json!("a"), "invalid_value", "access_key_id");
+        check("client_secret", json!("a"), "invalid_value", "client_secret");
+        check("credentials", json!("a"), "invalid_value", "credentials");
+        check("api_keys", json!([]), "invalid_value", "api_keys");
+        check("api_keys", json!(["a", "a"]), "invalid_value", "api_keys[1]");
+        check("api_keys", json!("a"), "invalid_type", "api_keys");
+    }
+
+    #[test]
+    fn credentials_of_single_kinds() {
+        let check = |kind: &str, fields: Value, expect: Result<Option<Kept>, (&str, &str)>| {
+            let mut body = fields.clone();
+            (body["name"], body["kind"]) = (json!("p"), json!(kind));
+            let read = Form::read(&body).map(|form| form.kept);
+            let read = read.map_err(|refusal| {
+                (refusal.error.code.unwrap_or_default(), refusal.error.param.unwrap_or_default())
+            });
+            assert!(
+                read == expect.map_err(|(code, param)| (code.into(), param.into())),
+                "{fields}: {read:?}"
+            );
+        };
+        let (missing, value) = ("missing_required_parameter", "invalid_value");
+        let azure = json!({ "base_url": "https://r.openai.azure.com", "tenant_id": "t", "client_id": "c" });
+        let with = |base: &Value, more: Value| {
+            let mut all = base.clone();
+            all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            all
+        };
+        let secret = json!({ "client_secret": "s" });
+        check("azure", azure.clone(), Ok(None));
+        check(
+            "azure",
+            with(&azure, secret.clone()),
+            Ok(Some(Kept::Entra(["t", "c", "s"].map(str::to_owned)))),
+        );
+        let url = json!({ "base_url": "https://r.openai.azure.com" });
+        check("azure", with(&url, secret.clone()), Err((missing, "tenant_id")));
+        let both = with(&with(&azure, secret), json!({ "api_key": "k" }));
+        check("azure", both, Err((value, "api_key")));
+        check("openai", json!({ "api_key": "a", "api_keys": ["b"] }), Err((value, "api_key")));
+        let keys = vec!["a".to_owned(), "b".to_owned()];
+        check("openai", json!({ "api_keys": ["a", "b"] }), Ok(Some(Kept::ApiKeys(keys))));
+
+        let vertex = json!({ "project": "p", "location": "eu" });
+        let file =
+            |token_uri: &str| json!({ "credentials": sluice_testkit::service_account::file(token_uri) });
+        let google = file("https://oauth2.googleapis.com/token");
+        let kept = Kept::Google(google["credentials"].as_str().unwrap().to_owned());
+        check("vertex", with(&vertex, google.clone()), Ok(Some(kept)));
+        check("vertex", google, Err((missing, "project")));
+        check("vertex", with(&vertex, file("http://127.0.0.1/t")), Err((value, "credentials")));
+        check("vertex", with(&vertex, file("https://169.254.169.254/t")), Err((value, "credentials")));
+        check("vertex", with(&vertex, json!({ "credentials": "{}" })), Err((value, "credentials")));
+        check("vertex", with(&vertex, json!({ "location": "a/b" })), Err((value, "location")));
     }
 
     #[test]

@@ -5,14 +5,17 @@ use serde_json::Value;
 use sluice_providers::{Credential, Provider};
 use sluice_store::{CatalogChange, ProviderOptions, ProviderRecord};
 
-use super::{Form, find_own, shown_stored};
-use crate::admin::{
-    body::merge,
-    call::{Call, Reply},
-    change::{self, Entry},
-    fields::Fields,
-    names::keeps_its_name,
-    refuse::{self, Checked},
+use super::{Form, credential::SECRETS, find_own, shown_stored};
+use crate::{
+    admin::{
+        body::merge,
+        call::{Call, Reply},
+        change::{self, Entry},
+        fields::Fields,
+        names::keeps_its_name,
+        refuse::{self, Checked},
+    },
+    places,
 };
 
 pub(in crate::admin) async fn run(call: &Call, name: &str) -> Checked<Reply> {
@@ -21,7 +24,7 @@ pub(in crate::admin) async fn run(call: &Call, name: &str) -> Checked<Reply> {
     let config = call.shared.config.load_full();
     let catalog = call.catalog().await?;
     let before = find_own(&catalog, &config, name)?.clone();
-    let forgets = patch.get("api_key").is_some_and(Value::is_null);
+    let forgets = SECRETS.iter().any(|field| patch.get(field).is_some_and(Value::is_null));
     let mut merged = Form::of(&before);
     merge(&mut merged, patch);
     let form = Form::read(&merged)?;
@@ -36,17 +39,19 @@ pub(in crate::admin) async fn run(call: &Call, name: &str) -> Checked<Reply> {
                 let text = "the provider's place or kind has changed: send its key again, or null for none";
                 return Err(refuse::value("api_key", text));
             }
+            if before.sealed.is_some() && signs_in_elsewhere(&before, &form.record) {
+                let text =
+                    "the tenant or the application has changed: send its secret again, or null for none";
+                return Err(refuse::value("client_secret", text));
+            }
             before.sealed.clone()
         }
     };
     let replaced = sealed != before.sealed;
     let Form { record, .. } = form;
     // What this API does not name stays as it was.
-    let options = ProviderOptions {
-        inline_media: before.options.inline_media,
-        drain_on_disconnect: before.options.drain_on_disconnect,
-        ..record.options
-    };
+    let options =
+        ProviderOptions { drain_on_disconnect: before.options.drain_on_disconnect, ..record.options };
     let after = ProviderRecord { options, sealed, origin: before.origin, ..record };
     let object = shown_stored(&after, &config);
     if after != before {
@@ -67,10 +72,14 @@ pub(in crate::admin) async fn run(call: &Call, name: &str) -> Checked<Reply> {
     Ok(Reply::ok(object))
 }
 
+fn signs_in_elsewhere(before: &ProviderRecord, after: &ProviderRecord) -> bool {
+    let ids = |record: &ProviderRecord| (record.options.tenant_id.clone(), record.options.client_id.clone());
+    ids(before) != ids(after)
+}
+
 /// Whether a credential would go elsewhere than it did, or would go less safely.
 fn moves(before: &ProviderRecord, form: &Form) -> bool {
-    let old = Provider::new(&before.name, &before.kind, before.base_url.as_deref(), Credential::none());
-    let Ok(old) = old else { return true };
+    let Ok(old) = places::provider(before, Credential::none()) else { return true };
     let place = |provider: &Provider| {
         let endpoint = provider.endpoint();
         (endpoint.tls, endpoint.host.clone(), endpoint.port)

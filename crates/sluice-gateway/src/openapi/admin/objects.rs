@@ -215,11 +215,25 @@ fn provider() -> Forms {
             "base_url": optional("string", "Its address; that of the kind without it."),
             "forward_headers": optional_list(json!({ "type": "string" }), "Headers of callers that are passed on."),
             "http2": flag("Call it over HTTP/2."),
-            "internal": flag("Plain http, and addresses on networks of your own, are meant.")
+            "internal": flag("Plain http, and addresses on networks of your own, are meant."),
+            "inline_media": flag("Media that the provider cannot fetch by URL are fetched for it."),
+            "region": optional("string", "AWS region; only of `bedrock`."),
+            "project": optional("string", "Google Cloud project; only of `vertex`."),
+            "location": optional("string", "Google Cloud location, `global` without it; only of `vertex`."),
+            "api_version": optional("string", "Version of Azure's API; only of `azure`."),
+            "tenant_id": optional("string", "Entra tenant, with `client_id` and `client_secret`; only of `azure`."),
+            "client_id": optional("string", "Entra application; only of `azure`.")
         })),
         secret: map(json!({
             "api_key": optional("string", "Sent to this provider alone; never shown. Where the address or the kind \
                 changes it has to be sent again."),
+            "api_keys": optional_list(json!({ "type": "string" }), "In place of `api_key`: keys that share the \
+                requests. As every credential, they are sent again as a whole, and null takes them away."),
+            "access_key_id": optional("string", "AWS access key, with `secret_access_key`; only of `bedrock`."),
+            "secret_access_key": optional("string", "Its secret."),
+            "session_token": optional("string", "Belongs to temporary AWS keys."),
+            "credentials": optional("string", "The text of a Google credentials file; only of `vertex`."),
+            "client_secret": optional("string", "Secret of the Entra application; only of `azure`."),
             "headers": headers
         })),
         shown: map(json!({
