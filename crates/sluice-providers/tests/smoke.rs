@@ -23,6 +23,20 @@ fn gemini_requests() {
     }
 }
 
+#[test]
+fn anthropic_answers() {
+    let seeds = seeds("anthropic", |name| name.starts_with("upstream.s") || name == "upstream.json");
+    run(&seeds, &mut |input| fuzzing::answer("anthropic", "claude-sonnet-4-5", input));
+}
+
+#[test]
+fn anthropic_requests() {
+    let seeds = seeds("anthropic", |name| name == "request.json");
+    for model in ["claude-3-5-haiku-20241022", "claude-sonnet-4-5", "claude-opus-4-8", "claude-opus-5-5"] {
+        run(&seeds, &mut |input| fuzzing::request("anthropic", model, &input[3..]));
+    }
+}
+
 /// The files of a dialect's vectors, each with three bytes before it that say how an answer is read and cut.
 fn seeds(dialect: &str, wanted: fn(&str) -> bool) -> Vec<Vec<u8>> {
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(dialect);

@@ -12,6 +12,8 @@ use crate::reading::Reading;
 #[derive(Debug)]
 pub(super) struct AnswerBlocks {
     reading: Reading,
+    /// What the ids begin with that the upstream does not give.
+    call_id: String,
     open: Vec<(u32, Block)>,
     /// Calls so far: the next one's index.
     calls: u32,
@@ -54,8 +56,16 @@ enum Block {
 }
 
 impl AnswerBlocks {
-    pub(super) fn new(reading: Reading) -> Self {
-        Self { reading, open: Vec::new(), calls: 0, first_call: None, thinking: Vec::new(), characters: 0 }
+    pub(super) fn new(reading: Reading, call_id: &str) -> Self {
+        Self {
+            reading,
+            call_id: call_id.to_owned(),
+            open: Vec::new(),
+            calls: 0,
+            first_call: None,
+            thinking: Vec::new(),
+            characters: 0,
+        }
     }
 
     pub(super) fn start(&mut self, index: u32, mut block: Map<String, Value>, out: &mut Vec<ChatEvent>) {
@@ -98,6 +108,12 @@ impl AnswerBlocks {
         self.open.push((index, opened));
     }
 
+    /// A block that is there at once.
+    pub(super) fn whole(&mut self, index: u32, block: Map<String, Value>, out: &mut Vec<ChatEvent>) {
+        self.start(index, block, out);
+        self.stop(index, out);
+    }
+
     fn call(&mut self, id: String, name: &str, arguments: String, out: &mut Vec<ChatEvent>) -> Block {
         if self.reading.answer_tool.as_deref() == Some(name) {
             return Block::Answer { arguments, said: false };
@@ -105,6 +121,7 @@ impl AnswerBlocks {
         let name = self.reading.callers_name(name).to_owned();
         let index = self.calls;
         self.calls += 1;
+        let id = if id.is_empty() { format!("call_{}_{index}", self.call_id) } else { id };
         let custom = self.reading.is_custom(&name);
         let kind = match custom {
             true => ToolCallKind::Custom,

@@ -62,7 +62,7 @@ impl Answer {
             call_id: terms.call_id.to_owned(),
             model: terms.upstream_model.to_owned(),
             memory: Arc::clone(terms.memory),
-            blocks: AnswerBlocks::new(terms.reading.clone()),
+            blocks: AnswerBlocks::new(terms.reading.clone(), terms.call_id),
             counts: Counts::default(),
             started: false,
             finished: false,
@@ -76,20 +76,27 @@ impl Answer {
         let event: Event = serde_json::from_slice(data).map_err(|_| common::bad_event())?;
         let Event { r#type, index, delta, content_block, message, usage, error } = event;
         let index = index.unwrap_or_default();
+        if self.finished && matches!(r#type.as_deref(), Some(kind) if kind.starts_with("content_block")) {
+            return Ok(());
+        }
         match r#type.as_deref().unwrap_or_default() {
             "message_start" => {
                 let message = message.unwrap_or_default();
                 self.start(&message, out);
                 // Some servers say here already what they have.
-                for (index, block) in message.content.into_iter().flatten().enumerate() {
-                    self.whole_block(index as u32, block, out);
+                let said = message.content.into_iter().flatten().filter(|_| !self.finished);
+                for (index, block) in said.enumerate() {
+                    self.blocks.whole(index as u32, block, out);
                 }
             }
             "content_block_start" => {
                 self.start(&Message::default(), out);
                 self.blocks.start(index, content_block.unwrap_or_default(), out);
             }
-            "content_block_delta" => self.blocks.delta(index, delta.unwrap_or_default(), out),
+            "content_block_delta" => {
+                self.start(&Message::default(), out);
+                self.blocks.delta(index, delta.unwrap_or_default(), out);
+            }
             "content_block_stop" => self.blocks.stop(index, out),
             "message_delta" => {
                 self.observe(usage.as_ref());
@@ -132,11 +139,6 @@ impl Answer {
                 _ => None,
             }),
         });
-    }
-
-    fn whole_block(&mut self, index: u32, block: Map<String, Value>, out: &mut Vec<ChatEvent>) {
-        self.blocks.start(index, block, out);
-        self.blocks.stop(index, out);
     }
 
     fn message_delta(&mut self, delta: Delta, out: &mut Vec<ChatEvent>) {
@@ -331,7 +333,7 @@ impl Decoder for WholeDecoder {
         let answer = &mut self.answer;
         answer.start(&message, out);
         for (index, block) in message.content.into_iter().flatten().enumerate() {
-            answer.whole_block(index as u32, block, out);
+            answer.blocks.whole(index as u32, block, out);
         }
         answer.finish(message.stop_reason.as_deref(), message.stop_details, out);
         answer.end(out)

@@ -147,7 +147,7 @@ impl Draft<'_> {
             ("prediction", prediction.is_some()),
             ("verbosity", verbosity.is_some_and(|level| level != "medium")),
         ]);
-        let mut plan = self.plan(reasoning_effort.as_ref(), rest.shift_remove("thinking"));
+        let mut plan = self.plan(reasoning_effort.as_ref(), rest.shift_remove("thinking").as_ref());
         let asked = Asked { tools, tool_choice, functions, function_call, web_search_options };
         let mut offer = self.offer(asked, parallel_tool_calls == Some(false))?;
         let mut conversation = self.conversation(messages)?;
@@ -169,8 +169,8 @@ impl Draft<'_> {
         self.dropped.extend(fields.iter().filter(|(_, set)| *set).map(|(name, _)| (*name).to_owned()));
     }
 
-    fn plan(&mut self, effort: Option<&ReasoningEffort>, thinking: Option<Value>) -> Plan {
-        let plan = match (thinking.as_ref().and_then(Value::as_object), effort) {
+    fn plan(&mut self, effort: Option<&ReasoningEffort>, thinking: Option<&Value>) -> Plan {
+        let plan = match (thinking.and_then(Value::as_object), effort) {
             (Some(thinking), _) => Plan::of_object(thinking, &self.model),
             (None, Some(effort)) => Plan::of_effort(effort.as_str(), &self.model),
             (None, None) => return Plan::default(),
@@ -204,7 +204,10 @@ impl Draft<'_> {
             Some(options) => offered.web_search(options),
             None => {}
         }
-        Ok(Offer { tools: offered.tools, choice: offered.choice, one_at_a_time, format: None })
+        let (tools, choice) = (offered.tools, offered.choice);
+        // A deprecated answer has room for one call.
+        let one_at_a_time = one_at_a_time || self.reading.legacy_functions;
+        Ok(Offer { tools, choice, one_at_a_time, format: None })
     }
 
     fn conversation(&mut self, messages: Vec<Message>) -> Result<Conversation, ApiError> {
@@ -239,7 +242,8 @@ impl Draft<'_> {
         if let Some(text) = description.filter(|text| !text.is_empty()) {
             schema.entry("description").or_insert_with(|| text.into());
         }
-        if self.model.schemas || self.call.facts.json_schema {
+        let native = self.model.schemas || self.call.facts.json_schema;
+        if native && !schema::is_recursive(&schema) {
             let schema = schema::structured(&schema);
             offer.format = Some(json!({ "type": "json_schema", "schema": schema }));
             return;

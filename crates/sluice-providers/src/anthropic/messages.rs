@@ -91,7 +91,7 @@ impl<'a> Messages<'a> {
                     Some(id) => self.ids.result(&id),
                     None => self.function_id.clone(),
                 };
-                let mut results = vec![self.result(content, id, &place)?];
+                let mut results = vec![self.result(content, &id, &place)?];
                 blocks::mark(&mut results, marker);
                 self.user(results, Vec::new());
             }
@@ -125,7 +125,7 @@ impl<'a> Messages<'a> {
         }
     }
 
-    fn result(&mut self, content: Option<Content>, id: String, place: &str) -> Result<Value, ApiError> {
+    fn result(&mut self, content: Option<Content>, id: &str, place: &str) -> Result<Value, ApiError> {
         self.has_calls = true;
         let mut result = json!({ "type": "tool_result", "tool_use_id": id });
         match content {
@@ -197,7 +197,7 @@ impl<'a> Messages<'a> {
             };
             self.blocks.rest(&rest, &place, &["index", "cache_control", "extra_content"]);
             let said = self.ids.call(&id);
-            let mut block = self.call(&name, said, input);
+            let mut block = self.call(&name, &said, input);
             if let Some(marker) = cache_control(&rest) {
                 block["cache_control"] = marker;
             }
@@ -206,15 +206,18 @@ impl<'a> Messages<'a> {
         if let Some(FunctionCall { name, arguments, rest: _ }) = function_call {
             let place = format!("{place}.function_call");
             let input = input(arguments.as_deref().unwrap_or_default(), &place)?;
-            self.function_id = self.ids.call("call");
-            calls.push((self.function_id.clone(), self.call(&name, self.function_id.clone(), input)));
+            let id = self.ids.call("call");
+            calls.push((id.clone(), self.call(&name, &id, input)));
+            self.function_id = id;
         }
         Ok(calls)
     }
 
-    fn call(&mut self, name: &str, id: String, input: Value) -> Value {
+    fn call(&mut self, name: &str, id: &str, input: Value) -> Value {
         self.has_calls = true;
-        json!({ "type": "tool_use", "id": id, "name": names::tool(name, self.reading), "input": input })
+        let mut call = json!({ "type": "tool_use", "id": id, "name": names::tool(name, self.reading) });
+        call["input"] = input;
+        call
     }
 }
 

@@ -172,9 +172,25 @@ pub const FIELDS: Fields = {
     ]
 };
 
+/// The numbered conversion bugs that can happen here; each has a vector whose name begins with its number.
+pub const GOTCHAS: &[u8] = &[
+    1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 24, 25, 26, 28, 29, 31, 32, 33, 34,
+    35, 36, 40, 42, 43, 44, 45, 47, 50, 51, 53, 54, 55, 56, 57, 58, 59, 60,
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_conversion_bug_has_its_vector() {
+        let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/anthropic");
+        let names = std::fs::read_dir(vectors).unwrap().map(|entry| entry.unwrap().file_name());
+        let number =
+            |name: std::ffi::OsString| name.to_str()?.strip_prefix('g')?.get(..2)?.parse::<u8>().ok();
+        let numbers: std::collections::BTreeSet<u8> = names.filter_map(number).collect();
+        assert_eq!(numbers, GOTCHAS.iter().copied().collect());
+    }
 
     #[test]
     fn every_field_is_handled() {

@@ -29,7 +29,42 @@ pub(super) fn structured(schema: &Map<String, Value>) -> Value {
 
 /// Whether structured outputs take the schema as it is, which strict tools need.
 pub(super) fn is_strict(schema: &Map<String, Value>) -> bool {
-    structured(schema) == Value::Object(schema.clone())
+    !is_recursive(schema) && structured(schema) == Value::Object(schema.clone())
+}
+
+/// Whether a definition leads back to itself, which no structured output takes.
+pub(super) fn is_recursive(schema: &Map<String, Value>) -> bool {
+    let mut names: Vec<(String, Vec<String>)> = Vec::new();
+    for key in ["$defs", "definitions"] {
+        for (name, value) in schema.get(key).and_then(Value::as_object).into_iter().flatten() {
+            let mut to = Vec::new();
+            references(value, &mut to);
+            names.push((format!("#/{key}/{name}"), to));
+        }
+    }
+    let mut to = Vec::new();
+    references(&Value::Object(schema.clone()), &mut to);
+    names.push(("#".to_owned(), to));
+    // Leads nowhere: a definition all of whose references lead nowhere. What is left over goes round.
+    loop {
+        let before = names.len();
+        let known: Vec<String> = names.iter().map(|(name, _)| name.clone()).collect();
+        names.retain(|(_, to)| to.iter().any(|target| known.contains(target)));
+        if names.is_empty() || names.len() == before {
+            return !names.is_empty();
+        }
+    }
+}
+
+fn references(value: &Value, to: &mut Vec<String>) {
+    match value {
+        Value::Object(object) => {
+            to.extend(object.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            object.values().for_each(|value| references(value, to));
+        }
+        Value::Array(list) => list.iter().for_each(|value| references(value, to)),
+        _ => {}
+    }
 }
 
 fn clean(schema: &Map<String, Value>, depth: usize) -> Value {
@@ -170,22 +205,22 @@ fn join(schema: &mut Map<String, Value>, variants: &[Value], parts: bool) {
 mod tests {
     use super::*;
 
-    fn check(make: impl Fn(&Map<String, Value>) -> Value, schema: Value, expect: Value) {
+    fn check(make: impl Fn(&Map<String, Value>) -> Value, schema: &Value, expect: &Value) {
         let got = make(schema.as_object().unwrap());
-        assert_eq!(got, expect, "{schema}");
+        assert_eq!(&got, expect, "{schema}");
     }
 
     #[test]
     fn constraints_move_to_the_description() {
         check(
             structured,
-            json!({ "$schema": "s", "type": "object", "properties": {
+            &json!({ "$schema": "s", "type": "object", "properties": {
                 "minLength": { "type": "string", "minLength": 2, "description": "a text" },
                 "oneOf": { "oneOf": [{ "type": "integer", "minimum": 1 }, { "type": "null" }] },
                 "list": { "type": "array", "items": { "type": "string", "format": "phone" }, "minItems": 2,
                     "uniqueItems": true },
             }, "required": ["minLength"] }),
-            json!({ "type": "object", "properties": {
+            &json!({ "type": "object", "properties": {
                 "minLength": { "type": "string", "description": "a text\n\n{minLength: 2}" },
                 "oneOf": { "anyOf": [{ "type": "integer", "description": "{minimum: 1}" }, { "type": "null" }] },
                 "list": { "type": "array", "items": { "type": "string", "description": "{format: \"phone\"}" },
@@ -194,15 +229,30 @@ mod tests {
         );
         check(
             structured,
-            json!({ "type": ["object", "null"], "additionalProperties": { "type": "string" } }),
-            json!({ "type": ["object", "null"], "additionalProperties": false,
+            &json!({ "type": ["object", "null"], "additionalProperties": { "type": "string" } }),
+            &json!({ "type": ["object", "null"], "additionalProperties": false,
                 "description": "{additionalProperties: {\"type\":\"string\"}}" }),
         );
         check(
             structured,
-            json!({ "$defs": { "a": { "type": "string", "pattern": "^(?=x)" } }, "$ref": "#/$defs/a" }),
-            json!({ "$defs": { "a": { "type": "string", "description": "{pattern: \"^(?=x)\"}" } },
+            &json!({ "$defs": { "a": { "type": "string", "pattern": "^(?=x)" } }, "$ref": "#/$defs/a" }),
+            &json!({ "$defs": { "a": { "type": "string", "description": "{pattern: \"^(?=x)\"}" } },
                 "$ref": "#/$defs/a" }),
+        );
+    }
+
+    #[test]
+    fn recursion() {
+        let check = |schema: &Value, expect: bool| {
+            assert_eq!(is_recursive(schema.as_object().unwrap()), expect, "{schema}");
+        };
+        check(&json!({ "type": "object" }), false);
+        check(&json!({ "properties": { "a": { "$ref": "#" } } }), true);
+        check(&json!({ "$ref": "#/$defs/a", "$defs": { "a": { "$ref": "#/$defs/b" }, "b": {} } }), false);
+        check(&json!({ "$ref": "#/$defs/a", "$defs": { "a": { "items": { "$ref": "#/$defs/a" } } } }), true);
+        check(
+            &json!({ "definitions": { "a": { "$ref": "#/definitions/b" }, "b": { "anyOf": [{ "$ref": "#/definitions/a" }] } } }),
+            true,
         );
     }
 
@@ -218,11 +268,11 @@ mod tests {
     #[test]
     fn roots_of_tools_are_objects() {
         let of_tool = |schema: &Map<String, Value>| of_tool(Some(schema));
-        check(of_tool, json!({}), json!({ "type": "object", "properties": {} }));
+        check(of_tool, &json!({}), &json!({ "type": "object", "properties": {} }));
         check(
             of_tool,
-            json!({ "$schema": "x", "properties": { "a": {} } }),
-            json!({ "properties": { "a": {} }, "type": "object" }),
+            &json!({ "$schema": "x", "properties": { "a": {} } }),
+            &json!({ "properties": { "a": {} }, "type": "object" }),
         );
         let variants = json!([
             { "properties": { "a": { "type": "string" }, "k": {} }, "required": ["a", "k"] },
@@ -230,14 +280,14 @@ mod tests {
         ]);
         check(
             of_tool,
-            json!({ "type": "object", "anyOf": variants }),
-            json!({ "type": "object", "properties": { "a": { "type": "string" }, "k": {}, "b": { "type": "string" } },
+            &json!({ "type": "object", "anyOf": variants }),
+            &json!({ "type": "object", "properties": { "a": { "type": "string" }, "k": {}, "b": { "type": "string" } },
                 "required": ["k"] }),
         );
         check(
             of_tool,
-            json!({ "allOf": variants }),
-            json!({ "properties": { "a": { "type": "string" }, "k": {}, "b": { "type": "string" } },
+            &json!({ "allOf": variants }),
+            &json!({ "properties": { "a": { "type": "string" }, "k": {}, "b": { "type": "string" } },
                 "required": ["a", "k"], "type": "object" }),
         );
     }

@@ -320,8 +320,7 @@ fn decoded(terms: &DecoderTerms<'_>, pieces: &[&[u8]]) -> String {
     if let Err(failure) = result {
         text.push_str(&format!("! {}\n", failed(&failure)));
     }
-    // Rare, and written only where there is something to tell.
-    text.replace(" cache_write_1h_tokens: 0,", "")
+    text
 }
 
 /// The reply to a body, with `[DONE]`, and how it ended.
