@@ -260,6 +260,7 @@ async fn run(post: Post, ids: IdMaker) {
         leftovers: Default::default(),
         max_connections: post.max_connections,
         journal: RefCell::new(post.journal),
+        chunks: RefCell::default(),
     });
     worker.keep_house();
     let routes = Routes { worker: Rc::clone(&worker), listener: post.kind };

@@ -5,6 +5,7 @@
 //! While no target answers, and while another answer is looked for that takes the place of one that broke, comments
 //! keep the connection alive.
 
+mod portions;
 mod source;
 mod watch;
 

@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     pin::Pin,
-    rc::Rc,
+    rc::{Rc, Weak},
     task::{Context, Poll},
 };
 
@@ -20,7 +20,7 @@ use crate::{
     ids::Ids,
     refusal::Refusal,
     relay::{BrokenOff, Relay},
-    server::Serving,
+    server::{Portions, Serving},
     snapshot::Target,
     translate::Outbound,
 };
@@ -52,7 +52,7 @@ const LIMIT_TOKENS: [HeaderName; 3] = [
 pub(crate) struct ReplyBody {
     content: Content,
     /// The connection is at work until the body is gone.
-    _serving: Option<Serving>,
+    serving: Option<Serving>,
 }
 
 #[derive(Debug)]
@@ -63,16 +63,16 @@ enum Content {
 
 impl ReplyBody {
     fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { content: Content::Whole(Some(bytes.into()).filter(|b| !b.is_empty())), _serving: None }
+        Self { content: Content::Whole(Some(bytes.into()).filter(|b| !b.is_empty())), serving: None }
     }
 
     pub(crate) fn stream(relay: Rc<RefCell<Relay>>) -> Self {
-        Self { content: Content::Stream(relay), _serving: None }
+        Self { content: Content::Stream(relay), serving: None }
     }
 
     /// Ties the body to its connection.
     pub(crate) fn on(mut self, serving: Serving) -> Self {
-        self._serving = Some(serving);
+        self.serving = Some(serving);
         self
     }
 }
@@ -85,10 +85,15 @@ impl http_body::Body for ReplyBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        match &mut self.content {
+        let this = &mut *self;
+        match &mut this.content {
             Content::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             Content::Stream(relay) => {
-                relay.borrow_mut().poll_next(cx).map(|next| next.map(|r| r.map(Frame::data)))
+                let next = relay.borrow_mut().poll_next(cx);
+                if let (Poll::Pending, Some(serving)) = (&next, &this.serving) {
+                    serving.connection().runs(|| Rc::downgrade(relay) as Weak<RefCell<dyn Portions>>);
+                }
+                next.map(|next| next.map(|bytes| bytes.map(Frame::data)))
             }
         }
     }

@@ -109,6 +109,8 @@ pub(crate) struct Worker {
     pub(crate) max_connections: usize,
     /// This worker's part of the journal.
     pub(crate) journal: RefCell<Writer>,
+    /// Where portions of streams are framed, one connection after the other.
+    pub(crate) chunks: RefCell<Vec<u8>>,
 }
 
 impl Worker {

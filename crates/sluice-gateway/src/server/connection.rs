@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, convert::Infallible, future::Future, pin::pin, rc::Rc, task::Poll};
 
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::{
     body::Incoming,
     server::conn::{http1, http2},
@@ -18,6 +18,7 @@ use crate::{
     server::{
         ConnectionState, Live, LiveGuard,
         caller_watch::CallerWatch,
+        direct::{Outlook, pass_on},
         io::{ClientIo, ClientStream, linger},
     },
     tasks::LocalExecutor,
@@ -58,7 +59,7 @@ pub(super) async fn serve<S: Service>(accepted: Accepted, service: S, tls: Optio
         state.without_head_clock();
         Box::pin(drive_http2(io, service, &state)).await;
     } else {
-        drive_http1(io, service, &state, &stream).await;
+        drive_http1(io, service, (&worker, &state, &stream)).await;
     }
     if let Some(stream) = Rc::into_inner(stream) {
         Box::pin(linger(stream.into_inner())).await;
@@ -84,8 +85,7 @@ impl Accepted {
 async fn drive_http1<S: Service>(
     io: TokioIo<ClientIo>,
     service: S,
-    state: &Rc<ConnectionState>,
-    stream: &RefCell<ClientStream>,
+    (worker, state, stream): (&Worker, &Rc<ConnectionState>, &RefCell<ClientStream>),
 ) {
     let answer = answer_with(service, state);
     let connection = http1::Builder::new()
@@ -98,8 +98,14 @@ async fn drive_http1<S: Service>(
     let mut watch = CallerWatch::default();
     std::future::poll_fn(|cx| {
         state.driven_by(cx);
-        // An error is a broken-off stream, a silent or a vanished caller: each was noted where it happened.
-        let mut over = connection.as_mut().poll(cx).is_ready();
+        let tell = must_be_told(state, told);
+        let outlook = if tell { Outlook::AskHyper } else { pass_on(worker, state, stream, cx) };
+        let mut over = match outlook {
+            Outlook::Waits => false,
+            // An error is a broken-off stream, a silent or a vanished caller: each was noted where it happened.
+            Outlook::AskHyper => connection.as_mut().poll(cx).is_ready(),
+            Outlook::Broken => true,
+        };
         if !over && must_be_told(state, told) {
             told = true;
             connection.as_mut().graceful_shutdown();
@@ -155,6 +161,7 @@ fn answer_with<S: Service>(
 > {
     let state = Rc::clone(state);
     service_fn(move |request| {
+        state.chunked(request.version() == Version::HTTP_11);
         let answer = service.clone().answer(Rc::clone(&state), request);
         async move { Ok::<_, Infallible>(answer.await) }
     })

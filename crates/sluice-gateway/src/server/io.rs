@@ -6,11 +6,11 @@ use std::{
     io,
     pin::{Pin, pin},
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Instant,
 };
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf},
     net::TcpStream,
@@ -88,6 +88,28 @@ impl ClientIo {
         Some(Poll::Ready(Ok(())))
     }
 
+    /// Writes what was left over from before, which goes first.
+    fn poll_backlog(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let mut backlog = self.state.backlog();
+            if backlog.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            let written = Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, &backlog);
+            if let Poll::Ready(Ok(taken)) = written {
+                backlog.advance(taken);
+                if backlog.is_empty() {
+                    // A connection at rest holds no memory for it.
+                    *backlog = BytesMut::new();
+                }
+            }
+            drop(backlog);
+            if ready!(self.unless_stalled(written, cx))? == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+        }
+    }
+
     /// Holds a caller who takes nothing to the stall clock.
     fn unless_stalled<T>(
         &mut self,
@@ -134,11 +156,12 @@ impl AsyncRead for ClientIo {
 
 impl AsyncWrite for ClientIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.state.writing();
+        ready!(self.poll_backlog(cx))?;
         let written = match self.poll_instead(buf, cx) {
             Some(ours) => ours.map_ok(|()| buf.len()),
             None => Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, buf),
         };
-        self.state.writing();
         self.unless_stalled(written, cx)
     }
 
@@ -147,12 +170,13 @@ impl AsyncWrite for ClientIo {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.state.writing();
+        ready!(self.poll_backlog(cx))?;
         let first = bufs.first().map_or(&[][..], |buf| &buf[..]);
         let written = match self.poll_instead(first, cx) {
             Some(ours) => ours.map_ok(|()| bufs.iter().map(|buf| buf.len()).sum()),
             None => Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, bufs),
         };
-        self.state.writing();
         self.unless_stalled(written, cx)
     }
 
@@ -161,6 +185,7 @@ impl AsyncWrite for ClientIo {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_backlog(cx))?;
         let flushed = Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx);
         if let Poll::Ready(Ok(())) = flushed {
             self.state.flushed();

@@ -3,6 +3,7 @@
 mod accept;
 mod caller_watch;
 mod connection;
+mod direct;
 mod framing;
 mod io;
 mod listen;
@@ -12,6 +13,7 @@ mod unparsed;
 
 pub(crate) use accept::{CurrentTls, accept_until_stopped};
 pub(crate) use connection::Service;
+pub(crate) use direct::Portions;
 pub(crate) use framing::Framing;
 pub(crate) use listen::bind;
 pub(crate) use state::{ConnectionState, Live, LiveGuard, Serving};

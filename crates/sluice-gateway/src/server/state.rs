@@ -1,16 +1,25 @@
 //! What is known of one connection, shared between its transport, its requests and the shutdown.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, RefCell, RefMut},
     collections::HashMap,
-    rc::Rc,
+    fmt,
+    rc::{Rc, Weak},
     task::{Context, Poll, Waker},
     time::Instant,
 };
 
+use bytes::BytesMut;
 use tokio::sync::Notify;
 
-use crate::{bounds, clock, server::Framing, worker::Worker};
+use crate::{
+    bounds, clock,
+    server::{
+        Framing,
+        direct::{Portions, Running},
+    },
+    worker::Worker,
+};
 
 /// What a connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +54,20 @@ pub(crate) struct ConnectionState {
     body_read: Cell<bool>,
     /// What is known of the last head on HTTP/1.1.
     framing: Cell<Framing>,
+    /// Whether a body without a length goes out in chunks.
+    chunked: Cell<bool>,
+    /// A body that hyper has asked for and waits for.
+    running: RefCell<Option<RunningBody>>,
+    /// Was to be written before anything that hyper writes.
+    backlog: RefCell<BytesMut>,
+}
+
+struct RunningBody(Running);
+
+impl fmt::Debug for RunningBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RunningBody")
+    }
 }
 
 impl ConnectionState {
@@ -64,6 +87,9 @@ impl ConnectionState {
             head_clock: Cell::new(true),
             body_read: Cell::new(false),
             framing: Cell::new(Framing::Clear),
+            chunked: Cell::new(false),
+            running: RefCell::default(),
+            backlog: RefCell::default(),
         })
     }
 
@@ -189,6 +215,32 @@ impl ConnectionState {
         (!self.is_http2()).then(|| self.turn.get())
     }
 
+    /// Notes whether the caller of the current request knows chunks.
+    pub(crate) fn chunked(&self, chunked: bool) {
+        self.chunked.set(chunked);
+    }
+
+    /// hyper has asked this body and waits for it.
+    pub(crate) fn runs(&self, body: impl FnOnce() -> Running) {
+        let mut running = self.running.borrow_mut();
+        if running.is_none() && self.chunked.get() && self.body_read.get() {
+            *running = Some(RunningBody(body()));
+        }
+    }
+
+    /// The body that hyper waits for, where hyper has nothing else to do: all that it wrote is on its way.
+    pub(crate) fn running(&self) -> Option<Rc<RefCell<dyn Portions>>> {
+        if self.unflushed.get() {
+            return None;
+        }
+        self.running.borrow().as_ref().and_then(|body| Weak::upgrade(&body.0))
+    }
+
+    /// What must be written before anything that hyper writes.
+    pub(crate) fn backlog(&self) -> RefMut<'_, BytesMut> {
+        self.backlog.borrow_mut()
+    }
+
     /// Notes whether the watch over the caller will be woken when something comes from it.
     pub(crate) fn caller_watched(&self, watched: bool) {
         self.caller_watched.set(watched);
@@ -218,10 +270,18 @@ impl ConnectionState {
 #[derive(Debug)]
 pub(crate) struct Serving(Rc<ConnectionState>);
 
+impl Serving {
+    /// The connection on which it is answered.
+    pub(crate) fn connection(&self) -> &ConnectionState {
+        &self.0
+    }
+}
+
 impl Drop for Serving {
     fn drop(&mut self) {
         let state = &self.0;
         state.serving.set(state.serving.get().saturating_sub(1));
+        *state.running.borrow_mut() = None;
         state.waiting.set(Waiting::Request { first: false });
         state.since.set(clock::now());
     }

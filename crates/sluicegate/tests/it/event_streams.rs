@@ -1,7 +1,13 @@
 //! The pace of streams: what has arrived is with the caller before the upstream sends more, and nothing is sent
 //! before there is content.
 
-use sluice_testkit::{answers, client::post, gate::Gate, upstream::Script};
+use std::io::ErrorKind::UnexpectedEof;
+
+use sluice_testkit::{answers, client::post, gate::Gate, patience, upstream::Script};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::rig::{KEY, Rig, chat, chat_with_usage};
 
@@ -110,4 +116,33 @@ async fn characters_may_be_cut_anywhere() {
         gate.passed("the first half to be written").await;
         assert_eq!(body.text(), whole);
     }
+}
+
+#[tokio::test]
+async fn a_caller_who_does_not_know_chunks_gets_events_as_they_come() {
+    let rig = Rig::start().await;
+    let events = answers::events(&["a", "b", "c"], true);
+    let gates: Vec<Gate> = events.iter().map(|_| Gate::new()).collect();
+    let mut script = Script::new().write(answers::STREAM_HEAD);
+    for (event, gate) in events.iter().zip(&gates) {
+        script = script.wait(gate).write(answers::chunk(event.as_bytes()));
+    }
+    rig.upstream.script(script.write(answers::LAST_CHUNK));
+    let mut stream = TcpStream::connect(rig.gateway.data).await.unwrap();
+    let request = String::from_utf8(post(KEY, "", chat_with_usage("m"))).unwrap();
+    stream.write_all(request.replacen("HTTP/1.1", "HTTP/1.0", 1).as_bytes()).await.unwrap();
+    let mut seen = Vec::new();
+    // The role alone is no content, and no answer yet.
+    gates[0].open();
+    for (event, gate) in events.iter().zip(&gates).skip(1) {
+        gate.open();
+        while !seen.ends_with(event.as_bytes()) {
+            let read = patience::within("an event", stream.read_buf(&mut seen)).await.unwrap();
+            assert!(read > 0, "ended before {event:?}");
+        }
+    }
+    let seen = String::from_utf8(seen).unwrap();
+    let (head, body) = seen.split_once("\r\n\r\n").unwrap();
+    assert_eq!(body, events.concat(), "after {head}");
+    assert_eq!(patience::within("the end", stream.read_u8()).await.unwrap_err().kind(), UnexpectedEof);
 }
