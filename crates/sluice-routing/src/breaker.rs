@@ -86,9 +86,10 @@ impl Breaker {
 
     /// A call failed in a way that speaks against the target. `at_once`: no second one is needed to open.
     pub fn failed(&mut self, started: Instant, probe: bool, at_once: bool, now: Instant) {
-        if self.opened.is_some() {
-            // Calls from before it opened say nothing new, and those of the last resort must not keep it open.
-            if probe {
+        if let Some(opened) = &self.opened {
+            // Calls from before it opened say nothing new, those of the last resort must not keep it open, and of two
+            // probes the younger one says how it is.
+            if probe && started >= opened.at && opened.probe.is_some_and(|taken| taken <= started) {
                 self.open(now);
             }
             return;
@@ -141,6 +142,7 @@ mod tests {
         SuccessSince(u64, u64),
         Probe(u64, bool),
         ProbeFails(u64),
+        ProbeFailsSince(u64, u64),
         ProbeCancelled,
         Shows(u64),
     }
@@ -177,6 +179,7 @@ mod tests {
                     }
                 }
                 ProbeFails(ms) => breaker.failed(probe_since, true, false, at(ms)),
+                ProbeFailsSince(ms, since) => breaker.failed(at(since), true, false, at(ms)),
                 ProbeCancelled => breaker.cancelled(probe_since, true),
                 Shows(ms) => log.push(shown(&breaker, zero, at(ms))),
             }
@@ -247,6 +250,11 @@ mod tests {
         check(&[FailAtOnce(0), Probe(2_000, true), ProbeCancelled, Probe(2_001, true)], "");
         // One that never says anything does not block the target for good.
         check(&[FailAtOnce(0), Probe(2_000, true), Probe(21_999, false), Probe(22_000, true)], "");
+        // Nor does its end say anything while its successor is under way.
+        let two = [FailAtOnce(0), Probe(2_000, true), Probe(22_000, true), ProbeFailsSince(23_000, 2_000)];
+        check(&[&two[..], &[Shows(23_000)]].concat(), "42000");
+        let other = [FailAtOnce(0), Probe(2_000, true), SuccessSince(3_000, 3_000), FailAtOnce(4_000)];
+        check(&[&other[..], &[ProbeFailsSince(5_000, 2_000), Shows(5_000)]].concat(), "8000");
         // And says nothing about its successor when it ends.
         let late = [FailAtOnce(0), Probe(2_000, true), Probe(22_000, true)];
         check(&[&late[..], &[SuccessSince(23_000, 22_000), Shows(23_000)]].concat(), "R");

@@ -98,7 +98,10 @@ impl TargetHealth {
         match kind {
             FailureKind::RateLimited | FailureKind::Overloaded => {
                 let rate = kind == FailureKind::RateLimited;
-                let rested = self.cooldown.until(now).unwrap_or(now);
+                // A rest that it asked for is about time, not about how many there may be at once.
+                let own =
+                    self.cooldown.until(now).filter(|_| retry_after.is_none_or(|stated| stated.is_zero()));
+                let rested = own.unwrap_or(now);
                 self.aimd.refused((started.at, started.under_way), rate, (now, rested));
             }
             _ => self.aimd.failed(now),
@@ -203,6 +206,25 @@ pub(crate) mod tests {
         // The answer closed the breaker, for the call was started since.
         assert_eq!(health.standing(at(1_001)), Standing::Ready);
         assert!(!health.take_probe(at(1_001)));
+    }
+
+    #[test]
+    fn a_rest_of_our_own_is_no_quiet_and_one_that_was_asked_for_is() {
+        let check = |after: Option<u64>, limit| {
+            let zero = start();
+            let mut health = TargetHealth::default();
+            let calls: Vec<_> = (0..100).map(|_| health.on_start(false, zero)).collect();
+            for call in &calls[..3] {
+                let outcome = Outcome::Failure(FailureKind::RateLimited, after.map(Duration::from_millis));
+                health.on_outcome(*call, outcome, zero, &mut || 0);
+            }
+            let load = health.load(zero + Duration::from_secs(15));
+            assert_eq!(load.limit, limit, "{after:?}");
+        };
+        // 97 were left when the third was refused.
+        check(Some(9_000), 184);
+        check(Some(0), 160);
+        check(None, 160);
     }
 
     #[test]

@@ -39,12 +39,12 @@ impl Attempts {
     /// what is known of them.
     fn soonest(&self, now: Instant, fleet: &dyn Fleet) -> Option<u64> {
         let free = self.slots.iter().enumerate().filter_map(|(at, slot)| {
-            let cooling = match self.standing(at, now, fleet) {
-                Standing::Cooling(until) => Some(until),
-                _ => None,
-            };
             let own = slot.free_at.filter(|_| slot.failed == Some(FailureKind::RateLimited));
-            cooling.max(own)
+            match self.standing(at, now, fleet) {
+                Standing::Cooling(until) => Some(own.map_or(until, |own| own.max(until))),
+                Standing::Open(until) => own.map(|own| own.max(until)),
+                Standing::Ready | Standing::Probe => own,
+            }
         });
         let wait = free.min()?.saturating_duration_since(now);
         // What is free by now was not when it was asked: never "at once".

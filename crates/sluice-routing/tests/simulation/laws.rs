@@ -11,8 +11,9 @@ use crate::{
     upstream::{Asks, Upstream},
 };
 
-/// A target that was well for so long is known to be well: a minute of rest at most, and then some.
-const KNOWN_WELL_MS: u64 = 70_000;
+/// A target that was well for so long is known to be well: a minute of rest at most, and then the limit on calls under
+/// way has to rise.
+const KNOWN_WELL_MS: u64 = 100_000;
 /// After so long a probe no longer counts.
 const PROBE_MS: u64 = 20_000;
 
@@ -265,14 +266,14 @@ impl Laws {
                 past.target == target && past.failed.is_some_and(|f| f.1 == FailureKind::RateLimited)
             });
             let lately = heard.limited.is_some_and(|at| now < at + LONGEST_REST_MS);
-            if !lately && !said && !open[target] {
+            if !lately && !said {
+                if open[target] {
+                    continue;
+                }
                 let text = format!("{target} has not said 429 at {now} ms: {failure:?} of {history:?}");
                 return Err(Violation::new(Law::Told, text));
             }
-            let left = heard.cooled.map_or(0, |(until, _)| until.saturating_sub(now));
-            if left > 0 || !open[target] {
-                least = least.min(left);
-            }
+            least = least.min(heard.cooled.map_or(0, |(until, _)| until.saturating_sub(now)));
         }
         if failure.retry_after_ms.is_none_or(|told| told < least) && least < u64::MAX {
             return Err(Violation::new(Law::Told, format!("{least} ms are left, told {failure:?}")));

@@ -61,8 +61,7 @@ impl Shared {
 
     pub(crate) fn ended(
         &self,
-        target: usize,
-        call: Started,
+        (target, call): (usize, Started),
         outcome: Outcome,
         now: Instant,
         seed: &mut Seed,

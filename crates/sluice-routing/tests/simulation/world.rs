@@ -399,11 +399,15 @@ impl World {
         self.upstreams[call.target].busy -= 1;
         self.requests[call.request].running.retain(|other| *other != id);
         self.laws.probed(call.target, id);
-        if let Outcome::Failure(FailureKind::RateLimited, after) = outcome {
+        use FailureKind::{BadRequest, ContentPolicy, ContextLength, RateLimited};
+        if let Outcome::Failure(BadRequest | ContentPolicy | ContextLength | RateLimited, _) = outcome {
+            self.laws.answered(call.target);
+        }
+        if let Outcome::Failure(RateLimited, after) = outcome {
             let after = after.map(|after| u64::try_from(after.as_millis()).unwrap());
             self.laws.limited(call.target, call.at, after, self.now);
         }
-        self.shared.ended(call.target, call.started, outcome, now, &mut self.seed);
+        self.shared.ended((call.target, call.started), outcome, now, &mut self.seed);
     }
 
     fn end_of(&mut self, id: usize) -> Result<(), Violation> {
