@@ -145,6 +145,10 @@ pub(crate) const DRAIN_RECORDS: usize = 4_000;
 pub(crate) const RECOVERY_POSTINGS: usize = 2_000;
 /// Records between two lines that say how far recovery is.
 pub(crate) const RECOVERY_REPORT_RECORDS: u64 = 1_000_000;
+/// Signatures of thinking that callers may not send back, over all keys.
+pub(crate) const SIGNATURES_BYTES: usize = 16 * 1024 * 1024;
+/// Larger ones are not kept.
+pub(crate) const SIGNATURE_BYTES: usize = 256 * 1024;
 /// Details of requests that wait for their money to be posted.
 pub(crate) const DETAILS_COUNT: usize = 16_384;
 /// Details on their way from the workers; more are dropped and counted.

@@ -242,7 +242,9 @@ impl Drive {
     }
 
     fn said(&self, target: usize, without_usage: bool) -> Result<Outbound, Failure> {
-        let said = Said { ids: &self.ids, attempt: self.attempts.made(), without_usage };
+        let signatures = &self.exchange.worker().shared.signatures;
+        let memory = (signatures, self.exchange.key_id());
+        let said = Said { ids: &self.ids, attempt: self.attempts.made(), without_usage, memory };
         translate(&self.admitted, target, &self.headers, said)
     }
 

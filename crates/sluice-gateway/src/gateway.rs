@@ -112,6 +112,7 @@ impl Gateway {
             metrics,
             healths,
             tokens,
+            signatures: Arc::default(),
             body_memory: BodyMemory::new(memory::share_bytes(bounds::BODY_MEMORY_PERCENT)),
             repair_memory: BodyMemory::new(memory::share_bytes(bounds::REPAIR_MEMORY_PERCENT)),
             tls: ArcSwapOption::from(tls),

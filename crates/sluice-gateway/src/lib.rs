@@ -32,6 +32,7 @@ pub mod rules;
 mod sealed;
 mod server;
 mod settle;
+mod signatures;
 mod snapshot;
 mod stream_clock;
 mod tasks;

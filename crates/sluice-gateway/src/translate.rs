@@ -5,13 +5,14 @@ use std::{borrow::Cow, cell::Cell, fmt, rc::Rc, sync::Arc};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sluice_chat::{ApiError, Failure, FailureKind, splice::Slices};
 use sluice_providers::{
-    Call, DecoderTerms, Dialect, Forgetful, Inlined, Reading, Relay, dialect, dialect::DialectHeaders,
+    Call, DecoderTerms, Dialect, Forgetful, Inlined, Memory, Reading, Relay, dialect, dialect::DialectHeaders,
 };
 
 use crate::{
     admit::Admitted,
     bounds, clock,
     ids::Ids,
+    signatures::Signatures,
     snapshot::{Model, Target},
     upstream::Upstream,
 };
@@ -41,6 +42,8 @@ pub(crate) struct Outbound {
     /// Unix time in seconds and a text unique to this call, where the answer is one that may lack its own.
     unix_s: u64,
     call_id: String,
+    /// Where the model's signatures are kept, where the dialect has such.
+    memory: Option<Arc<dyn Memory>>,
     /// 1 for the first call of the request.
     pub(crate) attempt: u32,
     /// What the caller is given has to be remembered: the stream may be repaired.
@@ -83,7 +86,7 @@ impl Outbound {
             unix_s: self.unix_s,
             call_id: &self.call_id,
             reading: &self.reading,
-            memory: Forgetful::shared(),
+            memory: self.memory.as_ref().unwrap_or(Forgetful::shared()),
         }
     }
 }
@@ -124,6 +127,8 @@ pub(crate) struct Said<'a> {
     pub(crate) attempt: u32,
     /// The target refused the question for usage: it is left out.
     pub(crate) without_usage: bool,
+    /// What models want back, and the id of the key that it is kept for.
+    pub(crate) memory: (&'a Arc<Signatures>, &'a str),
 }
 
 /// Writes the request for `target`.
@@ -140,6 +145,8 @@ pub(crate) fn translate(
     let upstream = &target.upstream;
     let row = upstream.provider().row();
     let scan = admitted.scan();
+    let translated = row.relay == Relay::Translate;
+    let memory = translated.then(|| said.memory.0.of(said.memory.1));
     let call = Call {
         body: admitted.body(),
         scan,
@@ -149,7 +156,7 @@ pub(crate) fn translate(
         ask_usage: upstream.may_ask_usage() && !said.without_usage,
         facts: target.facts,
         media: Inlined::none(),
-        memory: &**Forgetful::shared(),
+        memory: &**memory.as_ref().unwrap_or(Forgetful::shared()),
     };
     let dialect = dialect(row, target.model.name());
     let encoded = dialect.encode(&call).map_err(unsupported)?;
@@ -160,7 +167,6 @@ pub(crate) fn translate(
     let named =
         |name: &String| Some((HeaderName::from_bytes(name.as_bytes()).ok()?, headers.get(name)?.clone()));
     let fault = headers.get(X_SANDBOX_FAULT).filter(|_| upstream.provider().is_sandbox());
-    let translated = row.relay == Relay::Translate;
     let call_id = |said: Said<'_>| format!("{}_{}", said.ids.request_text(), said.attempt);
     Ok(Outbound {
         model: Arc::clone(admitted.model()),
@@ -178,6 +184,7 @@ pub(crate) fn translate(
         reading: encoded.reading,
         unix_s: if translated { clock::unix_ms() / 1000 } else { 0 },
         call_id: if translated { call_id(said) } else { String::new() },
+        memory,
         attempt: said.attempt,
         repairable: admitted.is_repairable(),
         heard: None,

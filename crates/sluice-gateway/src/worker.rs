@@ -27,6 +27,7 @@ use crate::{
     metrics::Metrics,
     request_body::BodyMemory,
     server::Live,
+    signatures::Signatures,
     snapshot::{Parts, Snapshot, SnapshotError},
     tasks,
     tokens::Tokens,
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) healths: Arc<Healths>,
     pub(crate) tokens: Tokens,
+    pub(crate) signatures: Arc<Signatures>,
     pub(crate) body_memory: Arc<BodyMemory>,
     /// For requests whose streams may be repaired.
     pub(crate) repair_memory: Arc<BodyMemory>,

@@ -24,6 +24,7 @@ mod errors;
 mod event_streams;
 mod fields;
 mod first_run;
+mod gemini;
 mod headers;
 mod http1;
 mod inputs;
