@@ -10,6 +10,7 @@ use sluice_chat::{ApiError, ChatEvent, Failure};
 use smallvec::SmallVec;
 
 use crate::anthropic;
+use crate::bedrock::Bedrock;
 use crate::capability::ModelFacts;
 use crate::gemini::Gemini;
 use crate::media::Inlined;
@@ -246,5 +247,6 @@ pub fn dialect(row: &VendorRow, upstream_model: &str) -> &'static dyn Dialect {
         DialectKind::OpenAi => &OpenAi,
         DialectKind::Anthropic => &anthropic::DIRECT,
         DialectKind::Gemini => &Gemini,
+        DialectKind::Bedrock => &Bedrock,
     }
 }

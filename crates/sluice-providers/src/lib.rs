@@ -7,8 +7,10 @@
 //! Pure: no I/O, no clock, no randomness of its own.
 
 pub mod anthropic;
+mod asked;
 pub mod aws_stream;
 mod base64;
+pub mod bedrock;
 pub mod capability;
 pub mod credential;
 pub mod dialect;

@@ -29,6 +29,8 @@ pub enum DialectKind {
     Anthropic,
     /// Google's generateContent.
     Gemini,
+    /// AWS Bedrock's Converse.
+    Bedrock,
 }
 
 /// How a credential is shown to the vendor.
@@ -96,7 +98,7 @@ fn bearer() -> Auth {
 }
 
 /// Kinds of the configuration whose dialect is not built yet.
-pub const LATER_KINDS: &[&str] = &["bedrock", "cohere"];
+pub const LATER_KINDS: &[&str] = &["cohere"];
 
 #[derive(Deserialize)]
 struct Table {

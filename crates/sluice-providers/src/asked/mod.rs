@@ -1,0 +1,130 @@
+//! What a caller asks, read once for the dialects that say it in other words: the tools on offer in one form, media as
+//! bytes, and the fields that found no words.
+
+pub(crate) mod media;
+pub(crate) mod text;
+pub(crate) mod tools;
+
+use serde_json::{Map, Value};
+use sluice_chat::ApiError;
+use sluice_chat::request::{AudioOptions, Prediction, WebSearchOptions};
+
+/// Names of request fields that an upstream cannot honour, in the order in which they were found.
+#[derive(Debug, Default)]
+pub(crate) struct Dropped(Vec<String>);
+
+impl Dropped {
+    /// Reports a field by its path, once.
+    pub(crate) fn add(&mut self, path: impl Into<String>) {
+        let path = path.into();
+        if !self.0.contains(&path) {
+            self.0.push(path);
+        }
+    }
+
+    /// Reports a field where it was set to something that acts.
+    pub(crate) fn add_if(&mut self, acts: bool, path: &str) {
+        if acts {
+            self.add(path);
+        }
+    }
+
+    /// Reports the fields that are left of an object, with `prefix` before their names. What is null or empty says
+    /// nothing.
+    pub(crate) fn rest(&mut self, prefix: &str, rest: &Map<String, Value>) {
+        for (name, value) in rest {
+            let says_nothing = match value {
+                Value::Null => true,
+                Value::Array(items) => items.is_empty(),
+                Value::Object(pairs) => pairs.is_empty(),
+                _ => false,
+            };
+            self.add_if(!says_nothing, &format!("{prefix}{name}"));
+        }
+    }
+
+    pub(crate) fn into_vec(self) -> Vec<String> {
+        self.0
+    }
+}
+
+/// Fields for which a dialect has no words. What it does have words for it leaves out here.
+#[derive(Debug, Default)]
+pub(crate) struct Unheard {
+    pub(crate) presence_penalty: Option<f64>,
+    pub(crate) frequency_penalty: Option<f64>,
+    pub(crate) logit_bias: Option<Map<String, Value>>,
+    pub(crate) logprobs: Option<bool>,
+    pub(crate) top_logprobs: Option<u32>,
+    pub(crate) seed: Option<i64>,
+    pub(crate) user: Option<String>,
+    pub(crate) safety_identifier: Option<String>,
+    pub(crate) metadata: Option<Map<String, Value>>,
+    pub(crate) store: Option<bool>,
+    pub(crate) service_tier: Option<String>,
+    pub(crate) audio: Option<AudioOptions>,
+    pub(crate) prediction: Option<Prediction>,
+    pub(crate) verbosity: Option<String>,
+    pub(crate) web_search_options: Option<WebSearchOptions>,
+}
+
+impl Unheard {
+    /// Reports those that were set to something that acts.
+    pub(crate) fn report(self, dropped: &mut Dropped) {
+        let penalty = |penalty: Option<f64>| penalty.is_some_and(|penalty| penalty != 0.0);
+        let tier = |tier: &str| !matches!(tier, "" | "auto" | "default");
+        for (name, acts) in [
+            ("presence_penalty", penalty(self.presence_penalty)),
+            ("frequency_penalty", penalty(self.frequency_penalty)),
+            ("logit_bias", self.logit_bias.is_some_and(|bias| !bias.is_empty())),
+            ("logprobs", self.logprobs == Some(true)),
+            ("top_logprobs", self.top_logprobs.is_some_and(|top| top > 0)),
+            ("seed", self.seed.is_some()),
+            ("user", self.user.is_some()),
+            ("safety_identifier", self.safety_identifier.is_some()),
+            ("metadata", self.metadata.is_some_and(|pairs| !pairs.is_empty())),
+            ("store", self.store == Some(true)),
+            ("service_tier", self.service_tier.as_deref().is_some_and(tier)),
+            ("audio", self.audio.is_some()),
+            ("prediction", self.prediction.is_some()),
+            ("verbosity", self.verbosity.is_some()),
+            ("web_search_options", self.web_search_options.is_some()),
+        ] {
+            dropped.add_if(acts, name);
+        }
+    }
+}
+
+/// Refuses what only some providers can answer with.
+///
+/// # Errors
+/// More than one choice, or an answer that is not of text.
+pub(crate) fn one_text(n: Option<u32>, modalities: Option<&[String]>) -> Result<(), ApiError> {
+    if n.is_some_and(|n| n > 1) {
+        return Err(unsaid("n", "This provider gives one choice."));
+    }
+    if modalities.is_some_and(|all| all.iter().any(|modality| modality != "text")) {
+        return Err(unsaid("modalities", "This provider answers in text."));
+    }
+    Ok(())
+}
+
+/// The fields of a request that the API does not name. `extra_body`, which some clients send as it is, counts as if
+/// its fields stood at the top; `extra_headers`, `extra_query` and `timeout` were meant for the client itself.
+pub(crate) fn extensions(mut rest: Map<String, Value>) -> Map<String, Value> {
+    for name in ["extra_headers", "extra_query", "timeout"] {
+        rest.shift_remove(name);
+    }
+    if let Some(Value::Object(extra)) = rest.shift_remove("extra_body") {
+        for (name, value) in extra {
+            rest.entry(name).or_insert(value);
+        }
+    }
+    rest.retain(|_, value| !value.is_null());
+    rest
+}
+
+/// A part of a request for which a dialect has no words.
+pub(crate) fn unsaid(param: impl Into<String>, message: impl Into<String>) -> ApiError {
+    ApiError::invalid("unsupported_value", message).with_param(param)
+}
