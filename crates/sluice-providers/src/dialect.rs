@@ -15,6 +15,7 @@ use crate::capability::ModelFacts;
 use crate::gemini::Gemini;
 use crate::media::Inlined;
 use crate::memory::{Forgetful, Memory};
+use crate::ollama::Ollama;
 use crate::openai::OpenAi;
 use crate::reading::Reading;
 use crate::vendor::{DialectKind, VendorRow};
@@ -248,5 +249,6 @@ pub fn dialect(row: &VendorRow, upstream_model: &str) -> &'static dyn Dialect {
         DialectKind::Anthropic => &anthropic::DIRECT,
         DialectKind::Gemini => &Gemini,
         DialectKind::Bedrock => &Bedrock,
+        DialectKind::Ollama => &Ollama,
     }
 }

@@ -21,6 +21,8 @@ pub mod handling;
 mod hash;
 pub mod media;
 pub mod memory;
+mod ndjson;
+pub mod ollama;
 pub mod openai;
 pub mod passage;
 pub mod provider;

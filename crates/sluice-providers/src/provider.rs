@@ -347,6 +347,10 @@ mod tests {
             "https://r.openai.azure.com",
             Ok("true r.openai.azure.com:443 r.openai.azure.com /openai/v1/chat/completions"),
         );
+        for url in ["http://h:11434", "http://h:11434/v1", "http://h:11434/v1/"] {
+            check("ollama", url, Ok("false h:11434 h:11434 /chat/completions"));
+        }
+        check("ollama", "https://h/ollama/v1", Ok("true h:443 h /ollama/chat/completions"));
         let bad = |url, expect| check("openai-compatible", url, Err(expect));
         bad("api.example.com", "base_url \"api.example.com\" must begin with http:// or https://");
         bad("ftp://h", "base_url \"ftp://h\" must begin with http:// or https://");

@@ -26,6 +26,7 @@ type Address<'a> = (Cow<'a, str>, Cow<'a, str>);
 /// The kinds whose address is made here.
 pub(crate) const AZURE: &str = "azure";
 pub(crate) const BEDROCK: &str = "bedrock";
+pub(crate) const OLLAMA: &str = "ollama";
 pub(crate) const VERTEX: &str = "vertex";
 
 impl<'a> Site<'a> {
@@ -61,6 +62,8 @@ impl<'a> Site<'a> {
                 };
                 Some((url, Cow::Owned(format!("/v1{place}"))))
             }
+            // The address of its route in the form of Chat Completions, which was the only one used before.
+            OLLAMA => own.map(|url| (without_v1(url), prefix)),
             AZURE if self.is_classic_azure() => own.map(|url| (url, Cow::Borrowed("/openai"))),
             _ => own.map(|url| (url, prefix)),
         };
@@ -93,6 +96,13 @@ impl<'a> Site<'a> {
             }
         }
         Ok(())
+    }
+}
+
+fn without_v1(url: Cow<'_, str>) -> Cow<'_, str> {
+    match url.trim_end_matches('/').strip_suffix("/v1") {
+        Some(root) => Cow::Owned(root.to_owned()),
+        None => url,
     }
 }
 

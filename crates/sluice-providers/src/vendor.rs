@@ -31,6 +31,8 @@ pub enum DialectKind {
     Gemini,
     /// AWS Bedrock's Converse.
     Bedrock,
+    /// Ollama's own chat.
+    Ollama,
 }
 
 /// How a credential is shown to the vendor.

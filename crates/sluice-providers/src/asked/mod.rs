@@ -1,13 +1,19 @@
 //! What a caller asks, read once for the dialects that say it in other words: the tools on offer in one form, media as
 //! bytes, and the fields that found no words.
 
+pub(crate) mod calls;
 pub(crate) mod media;
+pub(crate) mod schema;
 pub(crate) mod text;
 pub(crate) mod tools;
 
 use serde_json::{Map, Value};
-use sluice_chat::ApiError;
+use sluice_chat::message::{Content, Part};
 use sluice_chat::request::{AudioOptions, Prediction, WebSearchOptions};
+use sluice_chat::scan::RequestScan;
+use sluice_chat::{ApiError, ChatRequest};
+
+use crate::dialect::Call;
 
 /// Names of request fields that an upstream cannot honour, in the order in which they were found.
 #[derive(Debug, Default)]
@@ -127,4 +133,37 @@ pub(crate) fn extensions(mut rest: Map<String, Value>) -> Map<String, Value> {
 /// A part of a request for which a dialect has no words.
 pub(crate) fn unsaid(param: impl Into<String>, message: impl Into<String>) -> ApiError {
     ApiError::invalid("unsupported_value", message).with_param(param)
+}
+
+/// What a dialect takes that gives one choice, of text, and knows the API's own types of content.
+pub(crate) fn text_of_one_choice(scan: &RequestScan) -> Result<(), &'static str> {
+    if scan.n > 1 {
+        return Err("n");
+    }
+    if scan.features.audio_output || scan.features.image_output {
+        return Err("modalities");
+    }
+    if scan.features.unknown_part.is_some() {
+        return Err("messages");
+    }
+    Ok(())
+}
+
+/// URLs of images and videos that stand in the web.
+pub(crate) fn web_media(call: &Call<'_>) -> Vec<String> {
+    if !(call.scan.features.image || call.scan.features.video) {
+        return Vec::new();
+    }
+    let Ok(request) = ChatRequest::parse(call.body) else { return Vec::new() };
+    let contents = request.messages.iter().filter_map(|message| message.content.as_ref());
+    let parts = contents.flat_map(|content| match content {
+        Content::Parts(parts) => parts.as_slice(),
+        Content::Text(_) => &[],
+    });
+    let urls = parts.filter_map(|part| match part {
+        Part::ImageUrl(part) => Some(part.image_url.url()),
+        Part::VideoUrl(part) => Some(part.video_url.url()),
+        _ => None,
+    });
+    urls.filter(|url| media::is_web(url)).map(str::to_owned).collect()
 }

@@ -7,6 +7,7 @@ use sluice_chat::event::{FinishReason, ToolCallKind};
 use sluice_chat::{ChatEvent, Failure, Usage};
 
 use super::failure;
+use crate::asked::calls;
 use crate::dialect::DecoderTerms;
 use crate::memory::Memory;
 use crate::reading::Reading;
@@ -17,6 +18,7 @@ const KEPT_BYTES_MAX: usize = 4 << 20;
 /// The state of one answer.
 pub(super) struct Answer {
     head: Option<ChatEvent>,
+    call_id: String,
     reading: Reading,
     memory: Arc<dyn Memory>,
     /// Blocks that have begun and not ended, by their index.
@@ -61,6 +63,7 @@ impl Answer {
         };
         Self {
             head: Some(head),
+            call_id: terms.call_id.to_owned(),
             reading: terms.reading.clone(),
             memory: Arc::clone(terms.memory),
             open: Vec::new(),
@@ -90,6 +93,9 @@ impl Answer {
 
     /// `contentBlockStart`: only blocks of tools have one.
     pub(super) fn block_starts(&mut self, at: u64, start: &Value, out: &mut Vec<ChatEvent>) {
+        if self.finished {
+            return;
+        }
         self.start(out);
         let block = match start.get("toolUse") {
             // A tool that the provider runs itself.
@@ -108,15 +114,11 @@ impl Answer {
             return Block::Text { from_char: self.chars };
         }
         let name = self.reading.callers_name(name);
-        let is_custom = self.reading.is_custom(name);
-        let kind = match (self.reading.legacy_functions, is_custom) {
-            // The old form has room for one call.
-            (true, _) if self.calls > 0 => return Block::Silent,
-            (true, _) => ToolCallKind::LegacyFunction,
-            (false, true) => ToolCallKind::Custom,
-            (false, false) => ToolCallKind::Function,
+        let Some(kind) = calls::kind(&self.reading, name, self.calls) else { return Block::Silent };
+        let id = match text("toolUseId") {
+            "" => format!("call_{}_{}", self.call_id, self.calls),
+            id => id.to_owned(),
         };
-        let id = text("toolUseId").to_owned();
         if self.calls == 0 && !self.thinking.is_empty() {
             self.memory.keep(&id, &Value::from(std::mem::take(&mut self.thinking)).to_string());
         }
@@ -130,11 +132,14 @@ impl Answer {
             name: name.to_owned(),
             extra_content: None,
         });
-        Block::Call { index, said: false, custom: is_custom.then(String::new) }
+        Block::Call { index, said: false, custom: (kind == ToolCallKind::Custom).then(String::new) }
     }
 
     /// `contentBlockDelta`: a union of text, input of a tool, thinking, citation.
     pub(super) fn block_grows(&mut self, at: u64, delta: &Value, out: &mut Vec<ChatEvent>) {
+        if self.finished {
+            return;
+        }
         self.start(out);
         if let Some(text) = delta.get("text").and_then(Value::as_str) {
             self.text(at, text, out);
@@ -242,9 +247,7 @@ impl Answer {
     fn close(&mut self, block: Block, out: &mut Vec<ChatEvent>) {
         match block {
             Block::Call { index, custom: Some(kept), .. } => {
-                let input = serde_json::from_str::<Value>(&kept).ok();
-                let input = input.as_ref().and_then(|input| input.get("input")).and_then(Value::as_str);
-                let fragment = input.map_or(kept, str::to_owned);
+                let fragment = calls::custom_input(kept);
                 out.push(ChatEvent::ToolCallArguments { choice: 0, index, fragment });
             }
             Block::Call { index, said: false, custom: None } => {
@@ -264,11 +267,7 @@ impl Answer {
     /// When the provider could not make sense of what the model wrote.
     pub(super) fn stops(&mut self, reason: &str, out: &mut Vec<ChatEvent>) -> Result<(), Failure> {
         self.start(out);
-        let after_calls = match (self.calls, self.reading.legacy_functions) {
-            (0, _) => FinishReason::Stop,
-            (_, true) => FinishReason::FunctionCall,
-            (_, false) => FinishReason::ToolCalls,
-        };
+        let after_calls = calls::natural_end(&self.reading, self.calls);
         let reason = match reason {
             "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
             "guardrail_intervened" | "content_filtered" => FinishReason::ContentFilter,

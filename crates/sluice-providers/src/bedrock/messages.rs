@@ -8,6 +8,7 @@ use sluice_chat::tool::{FunctionCall, ToolCall};
 use super::content::{Blocks, PLACEHOLDER};
 use super::model::Family;
 use super::names::{call_id, tool_name};
+use crate::asked::calls::{Called, legacy_id};
 use crate::asked::text::is_blank;
 use crate::asked::tools::{Arguments, arguments};
 use crate::asked::unsaid;
@@ -20,8 +21,7 @@ pub(super) struct Conversation {
     turns: Vec<Turn>,
     /// It holds calls or results, for which tools must be on offer.
     pub(super) has_tool_blocks: bool,
-    /// The last call of the deprecated `function_call`: its name, and the id that it got.
-    last_function: Option<(String, String)>,
+    called: Called,
 }
 
 /// Consecutive messages of one side.
@@ -86,6 +86,7 @@ impl Conversation {
         blocks: &mut Blocks<'_>,
     ) -> Result<(), ApiError> {
         let path = format!("messages[{index}]");
+        self.called.note(&message, index);
         // What becomes of each field of a message is decided by role, in the functions below.
         let Message {
             role,
@@ -129,10 +130,10 @@ impl Conversation {
                 }
             }
             Role::Tool | Role::Function => {
-                let id = match (tool_call_id, &self.last_function) {
-                    (Some(id), _) if role == Role::Tool => call_id(&id),
-                    (_, Some((called, id))) if Some(called) == name.as_ref() => id.clone(),
-                    _ => call_id(name.as_deref().unwrap_or_default()),
+                let name = name.unwrap_or_default();
+                let id = match tool_call_id.filter(|_| role == Role::Tool) {
+                    Some(id) => call_id(&id),
+                    None => self.called.legacy_id(&name).map_or_else(|| call_id(&name), str::to_owned),
                 };
                 let written = blocks.of(content, &path)?;
                 self.result(&id, written.blocks, point);
@@ -222,10 +223,9 @@ impl Conversation {
             });
         }
         if let Some(FunctionCall { name, arguments, rest: _ }) = function_call {
-            let id = format!("call_{index}");
+            let id = legacy_id(index);
             let input = input(arguments.as_deref(), &format!("messages[{index}].function_call.arguments"))?;
             calls.push(tool_use(&id, &name, &input));
-            self.last_function = Some((name, id));
         }
         self.has_tool_blocks |= !calls.is_empty();
         Ok(calls)

@@ -14,15 +14,13 @@ mod gotchas;
 mod messages;
 mod model;
 mod names;
-mod schema;
 mod thinking;
 mod tools;
 
-use sluice_chat::message::{Content, Part};
 use sluice_chat::scan::RequestScan;
-use sluice_chat::{ApiError, ChatRequest, Failure};
+use sluice_chat::{ApiError, Failure};
 
-use crate::asked::media::is_web;
+use crate::asked::{text_of_one_choice, web_media};
 use crate::dialect::{Call, Decoder, DecoderTerms, Dialect, Encoded, FailedAnswer, StreamType};
 use crate::handling::{Fields, Handling};
 
@@ -58,39 +56,6 @@ impl Dialect for Bedrock {
     fn media_to_inline(&self, call: &Call<'_>) -> Vec<String> {
         web_media(call)
     }
-}
-
-/// What a dialect takes that gives one choice, of text, and knows the API's own types of content.
-pub(crate) fn text_of_one_choice(scan: &RequestScan) -> Result<(), &'static str> {
-    if scan.n > 1 {
-        return Err("n");
-    }
-    if scan.features.audio_output || scan.features.image_output {
-        return Err("modalities");
-    }
-    if scan.features.unknown_part.is_some() {
-        return Err("messages");
-    }
-    Ok(())
-}
-
-/// URLs of images and videos that stand in the web.
-pub(crate) fn web_media(call: &Call<'_>) -> Vec<String> {
-    if !(call.scan.features.image || call.scan.features.video) {
-        return Vec::new();
-    }
-    let Ok(request) = ChatRequest::parse(call.body) else { return Vec::new() };
-    let contents = request.messages.iter().filter_map(|message| message.content.as_ref());
-    let parts = contents.flat_map(|content| match content {
-        Content::Parts(parts) => parts.as_slice(),
-        Content::Text(_) => &[],
-    });
-    let urls = parts.filter_map(|part| match part {
-        Part::ImageUrl(part) => Some(part.image_url.url()),
-        Part::VideoUrl(part) => Some(part.video_url.url()),
-        _ => None,
-    });
-    urls.filter(|url| is_web(url)).map(str::to_owned).collect()
 }
 
 use Handling::{Mapped, Passed, Refused, Reported};

@@ -6,7 +6,7 @@ use sluice_chat::response_format::JsonSchema;
 use super::content::Blocks;
 use super::model::Family;
 use super::names::tool_name;
-use super::schema::narrowed;
+use crate::asked::schema::narrowed;
 use crate::asked::tools::{Choice, Offer, OfferedTool, object_schema};
 
 /// The tool whose input is the structured answer, for models that have no other way to one.

@@ -29,6 +29,7 @@ const CONTEXT_LENGTH: &[&str] = &[
     "longer than the model's context length",
     "exceeds the available context size",
     "exceeds the context window",
+    "exceeds the context length",
     "exceed model limit",
     "exceeds the model's context",
     "reduce the length of the messages",
