@@ -80,8 +80,9 @@ fn every_planted_mistake_is_caught_by_its_law() {
     let mut after = Vec::new();
     for (mutant, laws) in Mutant::ALL {
         let runs = (1..=MUTANT_SEEDS).flat_map(|seed| Scenario::ALL.map(|scenario| (seed, scenario)));
+        // Overload is long, and needs no luck.
         let caught = runs
-            .into_iter()
+            .filter(|(seed, scenario)| *seed == 1 || *scenario != Scenario::Overload)
             .find_map(|(seed, scenario)| run(seed, scenario, Some(*mutant)).err().map(|found| (seed, found)));
         match caught {
             Some((seed, violation)) if laws.contains(&violation.law) => {
