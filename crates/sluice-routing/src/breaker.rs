@@ -89,7 +89,7 @@ impl Breaker {
         if let Some(opened) = &self.opened {
             // Calls from before it opened say nothing new, those of the last resort must not keep it open, and of two
             // probes the younger one says how it is.
-            if probe && started >= opened.at && opened.probe.is_some_and(|taken| taken <= started) {
+            if probe && opened.probe.is_some_and(|taken| taken <= started) {
                 self.open(now);
             }
             return;
@@ -213,6 +213,10 @@ mod tests {
         shows(rounds(100, 1, 10), 990, "R");
         shows(rounds(6, 2, 10), 50, "R");
         shows(rounds(7, 2, 10), 60, "2060");
+        // What was before it closed does not count.
+        let mut closed = rounds(6, 2, 10);
+        closed.extend([FailAtOnce(60), Success(100), Fail(110)]);
+        shows(closed, 110, "R");
         // Spread too thin.
         shows(rounds(100, 2, 2_000), 198_000, "R");
         shows(rounds(7, 2, 1_000), 6_000, "8000");

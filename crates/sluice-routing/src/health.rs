@@ -209,6 +209,24 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_success_ends_what_was_counted_against_a_target() {
+        let zero = start();
+        let at = |ms| zero + Duration::from_millis(ms);
+        let rests = |successes: bool| {
+            let mut health = TargetHealth::default();
+            fails(&mut health, FailureKind::RateLimited, None, zero);
+            if successes {
+                let call = health.on_start(false, at(1_000));
+                health.on_outcome(call, Outcome::Success, at(1_001), &mut || 0);
+            }
+            fails(&mut health, FailureKind::RateLimited, None, at(2_000));
+            health.standing(at(2_000))
+        };
+        assert_eq!(rests(false), Standing::Cooling(at(4_000)));
+        assert_eq!(rests(true), Standing::Cooling(at(3_000)));
+    }
+
+    #[test]
     fn a_rest_of_our_own_is_no_quiet_and_one_that_was_asked_for_is() {
         let check = |after: Option<u64>, limit| {
             let zero = start();

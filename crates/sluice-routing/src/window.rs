@@ -54,9 +54,6 @@ impl<const N: usize> Window<N> {
         for passed in (self.newest + 1..=step).take(N) {
             self.buckets[index::<N>(passed)] = (0, 0);
         }
-        if step - self.newest >= N as u64 {
-            self.clear();
-        }
         self.newest = step;
         index::<N>(step)
     }

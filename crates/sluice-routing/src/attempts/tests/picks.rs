@@ -93,6 +93,26 @@ fn what_is_alike_goes_to_the_same_target_while_it_has_room() {
 }
 
 #[test]
+fn whoever_has_no_room_is_still_next() {
+    let all = candidates("a a a");
+    let order = |known: &Known| {
+        let terms = Terms { sticky: Some(1), ..terms(known) };
+        let dice = &mut || 0;
+        let mut attempts = Attempts::new(&all, terms, known, known.zero, dice);
+        let mut called = Vec::new();
+        while let Step::Call { target, .. } = attempts.next_step(known.zero, known, dice) {
+            called.push(target);
+            attempts.failed(target, super::failure(sluice_chat::FailureKind::Tls, None), known.zero);
+        }
+        called
+    };
+    let [home, next, last] = order(&Known::new(&[]))[..] else { panic!() };
+    let mut loads = vec![13; 3];
+    loads[last] = 0;
+    assert_eq!(order(&Known { loads, ..Known::new(&[]) }), [last, home, next]);
+}
+
+#[test]
 fn the_shares_of_the_bound_follow_the_weights() {
     let all = candidates("a*1 a*3");
     let sticky = (0..).find(|sticky| stuck(&Known::new(&[]), &all, *sticky) == 0).unwrap();

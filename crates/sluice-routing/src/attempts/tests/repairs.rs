@@ -79,6 +79,37 @@ fn a_broken_stream_goes_on_elsewhere_or_where_it_broke_by_chance() {
 }
 
 #[test]
+fn where_it_broke_by_chance_it_must_be_well_by_now() {
+    let check = |then: Is, expect: &str| {
+        let known = Known::new(&[]);
+        let dice = &mut || 0;
+        let mut attempts = Attempts::new(&candidates("a"), terms(&known), &known, known.zero, dice);
+        attempts.next_step(known.zero, &known, dice);
+        attempts.broke(0, failure(Truncated, None), known.zero);
+        known.set(0, then);
+        let step = attempts.repair_step(known.zero, &known, dice);
+        let word = if matches!(step, Step::WaitUntil(_)) { "waits" } else { "gives up" };
+        assert_eq!(word, expect, "{then:?}: {step:?}");
+    };
+    check(Is::Ready, "waits");
+    check(Is::Cooling(9_000), "gives up");
+    check(Is::Open(9_000), "gives up");
+}
+
+#[test]
+fn the_winner_of_two_calls_may_break_too() {
+    let known = Known::new(&[]);
+    let dice = &mut || 0;
+    let mut attempts = Attempts::new(&candidates("a b c"), terms(&known), &known, known.zero, dice);
+    attempts.next_step(known.zero, &known, dice);
+    assert_eq!(attempts.hedge(known.at(10_000), &known, false), Some(1));
+    // Nobody says that the other one was cancelled.
+    attempts.broke(1, failure(Stalled, None), known.at(11_000));
+    let step = attempts.repair_step(known.at(11_000), &known, dice);
+    assert!(matches!(step, Step::Call { target: 2, .. }), "{step:?}");
+}
+
+#[test]
 fn repairs_have_their_bounds() {
     let check = |targets: &str, change: fn(&mut Terms), retries, expect: &str| {
         let known = Known::new(&[]);

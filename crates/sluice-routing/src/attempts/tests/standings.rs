@@ -92,6 +92,25 @@ fn what_changed_during_a_wait_is_seen_after_it() {
 }
 
 #[test]
+fn what_is_told_of_a_time_counts_the_breaker_too() {
+    let check = |then: Is, expect| {
+        let known = Known::new(&[]);
+        let dice = &mut || 0;
+        let mut attempts = Attempts::new(&candidates("a"), terms(&known), &known, known.zero, dice);
+        attempts.next_step(known.zero, &known, dice);
+        attempts.failed(0, failure(RateLimited, Some(9_000)), known.zero);
+        known.set(0, then);
+        let Step::GiveUp(told) = attempts.next_step(known.zero, &known, dice) else { panic!() };
+        assert_eq!((told.kind, told.retry_after_ms), (RateLimited, Some(expect)), "{then:?}");
+    };
+    check(Ready, 9_000);
+    check(Cooling(12_000), 12_000);
+    check(Cooling(5_000), 9_000);
+    check(Open(20_000), 20_000);
+    check(Open(5_000), 9_000);
+}
+
+#[test]
 fn the_sandbox_keeps_no_health() {
     let known = Known::new(&[Cooling(9_000), Open(9_000)]);
     known.retries.set(0);
