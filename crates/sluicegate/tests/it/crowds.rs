@@ -11,7 +11,7 @@ use tokio::{net::TcpStream, task::JoinSet};
 use crate::rig::{KEY, Rig, chat};
 
 /// Raises our own limit of open files as far as the system lets us, and says how many are allowed.
-fn raise_open_files() -> u64 {
+pub(crate) fn raise_open_files() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     // Refused where the hard limit may not be used: the soft one then stands.

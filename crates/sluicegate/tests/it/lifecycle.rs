@@ -7,7 +7,10 @@ use sluice_testkit::{
     upstream::Script,
 };
 
-use crate::rig::{KEY, Rig, chat, config_for, model};
+use crate::{
+    crowds::raise_open_files,
+    rig::{KEY, Rig, chat, config_for, model},
+};
 
 #[tokio::test]
 async fn health() {
@@ -50,6 +53,45 @@ async fn a_running_stream_is_drained_at_sigterm() {
     assert!(rig.gateway.ended().await.success());
     let refused = tokio::net::TcpStream::connect(rig.gateway.data).await;
     assert!(refused.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn a_thousand_running_streams_are_drained_at_sigterm() {
+    const STREAMS: usize = 1_000;
+    // Each has an end here on both sides of the gateway.
+    assert!(raise_open_files() >= 3 * STREAMS as u64, "too few open files for this test");
+    let mut rig = Rig::start().await;
+    let gate = Gate::new();
+    let event = answers::chunk(answers::text_event("delivered").as_bytes());
+    let end = [answers::text_event(" later"), answers::finish_event(), answers::DONE.to_owned()].concat();
+    let script = Script::new()
+        .write(answers::STREAM_HEAD)
+        .write(event)
+        .wait(&gate)
+        .write(answers::chunk(end.as_bytes()))
+        .write(answers::LAST_CHUNK);
+    rig.upstream.respond(move |_| script.clone());
+    let mut streams = Vec::with_capacity(STREAMS);
+    for _ in 0..STREAMS {
+        let (mut client, head) = rig.open_stream().await;
+        client.read_until("delivered").await;
+        streams.push((client, head));
+    }
+    rig.gateway.terminate();
+    let addr = rig.gateway.data;
+    let gone = async {
+        while tokio::net::TcpStream::connect(addr).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    sluice_testkit::patience::within("the listener to close", gone).await;
+    gate.open();
+    for (mut client, head) in streams {
+        let body = client.read_body(&head).await;
+        assert!(body.text().contains(" later") && body.text().ends_with(answers::DONE), "{:?}", body.text());
+        assert_eq!(body.ending, Ending::Complete);
+    }
+    assert!(rig.gateway.ended().await.success());
 }
 
 #[tokio::test]
