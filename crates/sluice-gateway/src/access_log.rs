@@ -174,6 +174,10 @@ fn json_line(batch: &mut Batch, record: &Record) {
         line.plain(",\"usage_source\":\"", charge.source.as_str());
         line.out.push('"');
     }
+    if let Some(first) = record.replay_of {
+        line.plain(",\"replay_of\":\"", &first.text());
+        line.out.push('"');
+    }
     if let Some(first) = record.first_token {
         line.millis(",\"first_token_ms\":", first);
     }
@@ -265,6 +269,9 @@ fn text_line(batch: &mut Batch, record: &Record) {
     }
     if let Some(code) = &record.error_code {
         let _ = write!(out, " error={}", printable(code));
+    }
+    if let Some(first) = record.replay_of {
+        let _ = write!(out, " replay_of={}", first.text());
     }
     if record.ending != Ending::Complete {
         let _ = write!(out, " ending={}", record.ending.as_str());

@@ -186,3 +186,36 @@ pub(crate) const TOKEN_REFRESH_AGAIN: Duration = Duration::from_secs(10);
 pub(crate) const TOKEN_FRESH_MS: u64 = 60_000;
 /// Seconds that a token lives where its source does not say.
 pub(crate) const TOKEN_LIFE_S: u64 = 600;
+
+/// The longest `Idempotency-Key`.
+pub(crate) const IDEMPOTENCY_KEY_BYTES: usize = 255;
+/// A request waits this long for the database to say whose its key is.
+pub(crate) const CLAIM_WAIT: Duration = Duration::from_millis(250);
+/// Requests that may wait for that at the same time, and how many are asked for at once.
+pub(crate) const CLAIM_ASKS: usize = 4_096;
+pub(crate) const CLAIM_BATCH: usize = 128;
+/// Keys that wait to be freed while the database is away.
+pub(crate) const CLAIMS_TO_FREE: usize = 16_384;
+/// Answers kept to be given again: all of them, each of them, and for how long after its end.
+pub(crate) const ANSWERS_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const RECORDING_BYTES: usize = 16 * 1024 * 1024;
+pub(crate) const ANSWER_KEPT: Duration = Duration::from_secs(600);
+/// Of a larger answer only so much is there, for those who read along.
+pub(crate) const RECORDING_WINDOW_BYTES: usize = 1024 * 1024;
+/// What a piece of an answer takes beside its bytes.
+pub(crate) const RECORDED_PIECE_BYTES: usize = 64;
+
+/// Requests that one worker answers at a time: at most what this share of the memory holds, all workers together, at
+/// so much for each; and however busy it is, so many.
+pub(crate) const RUNNING_MEMORY_PERCENT: u64 = 25;
+pub(crate) const RUNNING_BYTES: usize = 64 * 1024;
+pub(crate) const RUNNING_LEAST: usize = 64;
+/// A worker that was later than this at every look of a window answers fewer requests at a time; one that was never
+/// later than that, more.
+pub(crate) const LAG_HIGH: Duration = Duration::from_millis(20);
+pub(crate) const LAG_LOW: Duration = Duration::from_millis(5);
+pub(crate) const LAG_WINDOW: Duration = Duration::from_millis(250);
+/// Requests of one worker that wait for room; those of a key that has had some waiting for so long wait only so long.
+pub(crate) const QUEUE_COUNT: usize = 8_192;
+pub(crate) const QUEUE_BUSY: Duration = Duration::from_millis(500);
+pub(crate) const QUEUE_BUSY_AGE: Duration = Duration::from_millis(50);

@@ -6,7 +6,7 @@ use std::{borrow::Cow, rc::Rc, sync::Arc, time::Duration, time::Instant};
 use http::Method;
 use sluice_chat::{Failure, Usage, scan::RequestScan};
 use sluice_ledger::{
-    Charge, Key, NanoUsd,
+    Charge, Key, NanoUsd, RequestId,
     record::{Answered, Flags, Mark, Settle, Void},
 };
 use sluice_store::{
@@ -19,6 +19,7 @@ use crate::{
     accounting::{Closing, Hold, Note, Standings, flags},
     bounds, clock,
     ids::Ids,
+    overload::Permit,
     settle::{self, Meter, PromptSize},
     snapshot::{Model, Target},
     worker::Worker,
@@ -89,6 +90,8 @@ pub(crate) struct Record {
     pub(crate) first_token: Option<Duration>,
     pub(crate) total: Duration,
     pub(crate) ending: Ending,
+    /// The request whose answer this one got again.
+    pub(crate) replay_of: Option<RequestId>,
 }
 
 impl Record {
@@ -113,6 +116,8 @@ struct Open {
     /// `None` until the request is admitted.
     held: Option<Held>,
     meter: Meter,
+    /// `None` until the worker has room for it.
+    permit: Option<Permit>,
 }
 
 /// What an admitted request holds.
@@ -159,10 +164,11 @@ impl Exchange {
             first_token: None,
             total: Duration::ZERO,
             ending: Ending::Complete,
+            replay_of: None,
         };
         worker.shared.metrics.requests.inc();
         worker.shared.metrics.running.inc();
-        let open = Some(Box::new(Open { record, held: None, meter: Meter::default() }));
+        let open = Some(Box::new(Open { record, held: None, meter: Meter::default(), permit: None }));
         Self { worker: Rc::clone(worker), started: clock::now(), open }
     }
 
@@ -174,6 +180,24 @@ impl Exchange {
     pub(crate) fn note(&mut self, change: impl FnOnce(&mut Record)) {
         if let Some(open) = &mut self.open {
             change(&mut open.record);
+        }
+    }
+
+    /// The request is one of those that the worker answers, until its end.
+    pub(crate) fn admitted(&mut self, permit: Permit) {
+        if let Some(open) = &mut self.open {
+            open.permit = Some(permit);
+        }
+    }
+
+    pub(crate) fn is_admitted(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.permit.is_some())
+    }
+
+    /// The request only waits for another one.
+    pub(crate) fn leave(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.permit = None;
         }
     }
 
@@ -242,7 +266,7 @@ impl Exchange {
     /// Writes down, now and then, what a running stream costs so far.
     pub(crate) fn mark(&mut self, now: Instant) {
         let Some(open) = &mut self.open else { return };
-        let Open { record, held: Some(held), meter } = &mut **open else { return };
+        let Open { record, held: Some(held), meter, .. } = &mut **open else { return };
         let news = meter.content_bytes.saturating_sub(held.marked_bytes);
         let due = news >= bounds::MARK_BYTES
             || news > 0 && now.saturating_duration_since(held.marked_at) >= bounds::MARK_EVERY;
@@ -376,7 +400,7 @@ fn finish(
     ending: Ending,
     billing: Billing,
 ) -> Result<Option<Position>, NotWritten> {
-    let Open { mut record, held, meter } = open;
+    let Open { mut record, held, meter, permit: _permit } = open;
     let (now, unix_ms) = (clock::now(), clock::unix_ms());
     record.ending = ending;
     record.total = now.duration_since(started);
@@ -463,6 +487,10 @@ fn not_written(record: &mut Record, error: &AppendError) -> NotWritten {
 
 /// Tells the books what is to be known of a request beside its money.
 fn tell(worker: &Worker, record: Record, admitted: bool) {
+    if record.replay_of.is_some() {
+        // The request that it repeats has its row.
+        return;
+    }
     let Some(key) = record.key.as_ref().filter(|_| record.method == Method::POST) else { return };
     let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
     let details = Details {

@@ -16,9 +16,11 @@ use crate::{
     bounds, clock,
     config::{AccessLogFormat, Config},
     fleet::Healths,
+    idempotency,
     ids::IdMaker,
     memory,
     metrics::Metrics,
+    overload::{self, Admission},
     request_body::BodyMemory,
     routes::{Listener, Routes},
     server::{self, CurrentTls, Live, TlsError},
@@ -58,8 +60,11 @@ pub struct Gateway {
     log_thread: Option<JoinHandle<()>>,
     courier: Option<CourierThread>,
     desk: JoinTask,
-    /// Tells the desk that every worker has ended.
+    /// Gives idempotency keys back.
+    keeper: JoinTask,
+    /// Tells the desk and the keeper that every worker has ended.
     stop_desk: oneshot::Sender<()>,
+    stop_keeper: oneshot::Sender<()>,
 }
 
 /// What a thread is started with.
@@ -73,6 +78,7 @@ struct Post {
     tls: Tls,
     grace: Duration,
     max_connections: usize,
+    max_running: usize,
     journal: Writer,
 }
 
@@ -103,6 +109,7 @@ impl Gateway {
         let parts = Parts { metrics: &metrics, registry: &registry, healths: &healths, tokens: &tokens };
         Snapshot::new(config, catalog.clone(), &parts, clock::unix_ms())?;
         let Opened { books, writers, desk } = accounting::open(ledger, writers).await?;
+        let (table, keeper) = idempotency::open(ledger.store.clone(), desk.session());
         let parts = Parts { registry: &books.registry, ..parts };
         let snapshot = Snapshot::new(config, catalog, &parts, clock::unix_ms())?;
         snapshot.publish();
@@ -120,6 +127,7 @@ impl Gateway {
             admin_token: config.admin_token.clone(),
             books,
             sharing,
+            idempotency: table,
             changing: Mutex::default(),
             config: ArcSwap::from_pointee(config.clone()),
         });
@@ -141,14 +149,28 @@ impl Gateway {
                 tls: upstream_tls.clone(),
                 grace: Duration::from_millis(config.shutdown_grace_ms),
                 max_connections,
+                max_running: overload::most(workers),
                 journal,
             };
             threads.push(start_thread(post).map_err(StartError::Thread)?);
         }
         let (stop_desk, stop) = oneshot::channel();
         let desk = tasks::spawn(desk.run(Arc::clone(&shared), stop));
+        let (stop_keeper, stop) = oneshot::channel();
+        let keeper = tasks::spawn(keeper.run(Arc::clone(&shared), stop));
         let log_thread = Some(log_thread);
-        Ok(Self { shared, data_addr, admin_addr, threads, log_thread, courier, desk, stop_desk })
+        Ok(Self {
+            shared,
+            data_addr,
+            admin_addr,
+            threads,
+            log_thread,
+            courier,
+            desk,
+            keeper,
+            stop_desk,
+            stop_keeper,
+        })
     }
 
     /// Where the data plane listens.
@@ -188,7 +210,7 @@ impl Gateway {
 
     /// Waits until every worker is done and the books are closed. Call [`Gateway::shutdown`] first.
     pub async fn join(self) {
-        let Self { threads, log_thread, courier, desk, stop_desk, .. } = self;
+        let Self { threads, log_thread, courier, desk, keeper, stop_desk, stop_keeper, .. } = self;
         let joined = tokio::task::spawn_blocking(move || {
             for thread in threads.into_iter().chain(log_thread) {
                 // A worker that panicked has said so; the others are still waited for.
@@ -199,8 +221,10 @@ impl Gateway {
             }
         });
         let _ = joined.await;
-        // The desk ends when it is told to, or has ended.
+        // Each ends when it is told to, or has ended.
+        let _ = stop_keeper.send(());
         let _ = stop_desk.send(());
+        let _ = keeper.await;
         let _ = desk.await;
     }
 }
@@ -262,6 +286,7 @@ async fn run(post: Post, ids: IdMaker) {
         max_connections: post.max_connections,
         journal: RefCell::new(post.journal),
         chunks: RefCell::default(),
+        admission: Admission::new(post.max_running),
     });
     worker.keep_house();
     let routes = Routes { worker: Rc::clone(&worker), listener: post.kind };

@@ -27,6 +27,9 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) callers_left: Counter,
     pub(crate) streams_broken: Counter,
+    pub(crate) idempotent_replays: Counter,
+    pub(crate) shed: Counter,
+    pub(crate) queued: Gauge,
     pub(crate) panics: Counter,
     pub(crate) log_lines_dropped: Counter,
     pub(crate) details_dropped: Counter,
@@ -95,6 +98,9 @@ impl Metrics {
             connections: Gauge::default(),
             callers_left: Counter::default(),
             streams_broken: Counter::default(),
+            idempotent_replays: Counter::default(),
+            shed: Counter::default(),
+            queued: Gauge::default(),
             panics: Counter::default(),
             log_lines_dropped: Counter::default(),
             details_dropped: Counter::default(),
@@ -142,8 +148,23 @@ impl Metrics {
             "Access log lines dropped because standard output was too slow",
             m.log_lines_dropped.clone(),
         );
+        metrics.register_admission(&mut registry);
         metrics.register_books(&mut registry);
         Self { registry, ..metrics }
+    }
+
+    fn register_admission(&self, registry: &mut Registry) {
+        registry.register(
+            "idempotent_replays",
+            "Requests that got the answer to an earlier one, by their Idempotency-Key",
+            self.idempotent_replays.clone(),
+        );
+        registry.register(
+            "requests_shed",
+            "Requests that were refused because their worker had no room for them in time",
+            self.shed.clone(),
+        );
+        registry.register("requests_queued", "Requests that wait for room", self.queued.clone());
     }
 
     fn register_books(&self, registry: &mut Registry) {

@@ -16,7 +16,9 @@ use crate::{
     bounds, clock,
     drive::{Answered, Drive, NoAnswer},
     exchange::{Billing, Ending, Exchange, NotWritten},
+    idempotency::{self, Entry, Repeat, Ticket},
     ids::Ids,
+    overload,
     refusal::Refusal,
     relay::Relay,
     reply::{self, About, ReplyBody},
@@ -45,30 +47,35 @@ pub(crate) async fn chat_completions(
     body: Incoming,
 ) -> Reply {
     match admitted(context, &mut exchange, head, body).await {
-        Ok((admitted, hold, standings)) => {
+        Ok(Ok((ticket, (admitted, hold, standings)))) => {
             exchange.hold(hold, standings, admitted.scan());
-            answered(context, exchange, head, admitted).await
+            ticket.record(answered(context, exchange, head, admitted).await)
         }
+        Ok(Err(repeat)) => repeat.answer(context.ids, context.connection, exchange).await,
         Err(refusal) => refused(context.ids, exchange, &refusal, 0),
     }
 }
 
-/// Who calls, and whether the call may be made now.
+/// Who calls, and whether the call may be made now; or that it was made before.
 async fn admitted(
     context: &Context<'_>,
     exchange: &mut Exchange,
     head: &Parts,
     body: Incoming,
-) -> Result<(Admitted, Hold, Standings), Refusal> {
+) -> Result<Result<(Ticket, (Admitted, Hold, Standings)), Repeat>, Refusal> {
     let worker = Rc::clone(exchange.worker());
     let stale = || worker.shared.books.may_be_stale(exchange.started);
     let caller: Caller = authenticate(&head.headers, context.snapshot, context.unix_ms, stale)?;
     exchange.called_by(caller.key());
     let body = request_body::read(head, body, context.snapshot, exchange.worker()).await?;
     context.connection.body_read(true);
+    overload::admit(exchange, context.ids, &caller).await?;
     let scan = admit::scan(&body).await?;
     exchange.scanned(&scan);
-    admit::admit(context, &worker, &caller, body, scan).await
+    match idempotency::enter(exchange, context.ids, &head.headers, &caller, &body).await? {
+        Entry::First(ticket) => Ok(Ok((ticket, admit::admit(context, &worker, &caller, body, scan).await?))),
+        Entry::Repeat(repeat) => Ok(Err(repeat)),
+    }
 }
 
 /// Tries targets until one answers, and relays its answer.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use sluice_chat::{ApiError, Failure, FailureKind, error::kind};
-use sluice_ledger::{AccountId, NanoUsd};
+use sluice_ledger::{AccountId, NanoUsd, RequestId};
 
 use crate::accounting::{LimitKind, Limited, Standings};
 
@@ -103,6 +103,28 @@ impl Refusal {
             "The gateway has no room for this request just now; please try again.",
         );
         Self { retry_after_ms: Some(1000), ..Self::new(503, error) }
+    }
+
+    /// 503: the worker has had no room for as long as a request may wait.
+    pub(crate) fn overloaded_for(retry_after_ms: u64) -> Self {
+        Self { retry_after_ms: Some(retry_after_ms), ..Self::overloaded() }
+    }
+
+    /// 409: another body came with the same `Idempotency-Key`.
+    pub(crate) fn idempotency_key_reused() -> Self {
+        let text = "This Idempotency-Key was used with another request body.";
+        let error = ApiError::invalid("idempotency_key_reused", text).with_param("Idempotency-Key");
+        Self { no_retry: true, ..Self::new(409, error) }
+    }
+
+    /// 409: the request `first` has the `Idempotency-Key`, and its answer is not to be had here.
+    pub(crate) fn replay_unavailable(first: RequestId) -> Self {
+        let text = format!(
+            "The request {} came first with this Idempotency-Key, and its answer is not to be had here any more.",
+            first.text()
+        );
+        let error = ApiError::invalid("idempotency_replay_unavailable", text).with_param("Idempotency-Key");
+        Self { no_retry: true, ..Self::new(409, error) }
     }
 
     /// 403: nobody knows what the model costs, and the key has a budget.

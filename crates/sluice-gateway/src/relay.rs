@@ -168,6 +168,11 @@ impl Relay {
         matches!(self.state, State::Complete) && self.next == self.out.len()
     }
 
+    /// What was not handed out yet of an answer that is complete.
+    pub(crate) fn complete_rest(&mut self) -> Option<Vec<Bytes>> {
+        matches!(self.state, State::Complete).then(|| self.out.drain(self.next..).collect())
+    }
+
     /// The next bytes for the caller; `None` at the proper end, an error where the body must be broken off.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
         let next = self.poll_step(cx);

@@ -17,6 +17,7 @@ use http_body::{Frame, SizeHint};
 use crate::{
     accounting::Standings,
     exchange::Exchange,
+    idempotency::{Held, RecordedStream, RepeatBody},
     ids::Ids,
     refusal::Refusal,
     relay::{BrokenOff, Relay},
@@ -35,6 +36,9 @@ const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// Asks proxies in front of us not to hold back a stream.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// What the names of the following begin with.
+pub(crate) const LIMIT_HEADERS: &str = "x-ratelimit-";
 
 const LIMIT_REQUESTS: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-limit-requests"),
@@ -59,15 +63,40 @@ pub(crate) struct ReplyBody {
 enum Content {
     Whole(Option<Bytes>),
     Stream(Rc<RefCell<Relay>>),
+    /// A stream that others may ask for again.
+    Recorded(Box<RecordedStream>),
+    /// What another caller gets or got.
+    Repeat(Rc<RefCell<RepeatBody>>),
 }
 
 impl ReplyBody {
-    fn whole(bytes: impl Into<Bytes>) -> Self {
+    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
         Self { content: Content::Whole(Some(bytes.into()).filter(|b| !b.is_empty())), serving: None }
     }
 
     pub(crate) fn stream(relay: Rc<RefCell<Relay>>) -> Self {
         Self { content: Content::Stream(relay), serving: None }
+    }
+
+    pub(crate) fn repeat(repeat: Rc<RefCell<RepeatBody>>) -> Self {
+        Self { content: Content::Repeat(repeat), serving: None }
+    }
+
+    /// All of it, where it is one piece.
+    pub(crate) fn as_whole(&self) -> Option<Bytes> {
+        match &self.content {
+            Content::Whole(bytes) => Some(bytes.clone().unwrap_or_default()),
+            _ => None,
+        }
+    }
+
+    /// Has a stream recorded as it goes out.
+    pub(crate) fn recorded(self, held: Held) -> Self {
+        let content = match self.content {
+            Content::Stream(relay) => Content::Recorded(Box::new(RecordedStream::new(relay, held))),
+            content => content,
+        };
+        Self { content, ..self }
     }
 
     /// Ties the body to its connection.
@@ -95,6 +124,10 @@ impl http_body::Body for ReplyBody {
                 }
                 next.map(|next| next.map(|bytes| bytes.map(Frame::data)))
             }
+            Content::Recorded(stream) => stream.poll_next(cx).map(|next| next.map(|r| r.map(Frame::data))),
+            Content::Repeat(repeat) => {
+                repeat.borrow_mut().poll_next(cx).map(|next| next.map(|r| r.map(Frame::data)))
+            }
         }
     }
 
@@ -102,13 +135,15 @@ impl http_body::Body for ReplyBody {
         match &self.content {
             Content::Whole(bytes) => bytes.is_none(),
             Content::Stream(relay) => relay.borrow().is_over(),
+            Content::Recorded(stream) => stream.is_over(),
+            Content::Repeat(repeat) => repeat.borrow().is_over(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
-            Content::Stream(_) => SizeHint::default(),
+            Content::Stream(_) | Content::Recorded(_) | Content::Repeat(_) => SizeHint::default(),
         }
     }
 }
@@ -138,6 +173,13 @@ fn response<B>(status: u16, ids: &Ids, content_type: HeaderValue, body: B) -> Re
     for (name, value) in ids.headers() {
         headers.insert(name, value);
     }
+    response
+}
+
+/// As an earlier answer of this status; its headers are still to be added.
+pub(crate) fn again(status: u16, ids: &Ids, body: ReplyBody) -> Response<ReplyBody> {
+    let mut response = response(status, ids, JSON, body);
+    response.headers_mut().remove(CONTENT_TYPE);
     response
 }
 

@@ -23,8 +23,10 @@ use crate::{
     drain::Leftover,
     exchange::Abandoned,
     fleet::Healths,
+    idempotency,
     ids::IdMaker,
     metrics::Metrics,
+    overload::Admission,
     request_body::BodyMemory,
     server::Live,
     signatures::Signatures,
@@ -59,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) books: Arc<Books>,
     /// Limits that are counted together with other nodes.
     pub(crate) sharing: Option<Arc<Sharing>>,
+    /// Idempotency keys in use.
+    pub(crate) idempotency: Arc<idempotency::Table>,
     /// Held by whoever changes the catalog, or puts one into force, from reading it on: an older one never replaces
     /// a newer one.
     pub(crate) changing: Mutex<()>,
@@ -113,6 +117,8 @@ pub(crate) struct Worker {
     pub(crate) journal: RefCell<Writer>,
     /// Where portions of streams are framed, one connection after the other.
     pub(crate) chunks: RefCell<Vec<u8>>,
+    /// How many requests it answers at a time.
+    pub(crate) admission: Rc<Admission>,
 }
 
 impl Worker {
@@ -140,7 +146,9 @@ impl Worker {
             let mut ticks = tokio::time::interval(bounds::TICK);
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
-                ticks.tick().await;
+                let due = ticks.tick().await.into_std();
+                let now = clock::now();
+                worker.admission.look(now, now.saturating_duration_since(due));
                 worker.tidy();
                 worker.read_leftovers();
             }

@@ -68,6 +68,11 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
+    /// The run that it keeps the books of.
+    pub(crate) fn session(&self) -> Session {
+        self.session.clone()
+    }
+
     /// Works until `stop` says that every worker has ended; then posts what is left and gives everything back.
     pub(crate) async fn run(mut self, shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
         let mut listener = self.store.listen();

@@ -3,7 +3,7 @@
 pub(crate) mod books;
 mod budgets;
 mod callers;
-mod cluster;
+pub(crate) mod cluster;
 mod copies;
 mod cut_off;
 mod database_away;

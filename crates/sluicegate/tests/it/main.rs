@@ -27,6 +27,7 @@ mod first_run;
 mod gemini;
 mod headers;
 mod http1;
+mod idempotency;
 mod inputs;
 mod lifecycle;
 mod logs;

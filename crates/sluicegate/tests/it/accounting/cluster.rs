@@ -12,28 +12,28 @@ use crate::rig::launch;
 const MASTER_KEY: &str = "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20";
 
 /// A server, and what nodes need to share it.
-pub(super) struct Cluster {
-    pub(super) postgres: Postgres,
+pub(crate) struct Cluster {
+    pub(crate) postgres: Postgres,
     url: String,
     config: String,
 }
 
 impl Cluster {
     /// Nodes have `config` beside their directory and their database.
-    pub(super) fn start(config: &str) -> Self {
+    pub(crate) fn start(config: &str) -> Self {
         let postgres = Postgres::start();
         let url = postgres.database();
         Self { postgres, url, config: config.to_owned() }
     }
 
     /// One more node: a directory of its own, nothing started.
-    pub(super) fn node(&self) -> Launch {
+    pub(crate) fn node(&self) -> Launch {
         let config = format!("{SERVER}[database]\nurl = \"{}\"\n{}", self.url, self.config);
         launch().config(&config).env("SLUICEGATE_MASTER_KEY", MASTER_KEY)
     }
 
     /// `count` nodes that run.
-    pub(super) async fn serve(&self, count: usize) -> Vec<Gateway> {
+    pub(crate) async fn serve(&self, count: usize) -> Vec<Gateway> {
         let mut nodes = Vec::new();
         for _ in 0..count {
             nodes.push(self.node().serve().await);
@@ -53,7 +53,7 @@ impl Cluster {
 }
 
 /// Ends nodes as an operator does.
-pub(super) async fn end(nodes: Vec<Gateway>) {
+pub(crate) async fn end(nodes: Vec<Gateway>) {
     for mut node in nodes {
         node.terminate();
         assert!(node.ended().await.success());

@@ -1,0 +1,230 @@
+//! What happens when there is more to do than one worker can: some wait a little, the others hear so at once.
+//!
+//! Each worker has a limit on the requests that it answers at a time (`limit.rs`), which falls while the worker is late
+//! for everything it does, and rises again when it is not. Most of what a gateway answers waits for providers, so a
+//! fixed number would say nothing about the work that there is; only the memory sets one. Beyond the limit requests
+//! wait in a queue that is fair between keys (`queue.rs`). Where neither is reached, all of this is two comparisons.
+
+mod limit;
+mod queue;
+#[cfg(test)]
+mod simulation;
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use prometheus_client::metrics::gauge::Gauge;
+use sluice_ledger::RequestId;
+use tokio::sync::oneshot;
+
+use self::{
+    limit::{Limit, Look},
+    queue::Queue,
+};
+use crate::{authenticate::Caller, bounds, clock, exchange::Exchange, ids::Ids, memory, refusal::Refusal};
+
+/// Admission to one worker.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    running: Cell<usize>,
+    allowed: Cell<usize>,
+    waiting: Cell<usize>,
+    state: RefCell<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    limit: Limit,
+    queue: Queue<oneshot::Sender<Permit>>,
+}
+
+/// A request is among those that a worker answers, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Permit(Rc<Admission>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.running.set(self.0.running.get().saturating_sub(1));
+        if self.0.waiting.get() > 0 {
+            self.0.grant(clock::now());
+        }
+    }
+}
+
+impl Admission {
+    /// Answers at most `most` requests at a time.
+    pub(crate) fn new(most: usize) -> Rc<Self> {
+        let limit = Limit::new(most);
+        Rc::new(Self {
+            running: Cell::new(0),
+            allowed: Cell::new(limit.allowed()),
+            waiting: Cell::new(0),
+            state: RefCell::new(State { limit, queue: Queue::new(bounds::QUEUE_COUNT) }),
+        })
+    }
+
+    fn take(self: &Rc<Self>) -> Permit {
+        self.running.set(self.running.get() + 1);
+        Permit(Rc::clone(self))
+    }
+
+    /// A permit, or the wait for one.
+    fn ask(self: &Rc<Self>, key: &str, now: Instant) -> Result<Permit, oneshot::Receiver<Permit>> {
+        if self.running.get() < self.allowed.get() && self.waiting.get() == 0 {
+            return Ok(self.take());
+        }
+        let (permit, granted) = oneshot::channel();
+        let mut state = self.state.borrow_mut();
+        state.limit.reached();
+        // Whoever must go hears it by being dropped.
+        drop(state.queue.push(key, permit, now));
+        self.waiting.set(state.queue.len());
+        drop(state);
+        // Only those who have left may be waiting.
+        self.grant(now);
+        Err(granted)
+    }
+
+    /// Lets in who may come in, in turn.
+    fn grant(self: &Rc<Self>, now: Instant) {
+        while self.running.get() < self.allowed.get() {
+            let mut state = self.state.borrow_mut();
+            let next = state.queue.pop(now);
+            self.waiting.set(state.queue.len());
+            drop(state);
+            let Some(permit) = next else { return };
+            if !permit.is_closed() {
+                // It was open, and nothing else runs on this thread.
+                let _ = permit.send(self.take());
+            }
+        }
+    }
+
+    /// Looks at how late the worker is: `lag` behind what it should have done at `now`.
+    pub(crate) fn look(self: &Rc<Self>, now: Instant, lag: Duration) {
+        let mut state = self.state.borrow_mut();
+        state.limit.look(Look { now, lag, running: self.running.get() });
+        self.allowed.set(state.limit.allowed());
+        drop(state.queue.expire(now));
+        let any = !state.queue.is_empty();
+        self.waiting.set(state.queue.len());
+        drop(state);
+        if any {
+            self.grant(now);
+        }
+    }
+}
+
+/// Waits until the worker has room for a request of this caller; without a wait where it has.
+///
+/// # Errors
+/// 503 where there is none within the time that a request may wait.
+pub(crate) async fn admit(exchange: &mut Exchange, ids: &Ids, caller: &Caller) -> Result<(), Refusal> {
+    if exchange.is_admitted() {
+        return Ok(());
+    }
+    let asked = exchange.worker().admission.ask(&caller.key().id, clock::now());
+    let permit = match asked {
+        Ok(permit) => permit,
+        Err(granted) => {
+            let metrics = &exchange.worker().shared.metrics;
+            let counted = Counted::new(&metrics.queued);
+            let Ok(permit) = granted.await else {
+                metrics.shed.inc();
+                return Err(Refusal::overloaded_for(retry_after_ms(ids.request())));
+            };
+            drop(counted);
+            permit
+        }
+    };
+    exchange.admitted(permit);
+    Ok(())
+}
+
+/// One more, for as long as this is there.
+struct Counted<'a>(&'a Gauge);
+
+impl<'a> Counted<'a> {
+    fn new(gauge: &'a Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// Callers that were sent away together do not come back together.
+fn retry_after_ms(request: RequestId) -> u64 {
+    let dice = u64::from(u16::from_be_bytes([request.0[14], request.0[15]]));
+    RETRY_AFTER_MS + dice % RETRY_AFTER_MS
+}
+
+const RETRY_AFTER_MS: u64 = 1_000;
+
+/// How many requests each of `workers` answers at a time, at most.
+pub(crate) fn most(workers: usize) -> usize {
+    let bytes = memory::share_bytes(bounds::RUNNING_MEMORY_PERCENT);
+    (bytes / bounds::RUNNING_BYTES / workers.max(1)).max(bounds::RUNNING_LEAST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn granted(waiting: &mut oneshot::Receiver<Permit>) -> Option<Permit> {
+        waiting.try_recv().ok()
+    }
+
+    #[test]
+    fn beyond_the_limit_requests_wait_in_turn() {
+        let now = clock::now();
+        let admission = Admission::new(2);
+        let first = admission.ask("a", now).unwrap();
+        let second = admission.ask("a", now).unwrap();
+        let mut third = admission.ask("a", now).unwrap_err();
+        let fourth = admission.ask("a", now).unwrap_err();
+        let mut fifth = admission.ask("b", now).unwrap_err();
+        assert_eq!((admission.running.get(), admission.waiting.get()), (2, 3));
+        drop(first);
+        let third = granted(&mut third).unwrap();
+        drop(second);
+        let fifth = granted(&mut fifth).unwrap();
+        // Who has left is passed over.
+        drop(fourth);
+        drop(third);
+        assert_eq!((admission.running.get(), admission.waiting.get()), (1, 0));
+        drop(fifth);
+        assert_eq!(admission.running.get(), 0);
+        drop(admission.ask("a", now).unwrap());
+    }
+
+    #[test]
+    fn nobody_waits_too_long() {
+        let now = clock::now();
+        let admission = Admission::new(1);
+        let _first = admission.ask("a", now).unwrap();
+        let mut second = admission.ask("a", now).unwrap_err();
+        admission.look(now + bounds::ADMISSION_QUEUE, Duration::ZERO);
+        assert_eq!(second.try_recv().err(), Some(oneshot::error::TryRecvError::Closed));
+        assert_eq!(admission.waiting.get(), 0);
+    }
+
+    #[test]
+    fn callers_come_back_apart() {
+        let check = |last: [u8; 2], expect| {
+            let mut id = [0; 16];
+            id[14..].copy_from_slice(&last);
+            assert_eq!(retry_after_ms(RequestId(id)), expect);
+        };
+        check([0, 0], 1_000);
+        check([0, 9], 1_009);
+        check([255, 255], 1_000 + 535);
+    }
+}

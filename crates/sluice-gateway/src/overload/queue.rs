@@ -1,0 +1,209 @@
+//! Requests that wait for room, fair between keys.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use crate::bounds;
+
+/// One line for each key that has somebody waiting; the lines take turns. A line that is never empty only makes
+/// everybody in it late: its key asks for more than its share, and so its members wait a short time only.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    lines: HashMap<String, Line<T>>,
+    /// Keys with a line, in the order of their turns.
+    turns: VecDeque<String>,
+    length: usize,
+    most: usize,
+}
+
+/// Has at least one member.
+#[derive(Debug)]
+struct Line<T> {
+    /// Since when it was never empty.
+    since: Instant,
+    members: VecDeque<Member<T>>,
+}
+
+#[derive(Debug)]
+struct Member<T> {
+    since: Instant,
+    what: T,
+}
+
+impl<T> Line<T> {
+    /// How long a member may wait now.
+    fn age(&self, now: Instant) -> Duration {
+        let busy = now.saturating_duration_since(self.since);
+        if busy >= bounds::QUEUE_BUSY { bounds::QUEUE_BUSY_AGE } else { bounds::ADMISSION_QUEUE }
+    }
+
+    /// Takes the first out if it has waited too long.
+    fn pop_late(&mut self, now: Instant) -> Option<T> {
+        let age = self.age(now);
+        let late = |member: &mut Member<T>| now.saturating_duration_since(member.since) >= age;
+        self.members.pop_front_if(late).map(|member| member.what)
+    }
+}
+
+impl<T> Queue<T> {
+    /// Of at most `most` members.
+    pub(super) fn new(most: usize) -> Self {
+        Self { lines: HashMap::new(), turns: VecDeque::new(), length: 0, most }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Adds one. Returns who must go for it: where the queue is full, the newest of the longest line.
+    pub(super) fn push(&mut self, key: &str, what: T, now: Instant) -> Option<T> {
+        let member = Member { since: now, what };
+        match self.lines.get_mut(key) {
+            Some(line) => line.members.push_back(member),
+            None => {
+                self.lines.insert(key.to_owned(), Line { since: now, members: VecDeque::from([member]) });
+                self.turns.push_back(key.to_owned());
+            }
+        }
+        self.length += 1;
+        if self.length > self.most { self.shed() } else { None }
+    }
+
+    fn shed(&mut self) -> Option<T> {
+        // Of lines of one length the one whose turn comes last.
+        let length = |key: &String| self.lines.get(key).map_or(0, |line| line.members.len());
+        let key = self.turns.iter().max_by_key(|key| length(key))?.clone();
+        let line = self.lines.get_mut(&key)?;
+        let member = line.members.pop_back()?;
+        self.length -= 1;
+        if line.members.is_empty() {
+            self.turns.retain(|turn| *turn != key);
+            self.lines.remove(&key);
+        }
+        Some(member.what)
+    }
+
+    /// The next in turn; those before it who have waited too long are dropped.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<T> {
+        loop {
+            let key = self.turns.pop_front()?;
+            let line = self.lines.get_mut(&key)?;
+            while line.pop_late(now).is_some() {
+                self.length -= 1;
+            }
+            let next = line.members.pop_front();
+            self.length -= usize::from(next.is_some());
+            if line.members.is_empty() {
+                self.lines.remove(&key);
+            } else {
+                self.turns.push_back(key);
+            }
+            if let Some(member) = next {
+                return Some(member.what);
+            }
+        }
+    }
+
+    /// Removes those who have waited too long.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<T> {
+        let mut late = Vec::new();
+        for line in self.lines.values_mut() {
+            while let Some(what) = line.pop_late(now) {
+                late.push(what);
+            }
+        }
+        self.length -= late.len();
+        self.lines.retain(|_, line| !line.members.is_empty());
+        self.turns.retain(|key| self.lines.contains_key(key));
+        late
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// Adds `(key, name)`s at `now`.
+    fn fill(queue: &mut Queue<&'static str>, members: &[(&str, &'static str)], now: Instant) {
+        for (key, name) in members {
+            assert_eq!(queue.push(key, name, now), None);
+        }
+    }
+
+    fn all(queue: &mut Queue<&'static str>, now: Instant) -> Vec<&'static str> {
+        std::iter::from_fn(|| queue.pop(now)).collect()
+    }
+
+    #[test]
+    fn keys_take_turns() {
+        let now = clock::now();
+        let check = |members: &[(&str, &'static str)], expect: &[&str]| {
+            let mut queue = Queue::new(100);
+            fill(&mut queue, members, now);
+            assert_eq!(all(&mut queue, now), expect);
+            assert_eq!((queue.len(), queue.lines.len(), queue.turns.len()), (0, 0, 0));
+        };
+        check(&[], &[]);
+        check(&[("a", "1"), ("a", "2"), ("a", "3")], &["1", "2", "3"]);
+        check(&[("a", "1"), ("a", "2"), ("a", "3"), ("b", "4")], &["1", "4", "2", "3"]);
+        check(&[("a", "1"), ("b", "2"), ("c", "3"), ("b", "4"), ("a", "5")], &["1", "2", "3", "5", "4"]);
+    }
+
+    #[test]
+    fn a_key_that_comes_back_waits_for_its_turn() {
+        let now = clock::now();
+        let mut queue = Queue::new(100);
+        fill(&mut queue, &[("a", "1"), ("b", "2"), ("b", "3")], now);
+        assert_eq!(queue.pop(now), Some("1"));
+        fill(&mut queue, &[("a", "4")], now);
+        assert_eq!(all(&mut queue, now), ["2", "4", "3"]);
+    }
+
+    #[test]
+    fn a_full_queue_sheds_from_its_longest_line() {
+        let now = clock::now();
+        let mut queue = Queue::new(3);
+        fill(&mut queue, &[("a", "1"), ("a", "2"), ("a", "3")], now);
+        assert_eq!(queue.push("a", "4", now), Some("4"));
+        assert_eq!(queue.push("b", "5", now), Some("3"));
+        assert_eq!(queue.push("b", "6", now), Some("6"), "of lines of one length the last");
+        assert_eq!(queue.push("c", "7", now), Some("2"));
+        assert_eq!(queue.push("d", "8", now), Some("8"));
+        assert_eq!(all(&mut queue, now), ["1", "5", "7"]);
+    }
+
+    #[test]
+    fn waiting_has_a_bound() {
+        let start = clock::now();
+        let mut queue = Queue::new(100);
+        fill(&mut queue, &[("a", "1")], start);
+        let before = bounds::QUEUE_BUSY.checked_sub(ms(1)).unwrap();
+        fill(&mut queue, &[("a", "2"), ("b", "3")], start + before);
+        assert_eq!(queue.expire(start + before), Vec::<&str>::new());
+        // The line was never empty: everybody in it but the newest is late.
+        let now = start + bounds::QUEUE_BUSY;
+        assert_eq!(queue.expire(now), ["1"]);
+        assert_eq!(queue.pop(now + bounds::QUEUE_BUSY_AGE), Some("3"), "another key is not held to that");
+        fill(&mut queue, &[("a", "4")], now + ms(1));
+        assert_eq!(queue.pop(now + bounds::QUEUE_BUSY_AGE), Some("4"), "what is late goes");
+        assert_eq!((queue.len(), queue.pop(now + bounds::QUEUE_BUSY_AGE)), (0, None));
+        // Empty: it begins anew.
+        let later = now + ms(1_000);
+        fill(&mut queue, &[("a", "5")], later);
+        assert_eq!(queue.pop(later + before), Some("5"));
+        fill(&mut queue, &[("a", "6")], later);
+        assert_eq!(queue.expire(later + bounds::ADMISSION_QUEUE), ["6"]);
+        assert!(queue.is_empty());
+    }
+}

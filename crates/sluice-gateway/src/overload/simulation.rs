@@ -1,0 +1,220 @@
+//! One worker in simulated time, with more to do than it can: the real queue and the real limit, around a model of what
+//! a worker does. It does one thing after another. A stream is twenty of them, which its provider sends at their times
+//! whether the worker is late or not; to look at a request that is then refused costs a hundredth of answering one.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+
+use super::{
+    limit::{Limit, Look},
+    queue::Queue,
+};
+use crate::{bounds, clock};
+
+const SLICES: u32 = 20;
+const SLICE_US: u64 = 75;
+const PAUSE_US: u64 = 25_000;
+const LOOK_US: u64 = 15;
+/// What a worker can answer in a second if it refuses nobody.
+const CAPACITY: f64 = 1e6 / (SLICES as u64 * SLICE_US + LOOK_US) as f64;
+const SECOND: u64 = 1_000_000;
+/// The first seconds, in which the limit finds its place, are not counted.
+const SETTLED: u64 = 10 * SECOND;
+const END: u64 = 40 * SECOND;
+const KEYS: usize = 10;
+
+/// What waits to be done by the worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Work {
+    Arrival { key: usize },
+    Slice { due: u64, key: usize, came: u64, left: u32 },
+    Tick { due: u64 },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    key: usize,
+    came: u64,
+}
+
+struct World {
+    start: Instant,
+    now: u64,
+    later: BinaryHeap<Reverse<(u64, Work)>>,
+    ready: VecDeque<Work>,
+    queue: Queue<Waiting>,
+    limit: Limit,
+    running: usize,
+    outcome: Outcome,
+}
+
+#[derive(Debug, Default)]
+struct Outcome {
+    asked: [u64; KEYS],
+    answered: [u64; KEYS],
+    latencies: Vec<u64>,
+    running_most: usize,
+}
+
+impl Outcome {
+    fn p99(&mut self) -> u64 {
+        self.latencies.sort_unstable();
+        self.latencies[self.latencies.len() * 99 / 100]
+    }
+
+    fn goodput(&self) -> f64 {
+        self.latencies.len() as f64 / ((END - SETTLED) as f64 / SECOND as f64)
+    }
+}
+
+impl World {
+    fn instant(&self) -> Instant {
+        self.start + Duration::from_micros(self.now)
+    }
+
+    fn begin(&mut self, Waiting { key, came }: Waiting) {
+        self.running += 1;
+        self.ready.push_back(Work::Slice { due: self.now, key, came, left: SLICES });
+    }
+
+    /// As `Admission` does.
+    fn grant(&mut self) {
+        while self.running < self.limit.allowed() {
+            let Some(next) = self.queue.pop(self.instant()) else { return };
+            self.begin(next);
+        }
+    }
+
+    fn ask(&mut self, asking: Waiting) {
+        if self.running < self.limit.allowed() && self.queue.is_empty() {
+            return self.begin(asking);
+        }
+        self.limit.reached();
+        let now = self.instant();
+        let _ = self.queue.push(&asking.key.to_string(), asking, now);
+        self.grant();
+    }
+
+    fn work(&mut self, work: Work) {
+        match work {
+            Work::Arrival { key } => {
+                let came = self.now;
+                self.now += LOOK_US;
+                self.ask(Waiting { key, came });
+            }
+            Work::Slice { due, key, came, left } => {
+                self.now += SLICE_US;
+                if left > 1 {
+                    // The first is the request: its answer begins after it.
+                    let due = if left == SLICES { self.now } else { due } + PAUSE_US;
+                    return self.later.push(Reverse((due, Work::Slice { due, key, came, left: left - 1 })));
+                }
+                self.running -= 1;
+                if came >= SETTLED {
+                    self.outcome.latencies.push(self.now - came);
+                    self.outcome.answered[key] += 1;
+                }
+                self.grant();
+            }
+            Work::Tick { due } => {
+                let lag = Duration::from_micros(self.now - due);
+                self.limit.look(Look { now: self.instant(), lag, running: self.running });
+                drop(self.queue.expire(self.instant()));
+                self.grant();
+                if due > SETTLED {
+                    self.outcome.running_most = self.outcome.running_most.max(self.running);
+                }
+                let next = self.now + u64::try_from(bounds::TICK.as_micros()).unwrap();
+                self.later.push(Reverse((next, Work::Tick { due: next })));
+            }
+        }
+    }
+}
+
+/// Offers `load` times the capacity, of which the first key asks for `flood` and the others share the rest.
+fn run(seed: u64, load: f64, flood: f64, most: usize) -> Outcome {
+    let mut dice = SmallRng::seed_from_u64(seed);
+    let mut uniform = move || (dice.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+    let mut world = World {
+        start: clock::now(),
+        now: 0,
+        later: BinaryHeap::from([Reverse((0, Work::Tick { due: 0 }))]),
+        ready: VecDeque::new(),
+        queue: Queue::new(bounds::QUEUE_COUNT),
+        limit: Limit::new(most),
+        running: 0,
+        outcome: Outcome::default(),
+    };
+    let mut next_arrival = 0;
+    while world.now < END {
+        while next_arrival <= world.now {
+            let key = if uniform() < flood { 0 } else { 1 + (uniform() * (KEYS - 1) as f64) as usize };
+            if next_arrival >= SETTLED {
+                world.outcome.asked[key] += 1;
+            }
+            world.ready.push_back(Work::Arrival { key });
+            next_arrival += (-uniform().max(1e-12).ln() / (load * CAPACITY) * SECOND as f64) as u64 + 1;
+        }
+        while let Some(Reverse((at, work))) =
+            world.later.peek().copied().filter(|Reverse((at, _))| *at <= world.now)
+        {
+            debug_assert!(at <= world.now);
+            world.later.pop();
+            world.ready.push_back(work);
+        }
+        match world.ready.pop_front() {
+            Some(work) => world.work(work),
+            None => {
+                let at = world.later.peek().map_or(u64::MAX, |Reverse((at, _))| *at);
+                world.now = at.min(next_arrival).max(world.now + 1);
+            }
+        }
+    }
+    world.outcome
+}
+
+const MOST: usize = 16_384;
+
+#[test]
+fn what_a_worker_can_do_it_does_and_in_time() {
+    let unloaded = run(1, 0.2, 0.1, MOST).p99();
+    for (seed, load) in [(1, 0.8), (2, 1.5), (3, 2.0), (4, 5.0), (5, 5.0)] {
+        let mut outcome = run(seed, load, 0.1, MOST);
+        let (goodput, p99) = (outcome.goodput(), outcome.p99());
+        let wanted = CAPACITY * load.min(1.0);
+        assert!(goodput >= 0.9 * wanted, "load {load}: {goodput:.0} of {wanted:.0} a second");
+        assert!(p99 <= 2 * unloaded, "load {load}: p99 {p99} µs, {unloaded} µs unloaded");
+    }
+}
+
+#[test]
+fn no_key_starves() {
+    for (seed, load, flood) in [(1, 5.0, 0.9), (2, 5.0, 0.5), (3, 2.0, 0.9)] {
+        let outcome = run(seed, load, flood, MOST);
+        let seconds = (END - SETTLED) as f64 / SECOND as f64;
+        for (key, (asked, answered)) in outcome.asked.iter().zip(&outcome.answered).enumerate() {
+            let share = 0.9 * CAPACITY / KEYS as f64 * seconds;
+            let wanted = share.min(*asked as f64) * 0.8;
+            assert!(
+                *answered as f64 >= wanted,
+                "load {load}, flood {flood}, key {key}: {answered} of {asked}, {wanted:.0} wanted"
+            );
+        }
+    }
+}
+
+/// Streams that wait for their providers are no load: nothing holds them back but the memory.
+#[test]
+fn below_its_capacity_a_worker_takes_everybody() {
+    let outcome = run(1, 0.7, 0.5, MOST);
+    let asked: u64 = outcome.asked.iter().sum();
+    let answered: u64 = outcome.answered.iter().sum();
+    // Those of the last half second are still running.
+    assert!(answered as f64 >= 0.97 * asked as f64, "{answered} of {asked}");
+    assert!(outcome.running_most > bounds::RUNNING_LEAST, "{}", outcome.running_most);
+}
