@@ -59,12 +59,30 @@ pub struct Gateway {
     threads: Vec<JoinHandle<()>>,
     log_thread: Option<JoinHandle<()>>,
     courier: Option<CourierThread>,
-    desk: JoinTask,
-    /// Gives idempotency keys back.
-    keeper: JoinTask,
-    /// Tells the desk and the keeper that every worker has ended.
-    stop_desk: oneshot::Sender<()>,
-    stop_keeper: oneshot::Sender<()>,
+    desk: Beside,
+    /// Asks for idempotency keys, and gives them back.
+    keeper: Beside,
+}
+
+/// A task beside the workers.
+#[derive(Debug)]
+struct Beside {
+    task: JoinTask,
+    /// Tells it that every worker has ended.
+    stop: oneshot::Sender<()>,
+}
+
+impl Beside {
+    fn start<F: Future<Output = ()> + Send + 'static>(work: impl FnOnce(oneshot::Receiver<()>) -> F) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        Self { task: tasks::spawn(work(stopped)), stop }
+    }
+
+    async fn end(self) {
+        // It ends when it is told to, or has ended.
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
 }
 
 /// What a thread is started with.
@@ -72,6 +90,13 @@ struct Post {
     name: String,
     listener: std::net::TcpListener,
     kind: Listener,
+    journal: Writer,
+    terms: Terms,
+}
+
+/// What is the same for all threads.
+#[derive(Clone)]
+struct Terms {
     shared: Arc<Shared>,
     sink: LogSink,
     log: AccessLogFormat,
@@ -79,7 +104,6 @@ struct Post {
     grace: Duration,
     max_connections: usize,
     max_running: usize,
-    journal: Writer,
 }
 
 impl Gateway {
@@ -132,45 +156,23 @@ impl Gateway {
             config: ArcSwap::from_pointee(config.clone()),
         });
         let (sink, log_thread) = LogSink::start().map_err(StartError::Thread)?;
-        let max_connections = connections_per_listener(data.len());
+        let terms = Terms {
+            shared: Arc::clone(&shared),
+            sink,
+            log: config.access_log,
+            tls: upstream_tls,
+            grace: Duration::from_millis(config.shutdown_grace_ms),
+            max_connections: connections_per_listener(data.len()),
+            max_running: overload::most(workers),
+        };
         let open_metrics = config.admin_listen.ip().is_loopback();
         let listeners = data.into_iter().map(|l| (l, Listener::Data));
         let listeners = listeners.chain(admin.into_iter().map(|l| (l, Listener::Admin { open_metrics })));
-        let mut threads = Vec::new();
-        for (index, ((listener, kind), journal)) in listeners.zip(writers).enumerate() {
-            let name = if kind == Listener::Data { format!("worker-{index}") } else { "admin".to_owned() };
-            let post = Post {
-                name,
-                listener,
-                kind,
-                shared: Arc::clone(&shared),
-                sink: sink.clone(),
-                log: config.access_log,
-                tls: upstream_tls.clone(),
-                grace: Duration::from_millis(config.shutdown_grace_ms),
-                max_connections,
-                max_running: overload::most(workers),
-                journal,
-            };
-            threads.push(start_thread(post).map_err(StartError::Thread)?);
-        }
-        let (stop_desk, stop) = oneshot::channel();
-        let desk = tasks::spawn(desk.run(Arc::clone(&shared), stop));
-        let (stop_keeper, stop) = oneshot::channel();
-        let keeper = tasks::spawn(keeper.run(Arc::clone(&shared), stop));
+        let threads = start_threads(&terms, listeners.zip(writers)).map_err(StartError::Thread)?;
+        let desk = Beside::start(|stop| desk.run(Arc::clone(&shared), stop));
+        let keeper = Beside::start(|stop| keeper.run(Arc::clone(&shared), stop));
         let log_thread = Some(log_thread);
-        Ok(Self {
-            shared,
-            data_addr,
-            admin_addr,
-            threads,
-            log_thread,
-            courier,
-            desk,
-            keeper,
-            stop_desk,
-            stop_keeper,
-        })
+        Ok(Self { shared, data_addr, admin_addr, threads, log_thread, courier, desk, keeper })
     }
 
     /// Where the data plane listens.
@@ -210,7 +212,7 @@ impl Gateway {
 
     /// Waits until every worker is done and the books are closed. Call [`Gateway::shutdown`] first.
     pub async fn join(self) {
-        let Self { threads, log_thread, courier, desk, keeper, stop_desk, stop_keeper, .. } = self;
+        let Self { threads, log_thread, courier, desk, keeper, .. } = self;
         let joined = tokio::task::spawn_blocking(move || {
             for thread in threads.into_iter().chain(log_thread) {
                 // A worker that panicked has said so; the others are still waited for.
@@ -221,11 +223,7 @@ impl Gateway {
             }
         });
         let _ = joined.await;
-        // Each ends when it is told to, or has ended.
-        let _ = stop_keeper.send(());
-        let _ = stop_desk.send(());
-        let _ = keeper.await;
-        let _ = desk.await;
+        tokio::join!(keeper.end(), desk.end());
     }
 }
 
@@ -257,6 +255,19 @@ fn connections_per_listener(listeners: usize) -> usize {
     usize::try_from(each).unwrap_or(usize::MAX).clamp(16, 1 << 20)
 }
 
+fn start_threads(
+    terms: &Terms,
+    posts: impl Iterator<Item = ((std::net::TcpListener, Listener), Writer)>,
+) -> io::Result<Vec<JoinHandle<()>>> {
+    posts
+        .enumerate()
+        .map(|(index, ((listener, kind), journal))| {
+            let name = if kind == Listener::Data { format!("worker-{index}") } else { "admin".to_owned() };
+            start_thread(Post { name, listener, kind, journal, terms: terms.clone() })
+        })
+        .collect()
+}
+
 fn start_thread(post: Post) -> io::Result<JoinHandle<()>> {
     let name = post.name.clone();
     // What can fail fails here, not in the thread.
@@ -274,19 +285,20 @@ async fn run(post: Post, ids: IdMaker) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "a worker could not use its listener"),
     };
-    let shared = Arc::clone(&post.shared);
+    let terms = post.terms;
+    let shared = Arc::clone(&terms.shared);
     let worker = Rc::new(Worker {
-        shared: post.shared,
-        connections: Connections::new(post.tls),
+        shared: terms.shared,
+        connections: Connections::new(terms.tls),
         ids,
-        log: Log::new(post.log, post.sink),
+        log: Log::new(terms.log, terms.sink),
         live: Live::default(),
         abandoned: Default::default(),
         leftovers: Default::default(),
-        max_connections: post.max_connections,
+        max_connections: terms.max_connections,
         journal: RefCell::new(post.journal),
         chunks: RefCell::default(),
-        admission: Admission::new(post.max_running),
+        admission: Admission::new(terms.max_running),
     });
     worker.keep_house();
     let routes = Routes { worker: Rc::clone(&worker), listener: post.kind };
@@ -298,7 +310,7 @@ async fn run(post: Post, ids: IdMaker) {
     let leave = async {
         // The sender lives as long as the gateway.
         let _ = phase.wait_for(|phase| *phase == Phase::Leaving).await;
-        tokio::time::sleep(post.grace).await;
+        tokio::time::sleep(terms.grace).await;
     };
     server::accept_until_stopped(&worker, routes, listener, tls, leave).await;
     worker.live.drain();

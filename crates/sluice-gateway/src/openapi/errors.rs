@@ -80,10 +80,11 @@ const ROWS: &[Row] = &[
     (
         409,
         "Conflict",
-        "The `Idempotency-Key` was used with another body, or its answer cannot be replayed here. Does not act yet.",
+        "The `Idempotency-Key` was used with another body (`idempotency_key_reused`), or its answer is not to be had \
+         here any more (`idempotency_replay_unavailable`). `x-should-retry: false`.",
         [
             INVALID,
-            None,
+            Some("Idempotency-Key"),
             Some("idempotency_key_reused"),
             Some("This Idempotency-Key was used with another request body."),
         ],
@@ -178,7 +179,7 @@ pub(super) fn response((status, _, description, example): &Row) -> Value {
         headers.insert(name.to_owned(), header(reference));
     }
     let more: &[(&str, &str)] = match status {
-        402 | 502 | 504 => &[("x-should-retry", "ShouldRetry")],
+        402 | 409 | 502 | 504 => &[("x-should-retry", "ShouldRetry")],
         405 => &[("Allow", "Allow")],
         429 | 503 => &[("Retry-After", "RetryAfter"), ("retry-after-ms", "RetryAfterMs")],
         _ => &[],

@@ -107,7 +107,8 @@ fn completion_answer() -> Value {
             "x-sluicegate-provider": header("Provider"),
             "x-sluicegate-model": header("Model"),
             "x-sluicegate-attempts": header("Attempts"),
-            "x-sluicegate-dropped": header("Dropped")
+            "x-sluicegate-dropped": header("Dropped"),
+            "x-sluicegate-replay-of": header("ReplayOf")
         },
         "content": {
             "application/json": { "schema": schema("ChatCompletion"), "example": completion_example() },
@@ -247,7 +248,13 @@ pub(super) fn parameters() -> Value {
             "The caller's own id of this request: at most 128 visible ASCII characters. It is echoed and logged and \
              never sent to an upstream. One that does not fit is replaced by ours, never refused."
         ),
-        "IdempotencyKey": header("Idempotency-Key", json!({ "type": "string" }), "Accepted; does not act yet."),
+        "IdempotencyKey": header(
+            "Idempotency-Key",
+            json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" }),
+            "A name for this request, 1 to 255 visible ASCII characters, of the bearer key's own: the same request \
+             sent again within 24 hours gets the same answer, is made once and charged once. See the chapter on \
+             repeats."
+        ),
         "SandboxFault": header(
             "x-sandbox-fault",
             json!({ "type": "string", "examples": ["status=429,retry_after=2", "cut_after=40"] }),
@@ -269,6 +276,7 @@ pub(super) fn headers() -> Value {
         "Model": text("The model as that provider knows it."),
         "Attempts": number("How many targets were called, the one that answered among them."),
         "Dropped": text("Fields of the request that the provider could not honour; absent when there are none."),
+        "ReplayOf": text("The id of the request that this answer was made for, where the `Idempotency-Key` came before."),
         "ShouldRetry": text("`false`: sending the request again will not help."),
         "RetryAfter": number("Seconds to wait, at most 120."),
         "RetryAfterMs": number("The same in milliseconds."),

@@ -40,7 +40,7 @@ const TO_CALLER: &[&str] = &[
 
 const FROM_CALLER: &str = "cookie: canary=1\r\nx-forwarded-for: canary\r\nx-api-key: canary\r\n\
     openai-organization: canary\r\nuser-agent: canary\r\nreferer: canary\r\ntraceparent: canary\r\n\
-    x-stainless-os: canary\r\nidempotency-key: canary-key\r\nx-trace-id: trace-canary\r\n\
+    x-stainless-os: canary\r\nidempotency-key: canary-STREAM\r\nx-trace-id: trace-canary\r\n\
     x-sandbox-fault: status=500\r\nproxy-authorization: canary\r\naccept: text/canary\r\n\
     accept-language: canary\r\nforwarded: canary\r\nvia: canary\r\n";
 
@@ -48,7 +48,8 @@ const FROM_CALLER: &str = "cookie: canary=1\r\nx-forwarded-for: canary\r\nx-api-
 async fn to_the_upstream() {
     let rig = Rig::start().await;
     for stream in [false, true] {
-        let (head, _) = rig.exchange(post(KEY, FROM_CALLER, chat("m", stream))).await;
+        let from_caller = FROM_CALLER.replace("STREAM", &stream.to_string());
+        let (head, _) = rig.exchange(post(KEY, &from_caller, chat("m", stream))).await;
         assert_eq!(head.status, 200);
         let request = rig.upstream.next_request().await;
         assert_eq!(request.request_line(), "POST /v1/chat/completions HTTP/1.1");
