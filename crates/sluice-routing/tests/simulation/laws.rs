@@ -6,8 +6,8 @@ use sluice_chat::{Failure, FailureKind};
 use sluice_routing::Why;
 
 use crate::{
+    fleet::HEDGE_PERCENT,
     mutant::{Law, Violation},
-    shared::HEDGE_PERCENT,
     upstream::{Asks, Upstream},
 };
 

@@ -9,11 +9,12 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a broken law fails the test")]
 
+mod fleet;
 mod laws;
 mod mutant;
 mod scenario;
 mod seed;
-mod shared;
+
 mod upstream;
 mod world;
 

@@ -11,11 +11,11 @@ use sluice_chat::{Failure, FailureKind};
 use sluice_routing::{Attempts, Candidate, HedgeTerms, Outcome, Standing, Started, Step, Terms, Why};
 
 use crate::{
+    fleet::Shared,
     laws::{History, Laws, Past},
     mutant::{Law, Mutant, Violation},
     scenario::Setup,
     seed::Seed,
-    shared::Shared,
     upstream::{Answer, Asks, Upstream},
 };
 
