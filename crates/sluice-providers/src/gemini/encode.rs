@@ -98,67 +98,46 @@ impl Writer<'_> {
             // In the path.
             model: _,
             messages,
-            temperature,
-            top_p,
-            n,
-            // In the path, too.
+            // In `numbers`.
+            temperature: _,
+            top_p: _,
+            n: _,
+            stop: _,
+            max_tokens: _,
+            max_completion_tokens: _,
+            presence_penalty: _,
+            frequency_penalty: _,
+            logprobs: _,
+            top_logprobs: _,
+            seed: _,
+            // In the path.
             stream: _,
             // Nothing is obfuscated, and usage comes always.
             stream_options: _,
-            stop,
-            max_tokens: _,
-            max_completion_tokens: _,
-            presence_penalty,
-            frequency_penalty,
-            logit_bias,
-            logprobs,
-            top_logprobs,
-            seed,
-            user,
-            safety_identifier,
-            prompt_cache_key,
-            metadata,
-            store,
+            // In `unsaid`.
+            logit_bias: _,
+            user: _,
+            safety_identifier: _,
+            prompt_cache_key: _,
+            metadata: _,
+            store: _,
+            prediction: _,
+            verbosity: _,
+            parallel_tool_calls: _,
             service_tier,
             modalities,
             audio,
-            prediction,
             reasoning_effort,
-            verbosity,
             web_search_options,
             response_format,
             tools,
             tool_choice,
-            parallel_tool_calls,
             functions,
             function_call,
             rest,
         } = request;
-        self.sampling("temperature", "temperature", temperature.map(Value::from));
-        self.sampling("top_p", "topP", top_p.map(Value::from));
-        self.number("candidateCount", n.filter(|n| *n > 1).map(Value::from));
-        let limit = request.output_limit().or(self.call.injected_output_limit);
-        self.number("maxOutputTokens", limit.map(Value::from));
-        self.number("seed", seed.map(|seed| folded(seed).into()));
-        if let Some(stop) = stop {
-            let all = stop.as_slice();
-            self.generation.insert("stopSequences".to_owned(), all[..all.len().min(STOP_MAX)].into());
-        }
-        self.penalty("presence_penalty", "presencePenalty", *presence_penalty);
-        self.penalty("frequency_penalty", "frequencyPenalty", *frequency_penalty);
-        if *logprobs == Some(true) {
-            self.generation.insert("responseLogprobs".to_owned(), true.into());
-            self.number("logprobs", top_logprobs.map(Value::from));
-        }
-        self.report("logit_bias", logit_bias.as_ref().is_some_and(|bias| !bias.is_empty()));
-        self.report("user", user.is_some());
-        self.report("safety_identifier", safety_identifier.is_some());
-        self.report("prompt_cache_key", prompt_cache_key.is_some());
-        self.report("metadata", metadata.as_ref().is_some_and(|pairs| !pairs.is_empty()));
-        self.report("store", *store == Some(true));
-        self.report("prediction", prediction.is_some());
-        self.report("verbosity", verbosity.as_deref().is_some_and(|level| level != "medium"));
-        self.report("parallel_tool_calls", *parallel_tool_calls == Some(false));
+        self.numbers(request);
+        self.unsaid(request);
         self.service_tier(service_tier.as_deref());
         self.modalities(modalities.as_deref(), audio.as_ref());
         if let Some(effort) = reasoning_effort {
@@ -176,6 +155,39 @@ impl Writer<'_> {
         let has_functions = self.tools(&wish);
         self.response_format(response_format.as_ref(), has_functions);
         self.messages(messages)
+    }
+
+    fn numbers(&mut self, request: &ChatRequest) {
+        self.sampling("temperature", "temperature", request.temperature.map(Value::from));
+        self.sampling("top_p", "topP", request.top_p.map(Value::from));
+        self.number("candidateCount", request.n.filter(|n| *n > 1).map(Value::from));
+        let limit = request.output_limit().or(self.call.injected_output_limit);
+        self.number("maxOutputTokens", limit.map(Value::from));
+        self.number("seed", request.seed.map(|seed| folded(seed).into()));
+        if let Some(stop) = &request.stop {
+            let all = stop.as_slice();
+            self.generation.insert("stopSequences".to_owned(), all[..all.len().min(STOP_MAX)].into());
+        }
+        self.penalty("presence_penalty", "presencePenalty", request.presence_penalty);
+        self.penalty("frequency_penalty", "frequencyPenalty", request.frequency_penalty);
+        if request.logprobs == Some(true) {
+            self.generation.insert("responseLogprobs".to_owned(), true.into());
+            self.number("logprobs", request.top_logprobs.map(Value::from));
+        }
+    }
+
+    /// What Gemini has no words for.
+    fn unsaid(&mut self, request: &ChatRequest) {
+        let some = |pairs: &Option<Map<String, Value>>| pairs.as_ref().is_some_and(|pairs| !pairs.is_empty());
+        self.report("logit_bias", some(&request.logit_bias));
+        self.report("user", request.user.is_some());
+        self.report("safety_identifier", request.safety_identifier.is_some());
+        self.report("prompt_cache_key", request.prompt_cache_key.is_some());
+        self.report("metadata", some(&request.metadata));
+        self.report("store", request.store == Some(true));
+        self.report("prediction", request.prediction.is_some());
+        self.report("verbosity", request.verbosity.as_deref().is_some_and(|level| level != "medium"));
+        self.report("parallel_tool_calls", request.parallel_tool_calls == Some(false));
     }
 
     fn report(&mut self, name: &str, unmet: bool) {
