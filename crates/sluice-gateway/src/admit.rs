@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sluice_chat::{ApiError, ChatRequest, scan::RequestScan};
 use sluice_ledger::{Limits, NanoUsd};
+use sluice_providers::dialect;
 use smallvec::SmallVec;
 
 use crate::{
@@ -131,9 +132,9 @@ fn allowed(
     let cap = output_cap(&key.limits, &limits, caller.guard().project_output_cap);
     check_output_limit(&scan, cap)?;
     let mut eligible: SmallVec<[usize; 4]> =
-        (0..model.targets.len()).filter(|i| can_take(&model.targets[*i], &scan)).collect();
+        (0..model.targets.len()).filter(|i| takes(&model.targets[*i], &scan).is_ok()).collect();
     if eligible.is_empty() {
-        return Err(Refusal::bad_request(no_target_takes(&scan)));
+        return Err(Refusal::bad_request(no_target_takes(&model, &scan)));
     }
     let has_budget = caller.guard().has_budget();
     if has_budget {
@@ -196,21 +197,30 @@ fn check_output_limit(scan: &RequestScan, cap: Option<u64>) -> Result<(), Refusa
     Ok(())
 }
 
-/// Whether a target can take the request at all. Targets of the caller's own dialect take everything that a scan
-/// accepts; the sandbox knows which content parts there are.
-fn can_take(target: &Target, scan: &RequestScan) -> bool {
-    !(target.upstream.provider().is_sandbox() && scan.features.unknown_part.is_some())
+/// Whether a target can take the request at all, else the field that it has no words for. Targets of the caller's own
+/// dialect take everything that a scan accepts; the sandbox knows which content parts there are.
+fn takes(target: &Target, scan: &RequestScan) -> Result<(), &'static str> {
+    let provider = target.upstream.provider();
+    if provider.is_sandbox() && scan.features.unknown_part.is_some() {
+        return Err("messages");
+    }
+    dialect(provider.row(), target.model.name()).takes(scan)
 }
 
-fn no_target_takes(scan: &RequestScan) -> ApiError {
-    match scan.features.unknown_part {
-        Some((message, part)) => {
+fn no_target_takes(model: &Model, scan: &RequestScan) -> ApiError {
+    let param = model.targets.iter().find_map(|target| takes(target, scan).err());
+    match (scan.features.unknown_part, param) {
+        (Some((message, part)), Some("messages")) => {
             let param = format!("messages[{message}].content[{part}].type");
             let text = format!(
                 "Invalid value for '{param}': no target of this model knows this type of content part."
             );
             ApiError::invalid("invalid_value", text).with_param(param)
         }
-        None => ApiError::invalid("unsupported_parameter", "No target of this model can take this request."),
+        (_, Some(param)) => {
+            let text = format!("Unsupported value: no target of this model can take this '{param}'.");
+            ApiError::invalid("unsupported_value", text).with_param(param)
+        }
+        _ => ApiError::invalid("unsupported_parameter", "No target of this model can take this request."),
     }
 }
