@@ -12,6 +12,7 @@ use crate::Outcome;
 mod api;
 mod book;
 mod bounds;
+mod dialects;
 mod errors;
 mod fields;
 mod settings;
@@ -28,6 +29,8 @@ const PARTS: &[(&str, &str, Make)] = &[
     ("docs/api.md", "api", api::render),
     ("docs/providers.md", "vendors", vendors::render),
     ("docs/providers.md", "quirks", vendors::render_quirks),
+    ("docs/conversions.md", "dialect_fields", dialects::render_fields),
+    ("docs/conversions.md", "conversions", dialects::render_conversions),
     ("docs/operations.md", "bounds", bounds::render),
     ("docs/fields.md", "fields", fields::render),
 ];
