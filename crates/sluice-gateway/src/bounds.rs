@@ -219,3 +219,10 @@ pub(crate) const LAG_WINDOW: Duration = Duration::from_millis(250);
 pub(crate) const QUEUE_COUNT: usize = 8_192;
 pub(crate) const QUEUE_BUSY: Duration = Duration::from_millis(500);
 pub(crate) const QUEUE_BUSY_AGE: Duration = Duration::from_millis(50);
+
+/// Media that are fetched for one request, where a provider cannot: how many, each, all together, and within which
+/// time.
+pub(crate) const MEDIA_COUNT: usize = 20;
+pub(crate) const MEDIA_BYTES: usize = 20 * 1024 * 1024;
+pub(crate) const MEDIA_TOTAL_BYTES: usize = 32 * 1024 * 1024;
+pub(crate) const MEDIA: Duration = Duration::from_secs(20);

@@ -19,6 +19,7 @@ use crate::{
     exchange::{Exchange, NotWritten},
     fleet::{InFlight, Targets},
     ids::Ids,
+    media::Brought,
     refusal::{self, Refusal},
     relay::Source,
     request_body::BodyShare,
@@ -39,6 +40,8 @@ pub(crate) struct Drive {
     headers: Passed,
     attempts: Attempts,
     deadline: Instant,
+    /// Media that were fetched for targets that cannot fetch them.
+    media: Brought,
     /// Room for what a repair needs: the request, and what the caller has of the answer.
     kept: Option<BodyShare>,
 }
@@ -101,7 +104,16 @@ impl Drive {
     pub(crate) fn new(exchange: Exchange, ids: &Ids, admitted: Admitted, headers: Passed) -> Self {
         let attempts = route(&admitted, &exchange);
         let deadline = deadline(&exchange, &admitted);
-        Self { exchange, ids: ids.clone(), admitted, headers, attempts, deadline, kept: None }
+        Self {
+            exchange,
+            ids: ids.clone(),
+            admitted,
+            headers,
+            attempts,
+            deadline,
+            media: Brought::default(),
+            kept: None,
+        }
     }
 
     pub(crate) fn admitted(&self) -> &Admitted {
@@ -198,6 +210,7 @@ impl Drive {
             let dice = &mut || worker.ids.bits();
             let call = match next_step(&mut self.attempts, clock::now(), &targets, dice) {
                 Step::Call { target, why, probe } => {
+                    self.media.bring(&worker, &self.admitted, target, self.deadline).await;
                     let in_flight = targets.begin(target, why, probe, clock::now());
                     self.begin(target, in_flight)
                 }
@@ -242,9 +255,11 @@ impl Drive {
     }
 
     fn said(&self, target: usize, without_usage: bool) -> Result<Outbound, Failure> {
+        self.media.check(&self.admitted, target)?;
         let signatures = &self.exchange.worker().shared.signatures;
         let memory = (signatures, self.exchange.key_id());
-        let said = Said { ids: &self.ids, attempt: self.attempts.made(), without_usage, memory };
+        let (attempt, media) = (self.attempts.made(), self.media.inlined());
+        let said = Said { ids: &self.ids, attempt, without_usage, memory, media };
         translate(&self.admitted, target, &self.headers, said)
     }
 

@@ -17,6 +17,7 @@ mod fleet;
 mod gateway;
 mod idempotency;
 mod ids;
+mod media;
 mod memory;
 mod metrics;
 mod models;

@@ -129,6 +129,34 @@ pub(crate) struct Said<'a> {
     pub(crate) without_usage: bool,
     /// What models want back, and the id of the key that it is kept for.
     pub(crate) memory: (&'a Arc<Signatures>, &'a str),
+    /// What was fetched for it.
+    pub(crate) media: &'a Inlined,
+}
+
+/// URLs of media that a target cannot fetch and that we may, as far as they are not there yet.
+pub(crate) fn media_wanted(admitted: &Admitted, target_index: usize, media: &Inlined) -> Vec<String> {
+    let target = &admitted.model().targets[target_index];
+    if !target.upstream.inlines_media() {
+        return Vec::new();
+    }
+    let call = call_of(admitted, target, false, media);
+    let mut urls = dialect(call.row, target.model.name()).media_to_inline(&call);
+    urls.retain(|url| media.get(url).is_none());
+    urls
+}
+
+fn call_of<'a>(admitted: &'a Admitted, target: &'a Target, ask_usage: bool, media: &'a Inlined) -> Call<'a> {
+    Call {
+        body: admitted.body(),
+        scan: admitted.scan(),
+        upstream_model: &target.model,
+        row: target.upstream.provider().row(),
+        injected_output_limit: admitted.output_limit(),
+        ask_usage,
+        facts: target.facts,
+        media,
+        memory: &**Forgetful::shared(),
+    }
 }
 
 /// Writes the request for `target`.
@@ -147,17 +175,9 @@ pub(crate) fn translate(
     let scan = admitted.scan();
     let translated = row.relay == Relay::Translate;
     let memory = translated.then(|| said.memory.0.of(said.memory.1));
-    let call = Call {
-        body: admitted.body(),
-        scan,
-        upstream_model: &target.model,
-        row,
-        injected_output_limit: admitted.output_limit(),
-        ask_usage: upstream.may_ask_usage() && !said.without_usage,
-        facts: target.facts,
-        media: Inlined::none(),
-        memory: &**memory.as_ref().unwrap_or(Forgetful::shared()),
-    };
+    let ask_usage = upstream.may_ask_usage() && !said.without_usage;
+    let memory_of_call = &**memory.as_ref().unwrap_or(Forgetful::shared());
+    let call = Call { memory: memory_of_call, ..call_of(admitted, target, ask_usage, said.media) };
     let dialect = dialect(row, target.model.name());
     let encoded = dialect.encode(&call).map_err(unsupported)?;
     if let Some(field) = encoded.dropped.first().filter(|_| admitted.model().options.strict == Some(true)) {

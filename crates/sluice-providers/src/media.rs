@@ -22,6 +22,11 @@ impl Inlined {
         &NONE
     }
 
+    /// Adds what was fetched from `url`.
+    pub fn insert(&mut self, url: String, media: Media) {
+        self.0.insert(url, media);
+    }
+
     pub fn get(&self, url: &str) -> Option<&Media> {
         self.0.get(url)
     }

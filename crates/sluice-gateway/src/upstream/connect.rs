@@ -72,6 +72,15 @@ async fn dial(endpoint: &Endpoint, tls: &Tls, http2: bool) -> Result<Connection,
         let text = format!("the provider could not be reached: {}", plain(&e));
         Failure::ours(FailureKind::Unreachable, "upstream_unreachable", text)
     })?;
+    begun(tcp, endpoint, tls, http2).await
+}
+
+/// Makes an HTTP/1.1 connection of one that was dialled already; its caller bounds the time.
+pub(crate) async fn begin(tcp: TcpStream, endpoint: &Endpoint, tls: &Tls) -> Result<Connection, Failure> {
+    begun(tcp, endpoint, tls, false).await
+}
+
+async fn begun(tcp: TcpStream, endpoint: &Endpoint, tls: &Tls, http2: bool) -> Result<Connection, Failure> {
     // Portions of a stream are small and must not wait for one another.
     let _ = tcp.set_nodelay(true);
     if !endpoint.tls {

@@ -34,7 +34,7 @@ use crate::{tokens::Tokens, translate::Outbound};
 
 pub(crate) use body::Body;
 pub(crate) use call::{Answer, StreamAnswer, call};
-pub(crate) use connect::{Tls, connect_plain, plain};
+pub(crate) use connect::{Tls, begin, connect_plain, plain};
 
 /// A provider as calls need it: place, credential and the unchanging part of every request head, in one object.
 #[derive(Debug)]
@@ -197,6 +197,11 @@ impl Upstream {
         self.options.drain_on_disconnect
     }
 
+    /// Whether media are fetched for it.
+    pub(crate) fn inlines_media(&self) -> bool {
+        self.options.inline_media
+    }
+
     /// Names of callers' headers that this provider wants to see.
     pub(crate) fn forward_headers(&self) -> &[String] {
         &self.options.forward_headers
@@ -267,6 +272,11 @@ pub(crate) struct Connections {
 impl Connections {
     pub(crate) fn new(tls: Tls) -> Self {
         Self { pool: Rc::default(), h2: Rc::default(), tls }
+    }
+
+    /// For connections that are used once.
+    pub(crate) fn tls(&self) -> &Tls {
+        &self.tls
     }
 
     /// Closes what has been idle for too long.

@@ -169,13 +169,6 @@ fn options(section: &Section<'_>) -> ProviderOptions {
     let forward_headers = forward_headers(section, &headers);
     let http2 = section.flag_or("http2", false);
     let inline_media = section.flag_or("inline_media", false);
-    if inline_media && let Some(value) = section.get("inline_media") {
-        section.reader.warning(
-            value.offset(),
-            &value.path,
-            format!("{NOT_YET}: media URLs pass as they are"),
-        );
-    }
     let drain = section.word("on_disconnect", &[("cancel", false), ("drain", true)]).unwrap_or(false);
     let internal = section.flag_or("internal", false);
     ProviderOptions {

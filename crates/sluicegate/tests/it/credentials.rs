@@ -4,6 +4,7 @@ use sluice_testkit::{
     answers,
     client::{Client, post},
     process::{Gateway, Launch},
+    service_account,
     upstream::{Refusing, Script, Upstream},
 };
 
@@ -34,6 +35,13 @@ fn entra(upstream: &Upstream) -> String {
 fn token(text: &str, expires_in: u64) -> Script {
     let body = format!(r#"{{"access_token":"{text}","expires_in":{expires_in}}}"#);
     Script::new().write(answers::json_answer(200, &body))
+}
+
+/// Gemini's whole answer.
+fn gemini() -> Script {
+    let body = r#"{"candidates":[{"content":{"parts":[{"text":"hello"}],"role":"model"},"finishReason":"STOP"}],
+        "usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":1,"totalTokenCount":2},"modelVersion":"g"}"#;
+    Script::new().write(answers::json_answer(200, body))
 }
 
 async fn ask(gateway: &Gateway, stream: bool) -> u16 {
@@ -160,4 +168,93 @@ async fn a_token_that_the_provider_repeats_is_masked() {
     assert_eq!(body.json()["error"]["message"], "you said Bearer [credential]");
     assert!(!String::from_utf8_lossy(&body.bytes).contains(TOKEN));
     nothing_is_told(&gateway);
+}
+
+#[tokio::test]
+async fn a_service_account_calls_vertex() {
+    let (upstream, issuer) = (Upstream::start().await, Upstream::start().await);
+    upstream.respond(|_| gemini());
+    issuer.respond(|_| token(TOKEN, 3_600));
+    let config = base_config()
+        + &format!(
+            "[[providers]]\nname = \"v\"\nkind = \"vertex\"\nbase_url = \"{}\"\nlocation = \"eu\"\n\
+             credentials_file = \"{{dir}}/google.json\"\n",
+            place(&upstream)
+        )
+        + &model("m", &[("v", "gemini-2.5-flash")], "");
+    let launch = launch().config(&config);
+    let missing = launch.run("check").await;
+    let said = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert!(missing.status.code() == Some(1) && said.contains("provider `v`: there is no file"), "{said}");
+    let file = service_account::file(&format!("{}/token", place(&issuer)));
+    std::fs::write(launch.dir().join("google.json"), &file).unwrap();
+    assert_eq!(launch.run("check").await.status.code(), Some(0));
+
+    let gateway = launch.serve().await;
+    for _ in 0..2 {
+        assert_eq!(ask(&gateway, false).await, 200);
+        let request = upstream.next_request().await;
+        let project = service_account::PROJECT;
+        let path = format!("/v1/projects/{project}/locations/eu/publishers/google/models/gemini-2.5-flash");
+        assert_eq!(request.request_line(), format!("POST {path}:generateContent HTTP/1.1"));
+        assert_eq!(request.header("authorization"), Some(format!("Bearer {TOKEN}")));
+    }
+    let body = issuer.next_request().await.body;
+    let assertion = String::from_utf8_lossy(&body).into_owned();
+    let assertion = assertion.split("assertion=").nth(1).unwrap();
+    assert_eq!(service_account::claims(assertion)["iss"], service_account::EMAIL);
+    assert_eq!(issuer.requests_so_far(), 1);
+    nothing_is_told(&gateway);
+    for line in gateway.lines.so_far() {
+        assert!(!line.contains("PRIVATE KEY"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_machine_of_google_has_a_token() {
+    let (upstream, metadata) = (Upstream::start().await, Upstream::start().await);
+    upstream.respond(|_| gemini());
+    metadata.respond(|request| match request.header("metadata-flavor").as_deref() {
+        Some("Google") => token(TOKEN, 3_600),
+        _ => Script::new().write(answers::json_answer(403, "no")),
+    });
+    let config = base_config()
+        + &format!("[[providers]]\nname = \"v\"\nkind = \"vertex\"\nbase_url = \"{}\"\n", place(&upstream))
+        + &model("m", &[("v", "gemini-2.5-flash")], "");
+    let launch = launch().env("GCE_METADATA_HOST", &metadata.addr().to_string()).config(&config);
+    let without = launch.run("check").await;
+    let said = String::from_utf8_lossy(&without.stderr).into_owned();
+    assert!(said.contains("provider `v`: name its `project`, there or in GOOGLE_CLOUD_PROJECT"), "{said}");
+    let gateway = launch.env("GOOGLE_CLOUD_PROJECT", "p").serve().await;
+    assert_eq!(ask(&gateway, false).await, 200);
+    let request = upstream.next_request().await;
+    assert!(request.request_line().starts_with("POST /v1/projects/p/locations/global/"));
+    assert_eq!(request.header("authorization"), Some(format!("Bearer {TOKEN}")));
+}
+
+#[tokio::test]
+async fn keys_of_single_headers() {
+    let upstream = Upstream::start().await;
+    for (kind, prefix, header) in [("gemini", "/v1beta", "x-goog-api-key"), ("anthropic", "/v1", "x-api-key")]
+    {
+        let config = base_config()
+            + &format!(
+                "[[providers]]\nname = \"p\"\nkind = \"{kind}\"\nbase_url = \"{}\"\napi_key = \"key-canary\"\n",
+                place(&upstream)
+            )
+            + &model("m", &[("p", "model")], "");
+        let gateway = launch().config(&config).serve().await;
+        for stream in [false, true] {
+            upstream.script(Script::new().write(answers::json_answer(400, "{}")));
+            ask(&gateway, stream).await;
+            let request = upstream.next_request().await;
+            assert!(
+                request.request_line().starts_with(&format!("POST {prefix}/")),
+                "{}",
+                request.request_line()
+            );
+            assert_eq!(request.header(header).as_deref(), Some("key-canary"), "{kind}");
+            assert_eq!(request.header("authorization"), None, "{kind}");
+        }
+    }
 }

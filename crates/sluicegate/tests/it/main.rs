@@ -28,6 +28,7 @@ mod gemini;
 mod headers;
 mod http1;
 mod idempotency;
+mod inline_media;
 mod inputs;
 mod lifecycle;
 mod logs;
