@@ -11,6 +11,7 @@
 
 mod accounting;
 mod admin;
+mod anthropic;
 mod api_document;
 mod attempts;
 mod caller_leaves;
