@@ -168,10 +168,12 @@ fn output_tokens_max(admitted: &Admitted) -> u64 {
 /// What the request costs at most, at the dearest target that may answer.
 fn cost_bound(admitted: &Admitted, output_tokens: u64) -> NanoUsd {
     let targets = admitted.eligible.iter().map(|i| &admitted.model.targets[*i]);
-    let bounds = targets.filter_map(|target| target.priced.as_ref()).map(|priced| {
-        // Beyond the range of the type no budget is large enough.
-        accounting::bound(priced, &admitted.scan, output_tokens).unwrap_or(NanoUsd(u64::MAX))
-    });
+    let bounds =
+        targets.filter_map(|target| Some((target, target.priced.as_ref()?))).map(|(target, priced)| {
+            let bound = accounting::bound(priced, &admitted.scan, output_tokens, target.context_length);
+            // Beyond the range of the type no budget is large enough.
+            bound.unwrap_or(NanoUsd(u64::MAX))
+        });
     bounds.max().unwrap_or_default()
 }
 

@@ -108,8 +108,10 @@ pub(crate) const LOG_BATCH_BYTES: usize = 32 * 1024;
 
 /// A request waits this long for money that other requests hold.
 pub(crate) const ADMISSION_QUEUE: Duration = Duration::from_secs(2);
-/// And this long for an answer of the database, each time it asks.
+/// And this long for an answer of the database, each time it asks; longer only while the database answers others.
 pub(crate) const LEASE_WAIT: Duration = Duration::from_millis(250);
+/// What a budget had room for when it refused is known for this long.
+pub(crate) const SPENT_KNOWN: Duration = Duration::from_millis(100);
 /// While it waits it asks again this often.
 pub(crate) const LEASE_ASK_AGAIN: Duration = Duration::from_millis(100);
 /// Requests that may wait for a lease at the same time.
@@ -155,7 +157,7 @@ pub(crate) const DETAILS_COUNT: usize = 16_384;
 pub(crate) const NOTES: usize = 16_384;
 /// How often rows of old requests are looked for, and how many are deleted at once.
 pub(crate) const RETIRE: Duration = Duration::from_secs(60);
-pub(crate) const RETIRE_ROWS: u32 = 5_000;
+pub(crate) const RETIRE_ROWS: u32 = 500;
 /// How often the sums of the books are compared with its rows.
 pub(crate) const SELF_CHECK: Duration = Duration::from_secs(86_400);
 /// At the end of the process what is left is posted within this time; the rest stays in the journal.

@@ -254,9 +254,9 @@ impl Exchange {
     }
 
     /// Notes what has come of the answer so far.
-    pub(crate) fn delivered(&mut self, content_bytes: u64, reported: Option<Usage>) {
+    pub(crate) fn delivered(&mut self, content_bytes: u64, (reported, absurd): (Option<Usage>, bool)) {
         if let Some(open) = &mut self.open {
-            open.meter.content_bytes = content_bytes;
+            (open.meter.content_bytes, open.meter.absurd) = (content_bytes, absurd);
             if reported.is_some() {
                 open.meter.reported = reported;
             }

@@ -124,7 +124,7 @@ impl Gateway {
         let address =
             |listeners: &[std::net::TcpListener]| listeners[0].local_addr().map_err(StartError::Thread);
         let (data_addr, admin_addr) = (address(&data)?, address(&admin)?);
-        let catalog = ledger.store.load_catalog().await?;
+        let (catalog, version) = ledger.store.load_catalog_and_version().await?;
         let metrics = Metrics::new();
         let writers = u16::try_from(data.len() + admin.len()).unwrap_or(u16::MAX);
         // The settings are tried before the books are opened: a run that cannot begin leaves no trace in them.
@@ -132,7 +132,7 @@ impl Gateway {
         let (healths, tokens) = (Arc::new(Healths::default()), Tokens::default());
         let parts = Parts { metrics: &metrics, registry: &registry, healths: &healths, tokens: &tokens };
         Snapshot::new(config, catalog.clone(), &parts, clock::unix_ms())?;
-        let Opened { books, writers, desk } = accounting::open(ledger, writers).await?;
+        let Opened { books, writers, desk } = accounting::open(ledger, writers, version).await?;
         let (table, keeper) = idempotency::open(ledger.store.clone(), desk.session());
         let parts = Parts { registry: &books.registry, ..parts };
         let snapshot = Snapshot::new(config, catalog, &parts, clock::unix_ms())?;

@@ -95,7 +95,7 @@ async fn answered(context: &Context<'_>, exchange: Exchange, head: &Parts, admit
     };
     in_flight.succeeded(clock::now());
     let about = About::of(&out, drive.made(), &drive.exchange);
-    drive.exchange.delivered(answer.content_bytes, answer.usage);
+    drive.exchange.delivered(answer.content_bytes, (answer.usage, answer.usage_absurd));
     match drive.exchange.settle().await {
         Ok(()) => reply::completion(context.ids, &about, answer.body),
         Err(NotWritten) => reply::refuse(context.ids, &Refusal::accounting_unavailable(), 0),

@@ -249,6 +249,7 @@ impl Relay {
             return Poll::Ready(());
         }
         match ready!(self.clock.poll_expired(cx)) {
+            Expired::Mark => self.drive.iter_mut().for_each(|drive| drive.exchange.mark(clock::now())),
             Expired::AfterFinish => self.source_ended(),
             Expired::Idle => {
                 let text = format!("nothing came from the provider for {} ms", self.clock.idle.as_millis());
@@ -326,7 +327,7 @@ impl Relay {
             if self.mending.take().is_some() {
                 drive.exchange.note(|record| record.repaired = true);
             }
-            drive.exchange.delivered(progress.content_bytes, progress.usage);
+            drive.exchange.delivered(progress.content_bytes, (progress.usage, progress.usage_absurd));
         }
         if progress.done.is_some() && !source.is_broken() {
             self.source_ended();

@@ -10,6 +10,8 @@ use crate::{accounting, snapshot::Target};
 pub(crate) struct Meter {
     /// The upstream's own count, if it gave one.
     pub(crate) reported: Option<Usage>,
+    /// It gave counts that cannot be, such as negative ones.
+    pub(crate) absurd: bool,
     /// Bytes of content that came.
     pub(crate) content_bytes: u64,
 }
@@ -66,14 +68,14 @@ impl Sane {
 /// can be, our estimate where there is none.
 pub(crate) fn usage(meter: &Meter, prompt: PromptSize, sane: &Sane) -> (Usage, UsageSource, bool) {
     match meter.reported {
-        Some(usage) if sane.holds(&usage) => (usage, UsageSource::Provider, false),
+        Some(usage) if sane.holds(&usage) => (usage, UsageSource::Provider, meter.absurd),
         reported => {
             let usage = Usage {
                 prompt_tokens: prompt.tokens,
                 completion_tokens: estimate::text_tokens(meter.content_bytes, 0),
                 ..Usage::default()
             };
-            (usage, UsageSource::Estimated, reported.is_some())
+            (usage, UsageSource::Estimated, meter.absurd || reported.is_some())
         }
     }
 }
@@ -102,7 +104,7 @@ mod tests {
     fn usage_is_reported_or_estimated() {
         let check = |reported: Option<u64>, content_bytes, tokens: (u64, u64), source, absurd| {
             let usage_of = |n| Usage { prompt_tokens: n, completion_tokens: n, ..Usage::default() };
-            let meter = Meter { reported: reported.map(usage_of), content_bytes };
+            let meter = Meter { reported: reported.map(usage_of), absurd: false, content_bytes };
             let sane = Sane { context_length: Some(100), max_output_tokens: Some(50), choices: 2 };
             let (got, from, thrown_away) = usage(&meter, PromptSize { tokens: 3 }, &sane);
             assert_eq!(
@@ -115,6 +117,9 @@ mod tests {
         check(Some(100), 8, (100, 100), UsageSource::Provider, false);
         check(Some(101), 8, (3, 2), UsageSource::Estimated, true);
         check(None, 100, (3, 25), UsageSource::Estimated, false);
+        let negative = Meter { absurd: true, content_bytes: 8, ..Meter::default() };
+        let (got, from, thrown_away) = usage(&negative, PromptSize { tokens: 3 }, &Sane::default());
+        assert_eq!((got.completion_tokens, from, thrown_away), (2, UsageSource::Estimated, true));
         let unknown = Sane { choices: 1, ..Sane::default() };
         let usage_of = |n| Usage { prompt_tokens: n, ..Usage::default() };
         assert!(unknown.holds(&usage_of(SANE_TOKENS)) && !unknown.holds(&usage_of(1 << 60)));

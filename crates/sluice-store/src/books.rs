@@ -145,6 +145,23 @@ impl Batch {
         let Self { postings, refused, late_details, cursors } = self;
         postings.is_empty() && refused.is_empty() && late_details.is_empty() && cursors.is_empty()
     }
+
+    /// Half of it, and the rest if there is one, to be posted in this order: how far the journal is posted is said
+    /// with the last piece only.
+    pub fn halve(mut self) -> (Self, Option<Self>) {
+        let Self { postings, refused, late_details, .. } = &mut self;
+        let rest = Self {
+            postings: postings.split_off(postings.len().div_ceil(2)),
+            refused: refused.split_off(refused.len().div_ceil(2)),
+            late_details: late_details.split_off(late_details.len().div_ceil(2)),
+            cursors: Vec::new(),
+        };
+        if rest.is_empty() {
+            return (self, None);
+        }
+        let rest = Self { cursors: std::mem::take(&mut self.cursors), ..rest };
+        (self, Some(rest))
+    }
 }
 
 /// What the database tells without being asked.
@@ -156,4 +173,31 @@ pub enum StoreEvent {
     Recall(PurseId),
     /// The connection was lost and is there again: anything may have happened in between.
     Reconnected,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_halved_until_nothing_is_left_to_halve() {
+        let late = |n: u8| (RequestId([n; 16]), Details::default());
+        let cursor = Cursor { epoch: 1, worker: 0, seq: 9 };
+        let mut left = vec![Batch {
+            late_details: (0..5).map(late).collect(),
+            cursors: vec![cursor],
+            ..Batch::default()
+        }];
+        let mut pieces = Vec::new();
+        while let Some(batch) = left.pop() {
+            let (first, rest) = batch.halve();
+            match rest {
+                Some(rest) => left.extend([rest, first]),
+                None => pieces.push(first),
+            }
+        }
+        let ids: Vec<_> = pieces.iter().map(|piece| piece.late_details[0].0.0[0]).collect();
+        let cursors: Vec<_> = pieces.iter().map(|piece| piece.cursors.len()).collect();
+        assert_eq!((ids, cursors), (vec![0, 1, 2, 3, 4], vec![0, 0, 0, 0, 1]));
+    }
 }

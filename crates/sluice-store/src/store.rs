@@ -20,6 +20,9 @@ pub trait Store: Send + Sync + 'static {
     /// Reads everything, each list in the order of names.
     fn load_catalog(&self) -> impl Future<Output = Result<Catalog, StoreError>> + Send;
 
+    /// As [`Store::load_catalog`], with the version that [`Heartbeat`] tells of this very catalog.
+    fn load_catalog_and_version(&self) -> impl Future<Output = Result<(Catalog, i64), StoreError>> + Send;
+
     /// Replaces everything that the configuration file owned by `objects`, which must be of [`Origin::File`]. Limits
     /// of budgets that have changed hold at once for the windows that are open.
     ///

@@ -40,11 +40,17 @@ fn prompt_tokens_max(scan: &RequestScan) -> u64 {
         .saturating_add(frames)
 }
 
-/// What a request costs at most where `priced` is charged and each choice has at most `output_tokens`. `None`: more
-/// than any budget has.
-pub(crate) fn bound(priced: &Priced, scan: &RequestScan, output_tokens: u64) -> Option<NanoUsd> {
+/// What a request costs at most where `priced` is charged, each choice has at most `output_tokens`, and the prompt no
+/// more than `context_length`, where that is known: a count beyond it is not taken from an upstream. `None`: more than
+/// any budget has.
+pub(crate) fn bound(
+    priced: &Priced,
+    scan: &RequestScan,
+    output_tokens: u64,
+    context_length: Option<u64>,
+) -> Option<NanoUsd> {
     let output = output_tokens.saturating_mul(u64::from(scan.n));
-    priced.price.bound(prompt_tokens_max(scan), output)
+    priced.price.bound(prompt_tokens_max(scan).min(context_length.unwrap_or(u64::MAX)), output)
 }
 
 /// Tokens that a request takes from its limits before it is sent.
@@ -55,4 +61,29 @@ pub(crate) fn tokens(scan: &RequestScan, output_tokens: u64) -> u64 {
 /// Tokens of the prompt as they are probably counted.
 pub(crate) fn prompt_estimate(scan: &RequestScan) -> u64 {
     estimate::prompt_tokens(scan.text_bytes.saturating_add(scan.schema_bytes), 0, scan.media_parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_is_bounded_by_what_the_model_can_read() {
+        let check = |parts: usize, context_length: Option<u64>, expect: u64| {
+            let part = r#"{"type":"image_url","image_url":{"url":"https://x/"}}"#;
+            let body = format!(
+                r#"{{"model":"m","messages":[{{"role":"user","content":[{}]}}]}}"#,
+                vec![part; parts].join(",")
+            );
+            let scan = sluice_chat::scan::scan(body.as_bytes()).unwrap();
+            let dollar_a_token =
+                Priced::configured(Price { input: NanoUsd(1_000_000_000_000_000), ..Price::default() });
+            let bound = bound(&dollar_a_token, &scan, 5, context_length).unwrap();
+            assert_eq!(bound.0 / 1_000_000_000, expect, "{parts} {context_length:?}");
+        };
+        let frame = bounds::MESSAGE_FRAME_TOKENS + estimate::ADDED_TOKENS_MAX;
+        check(2, None, 2 * estimate::MEDIA_PART_TOKENS_MAX + frame);
+        check(2, Some(8_192), 8_192);
+        check(2, Some(1_000_000), 2 * estimate::MEDIA_PART_TOKENS_MAX + frame);
+    }
 }

@@ -8,7 +8,6 @@ use sluice_store::{
     SqlStore, Store, StoreError,
     books::{LeaseRefusal, Session, StoreEvent},
     journal::{Journal, Keeper},
-    query::Mismatch,
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -19,6 +18,8 @@ use super::{
     account::Account,
     drain::{Drain, Note},
     leases::{Leases, Topped},
+    rooms::Rooms,
+    upkeep,
 };
 use crate::{bounds, clock, tasks, worker::Shared};
 
@@ -62,7 +63,8 @@ pub(crate) struct Desk {
     pub(super) leases: Leases,
     pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) notes: mpsc::Receiver<Note>,
-    pub(super) catalog_version: i64,
+    /// What budgets have lately refused.
+    pub(super) rooms: Rooms,
     /// Rows of requests older than this are deleted.
     pub(super) retention: Option<Duration>,
 }
@@ -78,7 +80,7 @@ impl Desk {
         let mut listener = self.store.listen();
         let mut beat = ticker(bounds::HEARTBEAT);
         let mut tidy = ticker(bounds::LEASE_IDLE);
-        let mut retire = ticker(bounds::RETIRE);
+        let retiring = self.retention.map(|age| tasks::spawn(upkeep::retire(self.store.clone(), age)));
         let mut check = ticker(bounds::SELF_CHECK);
         // The first look is for a day later.
         check.reset();
@@ -92,13 +94,11 @@ impl Desk {
                 () = sleep_until(drain_at) => drain_at = self.drain_once(&shared).await,
                 _ = beat.tick() => self.beat(&shared).await,
                 _ = tidy.tick() => self.tidy(&shared).await,
-                _ = retire.tick() => {
-                    if self.retire().await {
-                        retire.reset_immediately();
-                    }
-                }
-                _ = check.tick() => drop(tasks::spawn(self_check(self.store.clone(), Arc::clone(&shared)))),
+                _ = check.tick() => drop(tasks::spawn(upkeep::self_check(self.store.clone(), Arc::clone(&shared)))),
             }
+        }
+        if let Some(retiring) = retiring {
+            retiring.abort();
         }
         self.finish(&shared).await;
     }
@@ -124,6 +124,10 @@ impl Desk {
     }
 
     async fn serve_purse(&mut self, asks: Vec<Ask>, shared: &Shared) {
+        let asks = self.rooms.answer(asks, Instant::now());
+        if asks.is_empty() {
+            return;
+        }
         // Nobody is answered where the database is away: silence says so.
         if !self.is_sure(shared).await {
             return;
@@ -154,6 +158,9 @@ impl Desk {
             Some(_) => self.room(&asks).await,
             None => None,
         };
+        if let (Some(room), Some(ask)) = (room, asks.first()) {
+            self.rooms.learn(ask, room, Instant::now());
+        }
         if refusal.is_some() && self.leases.live_nodes > 1 {
             self.recall(&asks[0].purse.id().clone(), shared).await;
         }
@@ -215,6 +222,8 @@ impl Desk {
         };
         if let Err(error) = self.store.post(&self.session, batch).await {
             self.failed("post", &error, shared);
+            // It may have been too much for the time that it had.
+            self.drain.halve();
             return Err(Unposted);
         }
         shared.books.contacted();
@@ -231,14 +240,14 @@ impl Desk {
         }
     }
 
-    async fn beat(&mut self, shared: &Shared) {
+    async fn beat(&mut self, shared: &Arc<Shared>) {
         match self.store.heartbeat(&self.session, clock::unix_ms()).await {
             Ok(beat) => {
                 shared.books.contacted();
                 shared.books.set_live_nodes(beat.live_nodes);
                 self.leases.live_nodes = beat.live_nodes;
-                if beat.catalog_version != self.catalog_version {
-                    self.refresh(shared).await;
+                if beat.catalog_version != shared.books.catalog_version() || shared.books.is_behind() {
+                    self.refresh(shared);
                 }
             }
             Err(error) => self.failed("heartbeat", &error, shared),
@@ -258,9 +267,9 @@ impl Desk {
         metrics.details_dropped.inc_by(std::mem::take(&mut self.drain.details_dropped));
     }
 
-    async fn heard(&mut self, event: StoreEvent, shared: &Shared) {
+    async fn heard(&mut self, event: StoreEvent, shared: &Arc<Shared>) {
         match event {
-            StoreEvent::CatalogChanged | StoreEvent::Reconnected => self.refresh(shared).await,
+            StoreEvent::CatalogChanged | StoreEvent::Reconnected => self.refresh(shared),
             // Alone there is nobody who could need it.
             StoreEvent::Recall(purse) if self.store.is_shared() => self.recall(&purse, shared).await,
             StoreEvent::Recall(_) => {}
@@ -276,26 +285,13 @@ impl Desk {
         }
     }
 
-    async fn refresh(&mut self, shared: &Shared) {
-        // Whoever changes the catalog puts it into force as well; what came beside that is seen at the next beat.
-        let Ok(_alone) = shared.changing.try_lock() else { return };
-        // Taken first: what changes while the catalog is read is seen at the next beat.
-        let version = match self.store.heartbeat(&self.session, clock::unix_ms()).await {
-            Ok(beat) => beat.catalog_version,
-            Err(error) => return self.failed("heartbeat", &error, shared),
-        };
-        match self.store.load_catalog().await {
-            Ok(catalog) => {
-                self.catalog_version = version;
-                if let Err(error) = shared.publish(catalog) {
-                    tracing::error!(%error, "the catalog in the database cannot be used; the one before stays");
-                }
-            }
-            Err(error) => self.failed("catalog", &error, shared),
-        }
+    /// Beside the desk: requests do not wait while a large catalog is read.
+    fn refresh(&self, shared: &Arc<Shared>) {
+        drop(tasks::spawn(upkeep::refresh(self.store.clone(), Arc::clone(shared))));
     }
 
     async fn tidy(&mut self, shared: &Shared) {
+        self.rooms.forget(Instant::now());
         if !self.is_sure(shared).await {
             return;
         }
@@ -305,22 +301,10 @@ impl Desk {
         }
     }
 
-    /// Deletes some of the rows that are old enough. Returns whether there are more.
-    async fn retire(&mut self) -> bool {
-        let Some(retention) = self.retention else { return false };
-        let before =
-            clock::unix_ms().saturating_sub(u64::try_from(retention.as_millis()).unwrap_or(u64::MAX));
-        match self.store.retire(before, bounds::RETIRE_ROWS).await {
-            Ok(rows) => rows >= u64::from(bounds::RETIRE_ROWS),
-            Err(error) => {
-                tracing::warn!(%error, "rows of old requests could not be deleted; tried again later");
-                false
-            }
-        }
-    }
-
     fn failed(&self, what: &str, error: &StoreError, shared: &Shared) {
         shared.metrics.database_failures.inc();
+        // Whatever was changed meanwhile is not known here.
+        shared.books.set_behind(true);
         if let StoreError::Superseded { .. } = error {
             tracing::error!(%error, "this process takes no more requests");
             shared.books.close_admission();
@@ -354,20 +338,7 @@ impl Desk {
     }
 }
 
-/// Compares what is derived with what it is derived from. Only tells: what is right an operator has to decide.
-async fn self_check(store: SqlStore, shared: Arc<Shared>) {
-    match store.self_check().await {
-        Ok(mismatches) => {
-            shared.metrics.ledger_mismatches.set(i64::try_from(mismatches.len()).unwrap_or(i64::MAX));
-            for Mismatch { what, counted, kept } in mismatches {
-                tracing::error!(what, %counted, %kept, "two ways of counting the books do not agree");
-            }
-        }
-        Err(error) => tracing::warn!(%error, "the books could not be checked; tried again in a day"),
-    }
-}
-
-fn ticker(every: Duration) -> tokio::time::Interval {
+pub(super) fn ticker(every: Duration) -> tokio::time::Interval {
     let mut ticker = interval(every);
     ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticker

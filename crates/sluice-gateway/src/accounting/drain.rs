@@ -1,13 +1,22 @@
 //! From the journal to the books: frames become postings, postings go to the database in batches, and the journal
 //! learns how far it may forget.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use sluice_ledger::{Posting, RequestId, frame::Header, record::Record, recovery::Fold};
 use sluice_store::{
     books::{Batch, Cursor, Details, Refused},
     journal::{JournalError, Tail},
 };
+
+/// Why the journal of this run cannot be read on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("the record after {last} of worker {worker} has the number {next}")]
+    Gap { worker: u16, last: u64, next: u64 },
+}
 
 use crate::bounds;
 
@@ -31,6 +40,13 @@ impl Progress {
     pub(super) fn push(&mut self, seq: u64, record: Record) -> Option<Posting> {
         self.last_seq = seq;
         self.fold.push(seq, record)
+    }
+
+    /// Whether `seq` is not the number that comes next. Then what was between them is not to be passed over: a
+    /// request could be complete for its caller and never come into the books.
+    fn gap(&self, worker: u16, seq: u64) -> Option<Unreadable> {
+        let last = self.last_seq;
+        (last.checked_add(1) != Some(seq)).then_some(Unreadable::Gap { worker, last, next: seq })
     }
 
     /// Everything up to here needs no second look: it never passes a reservation that is open.
@@ -76,8 +92,8 @@ pub(super) struct Drain {
     bare: [HashSet<RequestId>; 2],
     late: Vec<(RequestId, Details)>,
     refused: Vec<Refused>,
-    /// What was sent and is not known to be in the books.
-    sent: Option<Batch>,
+    /// What was sent and is not known to be in the books, in pieces of which the first is sent next.
+    sent: VecDeque<Batch>,
     /// Details that found no room.
     pub(super) details_dropped: u64,
 }
@@ -96,7 +112,7 @@ impl Drain {
             bare: Default::default(),
             late: Vec::new(),
             refused: Vec::new(),
-            sent: None,
+            sent: VecDeque::new(),
             details_dropped: 0,
         }
     }
@@ -117,27 +133,38 @@ impl Drain {
     }
 
     /// The batch to post now: the one whose outcome is not known, or the next. `None`: nothing to do.
-    pub(super) fn batch(&mut self) -> Result<Option<&Batch>, JournalError> {
-        if self.sent.is_none() {
+    pub(super) fn batch(&mut self) -> Result<Option<&Batch>, Unreadable> {
+        if self.sent.is_empty() {
             let fresh = self.read()?;
             let reading = std::mem::replace(&mut self.reading, fresh);
             let batch = self.join(reading);
             // A cursor alone can wait: it moves on with the next end of a request.
             let Batch { postings, refused, late_details, cursors: _ } = &batch;
             let idle = postings.is_empty() && refused.is_empty() && late_details.is_empty();
-            self.sent = Some(batch).filter(|_| !idle);
+            self.sent.extend(Some(batch).filter(|_| !idle));
         }
-        Ok(self.sent.as_ref())
+        Ok(self.sent.front())
     }
 
     /// Whether a batch was sent of which nobody knows whether it is in the books.
     pub(super) fn is_unknown(&self) -> bool {
-        self.sent.is_some()
+        !self.sent.is_empty()
     }
 
     /// The batch is in the books.
     pub(super) fn posted(&mut self) -> Option<Batch> {
-        self.sent.take()
+        self.sent.pop_front()
+    }
+
+    /// The batch was not taken: the next try is with half of it.
+    pub(super) fn halve(&mut self) {
+        if let Some(batch) = self.sent.pop_front() {
+            let (first, rest) = batch.halve();
+            if let Some(rest) = rest {
+                self.sent.push_front(rest);
+            }
+            self.sent.push_front(first);
+        }
     }
 
     /// Whether a full batch waits: the books are behind.
@@ -153,7 +180,7 @@ impl Drain {
     /// Whether everything that the journal has is in the books, and all that was told beside it.
     pub(super) fn is_done(&self) -> bool {
         let told = self.refused.is_empty() && self.late.is_empty();
-        self.at_end && self.sent.is_none() && self.reading.postings.is_empty() && told
+        self.at_end && self.sent.is_empty() && self.reading.postings.is_empty() && told
     }
 
     /// Requests whose end the journal does not have yet.
@@ -161,7 +188,7 @@ impl Drain {
         self.progress.values().map(|progress| progress.fold.open_count()).sum()
     }
 
-    fn read(&mut self) -> Result<Reading, JournalError> {
+    fn read(&mut self) -> Result<Reading, Unreadable> {
         self.frames.clear();
         if self.broken {
             return Ok(Reading::default());
@@ -170,14 +197,20 @@ impl Drain {
             // What was read before the failure is gone for this run: to read on would pass it over.
             self.broken = true;
             self.at_end = false;
-            return Err(error);
+            return Err(error.into());
         }
         self.at_end = self.frames.is_empty();
         let mut postings = Vec::new();
         let mut touched = HashSet::new();
         for (header, record) in self.frames.drain(..) {
+            let progress = self.progress.entry(header.worker).or_default();
+            let gap = progress.gap(header.worker, header.seq);
+            if gap.is_some() {
+                (self.broken, self.at_end) = (true, false);
+            }
+            gap.map_or(Ok(()), Err)?;
             touched.insert(header.worker);
-            postings.extend(self.progress.entry(header.worker).or_default().push(header.seq, record));
+            postings.extend(progress.push(header.seq, record));
         }
         let cursor = |worker: u16| self.progress.get(&worker).map(|p| p.cursor(self.epoch, worker));
         Ok(Reading { postings, cursors: touched.into_iter().filter_map(cursor).collect() })
@@ -204,5 +237,24 @@ impl Drain {
             late_details: std::mem::take(&mut self.late),
             cursors: reading.cursors,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_is_missing_is_not_passed_over() {
+        let check = |last_seq: u64, seq: u64, ok: bool| {
+            let progress = Progress { last_seq, ..Progress::default() };
+            assert_eq!(progress.gap(0, seq).is_none(), ok, "{last_seq} {seq}");
+        };
+        check(0, 1, true);
+        check(7, 8, true);
+        check(0, 2, false);
+        check(7, 9, false);
+        check(7, 7, false);
+        check(u64::MAX, 0, false);
     }
 }

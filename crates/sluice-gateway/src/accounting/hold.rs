@@ -1,10 +1,7 @@
 //! Taking what a request needs before it is sent: room in its limits, money from its budgets, and a line in the
 //! journal that says so.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use sluice_ledger::{
     Key, NanoUsd, Purses, Record, RequestId, Reservation, TooLittle,
@@ -212,7 +209,7 @@ struct Queue<'a> {
 
 impl Queue<'_> {
     async fn wait(&self, mut too_little: TooLittle) -> Result<Reservation, Refusal> {
-        let until = Deadline::from_std(self.since + bounds::ADMISSION_QUEUE);
+        let until = self.until();
         loop {
             let index = too_little.index;
             let Some(account) = self.guard.accounts().get(index).and_then(Option::as_ref) else {
@@ -241,27 +238,24 @@ impl Queue<'_> {
         }
     }
 
+    fn until(&self) -> Deadline {
+        Deadline::from_std(self.since + bounds::ADMISSION_QUEUE)
+    }
+
     /// Asks for a lease. Waits for the database, but not long.
     async fn ask(&self, account: &Arc<Account>, too_little: &TooLittle) -> Result<LeaseReply, Refusal> {
         let Some(purse) = self.purses.get(too_little.index).and_then(Option::as_ref) else {
             return Err(Refusal::internal());
         };
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let ask = Ask {
+        let ask = |reply| Ask {
             account: Arc::clone(account),
             purse: Arc::clone(purse),
             need: too_little.short.missing,
             bound: self.bound,
             reply,
         };
-        if !self.worker.shared.books.ask(ask) {
-            return Err(Refusal::accounting_unavailable());
-        }
-        let wait: Duration = bounds::LEASE_WAIT;
-        match tokio::time::timeout(wait, answer).await {
-            Ok(Ok(reply)) => Ok(reply),
-            // The database is away or slow.
-            Ok(Err(_)) | Err(_) => Err(Refusal::accounting_unavailable()),
-        }
+        // No answer: the database is away or slow.
+        let reply = self.worker.shared.books.lease(ask, self.until()).await;
+        reply.ok_or_else(Refusal::accounting_unavailable)
     }
 }

@@ -151,9 +151,32 @@ impl Entry {
             ask,
         };
         self.pending = Some(request.clone());
-        let answer = store.lease(session, &request).await?;
+        let answer = self.settled(store, session, &request).await?;
         self.taken(&request, answer);
         Ok(answer)
+    }
+
+    /// The outcome of `request`. Where the row is not where this node left it, as after a backup was put back, the row
+    /// is what holds: the next change begins from there, and what it says then is made up for in the purse.
+    async fn settled<S: Store>(
+        &mut self,
+        store: &S,
+        session: &Session,
+        request: &LeaseRequest,
+    ) -> Result<LeaseAnswer, StoreError> {
+        let error = match store.lease(session, request).await {
+            Err(error @ StoreError::LeaseOutOfStep { .. }) => error,
+            settled => return settled,
+        };
+        tracing::error!(%error, "the books of this budget were changed from outside; the node goes by what they say now");
+        if let StoreError::LeaseOutOfStep { stored, .. } = error {
+            self.lease.op = stored;
+            self.pending = None;
+            if let LeaseAsk::Return { amount } = request.ask {
+                self.purse.change(i64::try_from(amount).unwrap_or(i64::MAX));
+            }
+        }
+        Err(error)
     }
 
     /// The outcome of a request is known. Whatever the row says now is what this node has: what it did not expect of it,
@@ -179,7 +202,7 @@ impl Entry {
     /// Learns the outcome of a change whose answer was lost, by sending it again: it happens once.
     async fn settle_pending<S: Store>(&mut self, store: &S, session: &Session) -> Result<(), StoreError> {
         if let Some(request) = self.pending.clone() {
-            let answer = store.lease(session, &request).await?;
+            let answer = self.settled(store, session, &request).await?;
             self.taken(&request, answer);
         }
         Ok(())
@@ -199,5 +222,47 @@ impl Entry {
         // The window of a budget in total has no end.
         let old = id.window.0 > 0 && id.window.0.saturating_add(FORGET_AFTER_S) < unix_s;
         empty && old && Arc::strong_count(&self.purse) == 1 && !self.account.is_current(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_ledger::{AccountId, Budget, Period};
+    use sluice_store::SqlStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn books_that_were_changed_from_outside_are_gone_by() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqlStore::open_sqlite(&dir.path().join("db")).await.unwrap();
+        let session = store.open_session("n", 0, 1).await.unwrap();
+        let budget = Budget { limit: NanoUsd(1_000), period: Period::Total };
+        let account = Arc::new(Account::new(AccountId::key("k"), budget));
+        let purse = account.purse(0);
+        let mut leases = Leases::new(2);
+        let books = (&store, &session);
+        assert_eq!(leases.top_up(books, &account, &purse, NanoUsd(400)).await.unwrap(), Topped::Granted);
+        for op in [2, 3] {
+            let ask = LeaseAsk::Return { amount: 100 };
+            let outside = LeaseRequest { purse: purse.id().clone(), limit: budget.limit, op, ask };
+            store.lease(&session, &outside).await.unwrap();
+        }
+        let lost = leases.top_up(books, &account, &purse, NanoUsd(10)).await;
+        assert!(matches!(lost, Err(StoreError::LeaseOutOfStep { stored: 3, .. })), "{lost:?}");
+        assert_eq!(leases.top_up(books, &account, &purse, NanoUsd(10)).await.unwrap(), Topped::Granted);
+        let row = store.budgets(&[purse.id().clone()]).await.unwrap().pop().unwrap();
+        assert_eq!((purse.free(), leases.leased()), (i64::try_from(row.leased.0).unwrap(), purse.free()));
+        // What is given back is not lost on the way either.
+        for op in [5, 6] {
+            let ask = LeaseAsk::Grant { need: NanoUsd(1), live_nodes: 2 };
+            let outside = LeaseRequest { purse: purse.id().clone(), limit: budget.limit, op, ask };
+            store.lease(&session, &outside).await.unwrap();
+        }
+        assert!(leases.recall(books, purse.id()).await.is_err());
+        leases.recall(books, purse.id()).await.unwrap();
+        leases.recall(books, purse.id()).await.unwrap();
+        let row = store.budgets(&[purse.id().clone()]).await.unwrap().pop().unwrap();
+        assert_eq!((purse.free(), leases.leased(), row.leased), (0, 0, NanoUsd(0)));
     }
 }

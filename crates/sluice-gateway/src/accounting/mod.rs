@@ -11,22 +11,28 @@ mod hold;
 mod leases;
 mod limits;
 mod registry;
+mod rooms;
 mod shared_limits;
 mod start;
+mod upkeep;
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering},
     time::Instant,
 };
 
 use sluice_store::{SqlStore, journal::Durability};
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+    time::{Instant as Deadline, timeout_at},
+};
 
 use crate::{bounds, clock};
 
 pub(crate) use courier::{Courier, CourierThread};
 pub(crate) use demand::{Priced, bound, prompt_estimate, tokens};
-pub(crate) use desk::Ask;
+use desk::{Ask, LeaseReply};
 pub(crate) use drain::Note;
 pub(crate) use hold::{Closing, Demand, Hold, flags};
 pub(crate) use limits::{LimitKind, Limited, Standings};
@@ -49,6 +55,10 @@ pub(crate) struct Books {
     /// When the database last answered, in nanoseconds since the start.
     contact_ns: AtomicU64,
     live_nodes: AtomicU32,
+    /// That of the catalog which was last read.
+    catalog_version: AtomicI64,
+    /// The catalog in force may be behind the one in the database.
+    behind: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -70,6 +80,8 @@ impl Books {
             started: clock::now(),
             contact_ns: AtomicU64::new(0),
             live_nodes: AtomicU32::new(1),
+            catalog_version: AtomicI64::new(0),
+            behind: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         }
     }
@@ -81,9 +93,27 @@ impl Books {
         u64::try_from(elapsed).unwrap_or(u64::MAX).saturating_add(DAY_NS)
     }
 
-    /// Asks the desk for a lease. `false`: too many wait already, or the desk is gone.
-    pub(crate) fn ask(&self, ask: Ask) -> bool {
-        self.asks.try_send(ask).is_ok()
+    /// Asks the desk for a lease and waits for its answer: no longer than [`bounds::LEASE_WAIT`], unless the database
+    /// answers others meanwhile; then it is busy, not away, and there is time until `until`. `None`: no answer, too many
+    /// wait already, or the desk is gone.
+    async fn lease(
+        &self,
+        ask: impl FnOnce(oneshot::Sender<LeaseReply>) -> Ask,
+        until: Deadline,
+    ) -> Option<LeaseReply> {
+        let (reply, mut answer) = oneshot::channel();
+        self.asks.try_send(ask(reply)).ok()?;
+        loop {
+            let contact = self.contact_ns.load(Ordering::Acquire);
+            let patience = (Deadline::now() + bounds::LEASE_WAIT).min(until);
+            match timeout_at(patience, &mut answer).await {
+                Ok(reply) => return reply.ok(),
+                Err(_) if self.contact_ns.load(Ordering::Acquire) == contact || patience >= until => {
+                    return None;
+                }
+                Err(_) => {}
+            }
+        }
     }
 
     /// Tells the desk about a request. `false`: it was dropped.
@@ -96,8 +126,12 @@ impl Books {
         self.contact_ns.store(self.since_start_ns(clock::now()), Ordering::Release);
     }
 
-    /// Whether what is known of keys may be old: the database has been silent for longer than changes take to come.
+    /// Whether what is known of keys may be old: the database has been silent for longer than changes take to come,
+    /// it did not answer when it was last asked, or what it answered could not be used.
     pub(crate) fn may_be_stale(&self, now: Instant) -> bool {
+        if self.is_behind() {
+            return true;
+        }
         let silence = self.since_start_ns(now).saturating_sub(self.contact_ns.load(Ordering::Acquire));
         u128::from(silence) > bounds::STALE_AFTER.as_nanos()
     }
@@ -123,7 +157,93 @@ impl Books {
         if self.store.is_shared() { self.live_nodes() } else { sharing.nodes() }
     }
 
+    /// The version of the catalog that was last read.
+    fn catalog_version(&self) -> i64 {
+        self.catalog_version.load(Ordering::Acquire)
+    }
+
+    fn set_catalog_version(&self, version: i64) {
+        self.catalog_version.store(version, Ordering::Release);
+    }
+
+    /// Whether the catalog has to be read again, even if its version is the one that was read.
+    fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Acquire)
+    }
+
+    fn set_behind(&self, behind: bool) {
+        self.behind.store(behind, Ordering::Release);
+    }
+
     fn set_live_nodes(&self, nodes: u32) {
         self.live_nodes.store(nodes.max(1), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use sluice_ledger::{AccountId, Budget, NanoUsd, Period};
+    use tokio::time::sleep;
+
+    use super::{account::Account, *};
+
+    /// What a request hears whose answer comes after `answer_ms`, while the database answers others at `contacts_ms`.
+    async fn check(
+        books: &Books,
+        asks: &mut mpsc::Receiver<Ask>,
+        contacts_ms: &[u64],
+        answer_ms: u64,
+    ) -> Option<LeaseReply> {
+        let account =
+            Arc::new(Account::new(AccountId::key("k"), Budget { limit: NanoUsd(1), period: Period::Total }));
+        let ask =
+            |reply| Ask { purse: account.purse(0), account, need: NanoUsd(1), bound: NanoUsd(1), reply };
+        let desk = async {
+            let ask = asks.recv().await.unwrap();
+            let mut now_ms = 0;
+            for at in contacts_ms {
+                sleep(Duration::from_millis(at - now_ms)).await;
+                now_ms = *at;
+                books.contacted();
+            }
+            sleep(Duration::from_millis(answer_ms - now_ms)).await;
+            let _ = ask.reply.send(LeaseReply::Granted);
+        };
+        let until = Deadline::now() + Duration::from_secs(2);
+        tokio::join!(books.lease(ask, until), desk).0
+    }
+
+    #[tokio::test]
+    async fn a_busy_database_is_not_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqlStore::open_sqlite(&dir.path().join("db")).await.unwrap();
+        let (asks_in, mut asks) = mpsc::channel(1);
+        let (notes, _notes) = mpsc::channel(1);
+        let books = Books::new(store, Durability::Process, asks_in, notes);
+        tokio::time::pause();
+        assert_eq!(check(&books, &mut asks, &[], 249).await, Some(LeaseReply::Granted));
+        assert_eq!(check(&books, &mut asks, &[], 251).await, None, "away");
+        assert_eq!(check(&books, &mut asks, &[200, 400], 600).await, Some(LeaseReply::Granted), "busy");
+        assert_eq!(check(&books, &mut asks, &[200], 600).await, None, "away meanwhile");
+        let always: Vec<u64> = (1..30).map(|n| n * 100).collect();
+        assert_eq!(check(&books, &mut asks, &always, 3_000).await, None, "busy for too long");
+    }
+
+    #[tokio::test]
+    async fn what_is_known_of_keys_may_be_old() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqlStore::open_sqlite(&dir.path().join("db")).await.unwrap();
+        let (asks, notes) = (mpsc::channel(1).0, mpsc::channel(1).0);
+        let books = Books::new(store, Durability::Process, asks, notes);
+        books.contacted();
+        let now = clock::now();
+        assert!(!books.may_be_stale(now));
+        assert!(books.may_be_stale(now + bounds::STALE_AFTER + Duration::from_millis(1)));
+        books.set_behind(true);
+        assert!(books.may_be_stale(now), "a catalog that could not be read");
+        books.set_behind(false);
+        assert!(!books.may_be_stale(now));
     }
 }

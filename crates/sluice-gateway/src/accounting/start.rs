@@ -20,6 +20,7 @@ use super::{
     desk::Desk,
     drain::{Drain, Progress},
     leases::Leases,
+    rooms::Rooms,
 };
 use crate::{bounds, clock};
 
@@ -54,7 +55,8 @@ pub(crate) struct Opened {
 }
 
 /// Opens the books for `workers` workers.
-pub(crate) async fn open(ledger: &Ledger, workers: u16) -> Result<Opened, BooksError> {
+/// `catalog_version` is that of the catalog which will be in force.
+pub(crate) async fn open(ledger: &Ledger, workers: u16, catalog_version: i64) -> Result<Opened, BooksError> {
     let store = ledger.store.clone();
     let journal = open_journal(&ledger.journal, ledger.durability)?;
     let session = store.open_session(&ledger.node, journal.newest_epoch(), clock::unix_ms()).await?;
@@ -68,10 +70,11 @@ pub(crate) async fn open(ledger: &Ledger, workers: u16) -> Result<Opened, BooksE
     let books = Arc::new(Books::new(store.clone(), ledger.durability, asks_in, notes_in));
     books.contacted();
     books.set_live_nodes(beat.live_nodes);
+    books.set_catalog_version(catalog_version);
     let desk = Desk {
         drain: Drain::new(journal.tail(), session.epoch),
         leases: Leases::new(beat.live_nodes),
-        catalog_version: beat.catalog_version,
+        rooms: Rooms::default(),
         retention: ledger.retention,
         store,
         session,
@@ -97,6 +100,7 @@ async fn recover(store: &SqlStore, session: &Session, journal: &Journal) -> Resu
     while let Some((header, record)) = recovery.next()? {
         records += 1;
         let run = runs.entry((header.epoch, header.worker)).or_default();
+        // Recovery itself looks for what is missing.
         postings.extend(run.push(header.seq, record));
         if postings.len() >= bounds::RECOVERY_POSTINGS {
             post(store, session, std::mem::take(&mut postings), Vec::new()).await?;

@@ -57,6 +57,7 @@ const INSERT_MODEL: Statement = statement!(
 const KEY_WITH_HASH: Statement =
     statement!("SELECT name FROM keys WHERE (hash = $1 OR previous_hash = $1) AND id <> $2");
 
+const VERSION: Statement = statement!("SELECT value FROM numbers WHERE name = 'catalog_version'");
 /// In PostgreSQL its row is the lock that all who change the catalog take first.
 const NEXT_VERSION: Statement =
     statement!("UPDATE numbers SET value = value + 1 WHERE name = 'catalog_version'");
@@ -81,7 +82,13 @@ pub(super) const EVERY: &[Statement] = &[
     INSERT_MODEL,
     KEY_WITH_HASH,
     NEXT_VERSION,
+    VERSION,
 ];
+
+/// Rises with every change of the catalog.
+pub(super) async fn version(tx: &mut Tx) -> Result<i64, StoreError> {
+    tx.row(&VERSION, &[]).await?.map_or(Ok(0), |row| row.int(0))
+}
 
 /// Everything, each list in the order of names.
 pub(super) async fn load(tx: &mut Tx) -> Result<Catalog, StoreError> {

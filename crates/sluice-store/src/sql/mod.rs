@@ -120,6 +120,15 @@ impl Store for SqlStore {
         self.within(async { catalog::load(&mut self.begin(Mode::Read).await?).await }).await
     }
 
+    async fn load_catalog_and_version(&self) -> Result<(Catalog, i64), StoreError> {
+        self.within(async {
+            let mut tx = self.begin(Mode::Read).await?;
+            let version = catalog::version(&mut tx).await?;
+            Ok((catalog::load(&mut tx).await?, version))
+        })
+        .await
+    }
+
     async fn apply_file(&self, objects: &Catalog) -> Result<(), StoreError> {
         self.within(async { catalog::apply_file(self.begin(Mode::Write).await?, objects).await }).await
     }

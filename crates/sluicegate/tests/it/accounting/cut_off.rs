@@ -1,15 +1,16 @@
 //! One request that is cut off: by the end of the process, or by its caller.
 
-use sluice_ledger::{NanoUsd, estimate};
+use sluice_ledger::{NanoUsd, Record, estimate, frame};
 use sluice_store::query::RequestRow;
 use sluice_testkit::{
     answers,
     client::{Client, post},
+    patience::within,
     process::{Gateway, Launch},
     upstream::{Script, Upstream},
 };
 
-use super::{SERVER, books::Books, key};
+use super::{SERVER, ask, books::Books, key};
 use crate::rig::{launch, provider};
 
 const SECRET: &str = "sk-cutoff-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -92,6 +93,59 @@ async fn killed_in_the_middle_of_a_stream() {
         "{row:?} of {delivered}"
     );
     assert_eq!(row.charged, Some(NanoUsd((row.prompt_tokens + row.completion_tokens) * DOLLAR)), "{row:?}");
+}
+
+/// Tokens of the answer that the journal says were delivered.
+fn marked(gateway: &Gateway) -> u64 {
+    let mut marked = 0;
+    for file in std::fs::read_dir(gateway.dir().join("data/journal")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "log") {
+            continue;
+        }
+        let bytes = std::fs::read(path).unwrap();
+        let mut rest = bytes.as_slice();
+        while let Ok(Some((_, record, used))) = frame::decode(rest) {
+            if let Record::Mark(mark) = record {
+                marked = mark.usage.completion_tokens;
+            }
+            rest = &rest[used..];
+        }
+    }
+    marked
+}
+
+#[tokio::test]
+async fn a_few_words_before_a_silence_are_not_forgotten() {
+    let upstream = Upstream::start().await;
+    let (launch, mut gateway) = start(&upstream).await;
+    let words = answers::chunk(answers::text_event("one two three four").as_bytes());
+    upstream.script(Script::new().write(answers::STREAM_HEAD).write(words).stall());
+    let mut client = open(&gateway).await;
+    let id = client.read_head().await.header("x-request-id").unwrap().to_owned();
+    let noted = async {
+        while marked(&gateway) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("a mark in the silence", noted).await;
+    gateway.kill().await;
+    let row = settled(launch.serve().await, &id).await;
+    assert_eq!(row.completion_tokens, estimate::text_tokens(18, 0), "{row:?}");
+}
+
+#[tokio::test]
+async fn counts_that_cannot_be_are_flagged() {
+    let upstream = Upstream::start().await;
+    let (_launch, gateway) = start(&upstream).await;
+    let body = answers::completion("one two three four");
+    let mut body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    body["usage"]["prompt_tokens"] = serde_json::json!(-3);
+    upstream.script(Script::new().write(answers::json_answer(200, &body.to_string())));
+    let (head, _) = Client::connect(gateway.data).await.exchange(ask(SECRET, "dear", PROMPT, 90)).await;
+    assert_eq!(head.status, 200);
+    let row = settled(gateway, head.header("x-request-id").unwrap()).await;
+    assert_eq!((row.flags.absurd, row.usage_source.as_deref()), (true, Some("estimated")), "{row:?}");
 }
 
 #[tokio::test]
