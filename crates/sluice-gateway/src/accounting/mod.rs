@@ -105,7 +105,7 @@ impl Books {
         self.asks.try_send(ask(reply)).ok()?;
         loop {
             let contact = self.contact_ns.load(Ordering::Acquire);
-            let patience = (Deadline::now() + bounds::LEASE_WAIT).min(until);
+            let patience = Deadline::now() + bounds::LEASE_WAIT;
             match timeout_at(patience, &mut answer).await {
                 Ok(reply) => return reply.ok(),
                 Err(_) if self.contact_ns.load(Ordering::Acquire) == contact || patience >= until => {
@@ -195,6 +195,7 @@ mod tests {
         asks: &mut mpsc::Receiver<Ask>,
         contacts_ms: &[u64],
         answer_ms: u64,
+        until_ms: u64,
     ) -> Option<LeaseReply> {
         let account =
             Arc::new(Account::new(AccountId::key("k"), Budget { limit: NanoUsd(1), period: Period::Total }));
@@ -211,7 +212,7 @@ mod tests {
             sleep(Duration::from_millis(answer_ms - now_ms)).await;
             let _ = ask.reply.send(LeaseReply::Granted);
         };
-        let until = Deadline::now() + Duration::from_secs(2);
+        let until = Deadline::now() + Duration::from_millis(until_ms);
         tokio::join!(books.lease(ask, until), desk).0
     }
 
@@ -223,12 +224,21 @@ mod tests {
         let (notes, _notes) = mpsc::channel(1);
         let books = Books::new(store, Durability::Process, asks_in, notes);
         tokio::time::pause();
-        assert_eq!(check(&books, &mut asks, &[], 249).await, Some(LeaseReply::Granted));
-        assert_eq!(check(&books, &mut asks, &[], 251).await, None, "away");
-        assert_eq!(check(&books, &mut asks, &[200, 400], 600).await, Some(LeaseReply::Granted), "busy");
-        assert_eq!(check(&books, &mut asks, &[200], 600).await, None, "away meanwhile");
+        assert_eq!(check(&books, &mut asks, &[], 249, 2_000).await, Some(LeaseReply::Granted));
+        assert_eq!(check(&books, &mut asks, &[], 251, 2_000).await, None, "away");
+        assert_eq!(
+            check(&books, &mut asks, &[], 249, 0).await,
+            Some(LeaseReply::Granted),
+            "asked at the end"
+        );
+        assert_eq!(
+            check(&books, &mut asks, &[200, 400], 600, 2_000).await,
+            Some(LeaseReply::Granted),
+            "busy"
+        );
+        assert_eq!(check(&books, &mut asks, &[200], 600, 2_000).await, None, "away meanwhile");
         let always: Vec<u64> = (1..30).map(|n| n * 100).collect();
-        assert_eq!(check(&books, &mut asks, &always, 3_000).await, None, "busy for too long");
+        assert_eq!(check(&books, &mut asks, &always, 3_000, 2_000).await, None, "busy for too long");
     }
 
     #[tokio::test]
