@@ -56,10 +56,12 @@ pub(crate) fn detached(seeking: Seeking) -> Seeking {
 async fn unheard(mut drive: Drive, answered: Option<Answered>) {
     match answered {
         Some(Answered {
-            answer: Answer::Whole(WholeAnswer { content_bytes, usage, .. }), in_flight, ..
+            answer: Answer::Whole(WholeAnswer { content_bytes, usage, usage_absurd, .. }),
+            in_flight,
+            ..
         }) => {
             in_flight.succeeded(clock::now());
-            drive.exchange.delivered(content_bytes, usage);
+            drive.exchange.delivered(content_bytes, (usage, usage_absurd));
             end(drive);
         }
         Some(answered) => match Source::new(answered, drive.admitted().scan().n, None) {
@@ -78,7 +80,7 @@ async fn read_to_end(mut source: Source, mut drive: Drive) {
             let read = std::future::poll_fn(|cx| source.poll(cx, &mut out)).await;
             out.clear();
             let progress = source.progress();
-            drive.exchange.delivered(progress.content_bytes, progress.usage);
+            drive.exchange.delivered(progress.content_bytes, (progress.usage, progress.usage_absurd));
             match read {
                 Ok(Read::More) if progress.done.is_none() => {}
                 Ok(_) => return true,
