@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use crate::anthropic;
 use crate::bedrock::Bedrock;
 use crate::capability::ModelFacts;
+use crate::cohere::Cohere;
 use crate::gemini::Gemini;
 use crate::media::Inlined;
 use crate::memory::{Forgetful, Memory};
@@ -250,5 +251,6 @@ pub fn dialect(row: &VendorRow, upstream_model: &str) -> &'static dyn Dialect {
         DialectKind::Gemini => &Gemini,
         DialectKind::Bedrock => &Bedrock,
         DialectKind::Ollama => &Ollama,
+        DialectKind::Cohere => &Cohere,
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use sluice_chat::scan::scan;
 use sluice_chat::{ChatEvent, Failure};
 
+use crate::aws_stream;
 use crate::dialect::{Call, DecoderTerms, UpstreamModel, dialect};
 use crate::passage::Passage;
 use crate::vendor::{VendorRow, vendor};
@@ -28,6 +29,30 @@ pub fn answer(kind: &str, model: &str, input: &[u8]) {
     if terms.streaming {
         assert_eq!(passed(&terms, &[body]), passed(&terms, &pieces), "the cut shows in the reply");
     }
+}
+
+/// An answer in AWS's frames, given as lines: `event NAME PAYLOAD`, `exception NAME PAYLOAD`, or any other line, which
+/// stays as it is. Bytes that are changed in frames would not get by their checksums.
+pub fn framed_answer(kind: &str, model: &str, input: &[u8]) {
+    let Some((&head, lines)) = input.split_first_chunk::<3>() else { return };
+    let mut framed = head.to_vec();
+    for line in lines.split(|byte| *byte == b'\n') {
+        let mut words = line.splitn(3, |byte| *byte == b' ');
+        let mut word = || words.next().unwrap_or_default();
+        let (message, name, payload) = (word(), String::from_utf8_lossy(word()).into_owned(), word());
+        match message {
+            b"event" => {
+                let headers = [(":message-type", "event"), (":event-type", name.as_str())];
+                framed.extend(aws_stream::write(&headers, payload));
+            }
+            b"exception" => {
+                let headers = [(":message-type", "exception"), (":exception-type", name.as_str())];
+                framed.extend(aws_stream::write(&headers, payload));
+            }
+            _ => framed.extend_from_slice(line),
+        }
+    }
+    answer(kind, model, &framed);
 }
 
 /// A request for a vendor's model: it is written as JSON, or refused with a code and a place.

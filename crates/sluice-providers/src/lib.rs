@@ -12,6 +12,7 @@ pub mod aws_stream;
 mod base64;
 pub mod bedrock;
 pub mod capability;
+pub mod cohere;
 pub mod credential;
 pub mod dialect;
 #[doc(hidden)]

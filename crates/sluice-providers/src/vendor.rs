@@ -33,6 +33,8 @@ pub enum DialectKind {
     Bedrock,
     /// Ollama's own chat.
     Ollama,
+    /// Cohere's chat, version 2.
+    Cohere,
 }
 
 /// How a credential is shown to the vendor.
@@ -100,7 +102,7 @@ fn bearer() -> Auth {
 }
 
 /// Kinds of the configuration whose dialect is not built yet.
-pub const LATER_KINDS: &[&str] = &["cohere"];
+pub const LATER_KINDS: &[&str] = &[];
 
 #[derive(Deserialize)]
 struct Table {

@@ -37,6 +37,38 @@ fn anthropic_requests() {
     }
 }
 
+#[test]
+fn bedrock_answers() {
+    let wanted = |name: &str| name == "upstream.frames" || name == "upstream.json";
+    let seeds = seeds("bedrock", wanted);
+    run(&seeds, &mut |input| fuzzing::framed_answer("bedrock", "eu.amazon.nova-lite-v1:0", input));
+    run(&seeds, &mut |input| fuzzing::answer("bedrock", "eu.amazon.nova-lite-v1:0", input));
+}
+
+#[test]
+fn bedrock_requests() {
+    let seeds = seeds("bedrock", |name| name == "request.json");
+    for model in ["eu.amazon.nova-2-lite-v1:0", "mistral.ministral-3-8b-instruct", "arn:aws:bedrock:x/y"] {
+        run(&seeds, &mut |input| fuzzing::request("bedrock", model, &input[3..]));
+    }
+}
+
+#[test]
+fn ollama_answers_and_requests() {
+    let answers = seeds("ollama", |name| name == "upstream.ndjson" || name == "upstream.json");
+    run(&answers, &mut |input| fuzzing::answer("ollama", "llama3.1", input));
+    let requests = seeds("ollama", |name| name == "request.json");
+    run(&requests, &mut |input| fuzzing::request("ollama", "gpt-oss:20b", &input[3..]));
+}
+
+#[test]
+fn cohere_answers_and_requests() {
+    let answers = seeds("cohere", |name| name == "upstream.sse" || name == "upstream.json");
+    run(&answers, &mut |input| fuzzing::answer("cohere", "command-a-03-2025", input));
+    let requests = seeds("cohere", |name| name == "request.json");
+    run(&requests, &mut |input| fuzzing::request("cohere", "command-a-plus-05-2026", &input[3..]));
+}
+
 /// The files of a dialect's vectors, each with three bytes before it that say how an answer is read and cut.
 fn seeds(dialect: &str, wanted: fn(&str) -> bool) -> Vec<Vec<u8>> {
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(dialect);

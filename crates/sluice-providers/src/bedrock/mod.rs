@@ -116,10 +116,12 @@ pub const FIELDS: Fields = &[
     ("top_k", Mapped),
     ("thinking", Passed),
     ("messages[].thinking_blocks", Mapped),
+    ("extra_body", Mapped),
 ];
 
 /// Fields beyond the API that mean something here.
-pub const EXTENSIONS: &[&str] = &["guardrailConfig", "top_k", "thinking", "messages[].thinking_blocks"];
+pub const EXTENSIONS: &[&str] =
+    &["extra_body", "guardrailConfig", "top_k", "thinking", "messages[].thinking_blocks"];
 
 /// The numbered cases of known conversion bugs that can happen in this dialect. Each is a vector, or a test of that
 /// name.

@@ -1,7 +1,8 @@
 //! A request as the body of `/api/chat`.
 
 use serde_json::{Map, Value, json};
-use sluice_chat::request::{ChatRequest, Stop};
+use sluice_chat::message::Message;
+use sluice_chat::request::{ChatRequest, ReasoningEffort, Stop};
 use sluice_chat::response_format::ResponseFormat;
 use sluice_chat::splice::Slices;
 use sluice_chat::{ApiError, error};
@@ -121,12 +122,16 @@ impl Body {
             ("stop", stop.as_ref().map(Stop::as_slice).map(Value::from)),
         ]);
         self.logprobs(logprobs, top_logprobs);
-        self.think(reasoning_effort.as_ref().map(|effort| effort.as_str()), call.upstream_model.name());
+        self.think(reasoning_effort.as_ref(), call.upstream_model.name());
         self.format(response_format);
         self.tools(ToolFields { tools, tool_choice, parallel_tool_calls, functions, function_call })?;
-        messages::written(messages, call.media, &mut self.dropped).map(|messages| {
-            self.out.insert("messages".to_owned(), messages.into());
-        })
+        self.messages(messages, call)
+    }
+
+    fn messages(&mut self, messages: Vec<Message>, call: &Call<'_>) -> Result<(), ApiError> {
+        let messages = messages::written(messages, call.media, &mut self.dropped)?;
+        self.out.insert("messages".to_owned(), messages.into());
+        Ok(())
     }
 
     fn sampling(&mut self, options: [(&str, Option<Value>); 7]) {
@@ -165,7 +170,8 @@ impl Body {
     }
 
     /// Whether to think. Levels are known to gpt-oss alone, which knows nothing else.
-    fn think(&mut self, effort: Option<&str>, model: &str) {
+    fn think(&mut self, effort: Option<&ReasoningEffort>, model: &str) {
+        let effort = effort.map(ReasoningEffort::as_str);
         let Some(effort) = effort.filter(|_| !self.out.contains_key("think")) else { return };
         let has_levels = model.contains("gpt-oss");
         let think: Value = match effort {

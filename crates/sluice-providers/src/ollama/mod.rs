@@ -119,10 +119,12 @@ pub const FIELDS: Fields = &[
     ("repetition_penalty", Mapped),
     ("num_ctx", Mapped),
     ("num_keep", Mapped),
+    ("extra_body", Mapped),
 ];
 
 /// Fields beyond the API that mean something here.
 pub const EXTENSIONS: &[&str] = &[
+    "extra_body",
     "options",
     "keep_alive",
     "think",
