@@ -228,3 +228,5 @@ pub(crate) const MEDIA_COUNT: usize = 20;
 pub(crate) const MEDIA_BYTES: usize = 20 * 1024 * 1024;
 pub(crate) const MEDIA_TOTAL_BYTES: usize = 32 * 1024 * 1024;
 pub(crate) const MEDIA: Duration = Duration::from_secs(20);
+/// A test of a provider, from the connection to the answer.
+pub(crate) const PROVIDER_TEST: Duration = Duration::from_secs(30);

@@ -1,11 +1,12 @@
 //! `GET /v1/models` and `/v1/models/{id}`: what the key may use.
 
 use serde_json::{Value, json};
+use sluice_store::ModelCapabilities;
 
 use crate::{
     authenticate::Caller,
     refusal::Refusal,
-    snapshot::{Model, Snapshot},
+    snapshot::{Model, Snapshot, Target},
 };
 
 /// The list, in OpenAI's form.
@@ -31,17 +32,43 @@ fn object(model: &Model, snapshot: &Snapshot) -> Value {
     let mut object = json!({
         "id": model.name, "object": "model", "created": snapshot.made_at, "owned_by": owner,
     });
-    let facts = &model.options.capabilities;
+    let facts = facts(model);
     if let Some(tokens) = facts.context_length {
         object["context_length"] = tokens.into();
     }
     if let Some(tokens) = facts.max_output_tokens {
         object["max_output_tokens"] = tokens.into();
     }
-    if let Some(words) = &facts.capabilities {
+    if let Some(words) = facts.capabilities {
         object["capabilities"] = json!(words);
     }
     object
+}
+
+/// What holds whichever target answers: what the model's own settings say, else the least of what its targets can do.
+/// Of a target of which nothing is known nothing can be said.
+fn facts(model: &Model) -> ModelCapabilities {
+    let own = &model.options.capabilities;
+    let least = |of: fn(&Target) -> Option<u64>| {
+        let all = model.targets.iter().map(of).collect::<Option<Vec<_>>>();
+        all.and_then(|all| all.into_iter().min())
+    };
+    let shared = || {
+        let mut words = model.targets.iter().map(|target| target.known.then(|| target.facts.flags()));
+        let first = words.next()??;
+        words.try_fold(first, |shared, words| {
+            let words = words?;
+            Some(shared.into_iter().filter(|word| words.contains(word)).collect::<Vec<_>>())
+        })
+    };
+    ModelCapabilities {
+        context_length: own.context_length.or_else(|| least(|target| target.context_length)),
+        max_output_tokens: own.max_output_tokens.or_else(|| least(|target| target.max_output_tokens)),
+        capabilities: own
+            .capabilities
+            .clone()
+            .or_else(|| shared().map(|words| words.into_iter().map(str::to_owned).collect())),
+    }
 }
 
 /// Undoes percent-encoding; `None` where it is not one or hides what is not UTF-8.

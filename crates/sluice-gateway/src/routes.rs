@@ -250,7 +250,7 @@ impl Routes {
         let query = head.uri.query().map(str::to_owned);
         let unix_ms = context.unix_ms;
         let asked = admin::Asked { place, method, id: id.to_owned(), query, body, unix_ms };
-        let (status, body) = admin::answer(&self.worker.shared, asked).await?;
+        let (status, body) = admin::answer(&self.worker, asked).await?;
         Ok(reply::admin(context.ids, status, body))
     }
 

@@ -101,6 +101,8 @@ pub(crate) struct Target {
     pub(crate) priced: Option<Arc<Priced>>,
     /// What it can do: the table, and before it what the operator says.
     pub(crate) facts: ModelFacts,
+    /// Whether anybody says what it can do.
+    pub(crate) known: bool,
     /// Tokens of prompt and answer together, and of the answer alone, that this target can have.
     pub(crate) context_length: Option<u64>,
     pub(crate) max_output_tokens: Option<u64>,
@@ -225,6 +227,11 @@ impl Snapshot {
         });
         let targets = made.collect::<Option<Vec<_>>>()?;
         Some(Arc::new(Model::new(name, targets, options, &self.healths)))
+    }
+
+    /// How many credentials a provider has; `None`: there is no such provider.
+    pub(crate) fn credentials_of(&self, provider: &str) -> Option<usize> {
+        self.upstreams.get(provider).map(|direct| direct.upstreams.len())
     }
 
     /// All models that have a name of their own, in order.
@@ -398,16 +405,18 @@ fn target(
     (metrics, place): (TargetMetrics, Place),
     facts: &Facts<'_>,
 ) -> Option<Target> {
-    let known = capability::facts(&upstream.provider().row().kind, model);
-    let mut of_model = known.unwrap_or_default();
+    let in_table = capability::facts(&upstream.provider().row().kind, model);
+    let mut of_model = in_table.unwrap_or_default();
     let own = facts.own.and_then(|own| own.capabilities.as_deref());
-    if let Some(words) = own.or_else(|| facts.alias.and_then(|alias| alias.capabilities.as_deref())) {
+    let said = own.or_else(|| facts.alias.and_then(|alias| alias.capabilities.as_deref()));
+    if let Some(words) = said {
         of_model.set_flags(words);
     }
     of_model.context_length = facts.number(|c| c.context_length).or(of_model.context_length);
     of_model.max_output_tokens = facts.number(|c| c.max_output_tokens).or(of_model.max_output_tokens);
     Some(Target {
         facts: of_model,
+        known: in_table.is_some() || said.is_some(),
         priced: priced(upstream, model, facts),
         context_length: of_model.context_length,
         max_output_tokens: of_model.max_output_tokens,

@@ -2,10 +2,12 @@
 
 use std::{borrow::Cow, cell::Cell, fmt, rc::Rc, sync::Arc};
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sluice_chat::{ApiError, Failure, FailureKind, splice::Slices};
 use sluice_providers::{
-    Call, DecoderTerms, Dialect, Forgetful, Inlined, Memory, Reading, Relay, dialect, dialect::DialectHeaders,
+    Call, DecoderTerms, Dialect, Encoded, Forgetful, Inlined, Memory, Reading, Relay, dialect,
+    dialect::DialectHeaders,
 };
 
 use crate::{
@@ -187,28 +189,69 @@ pub(crate) fn translate(
     let named =
         |name: &String| Some((HeaderName::from_bytes(name.as_bytes()).ok()?, headers.get(name)?.clone()));
     let fault = headers.get(X_SANDBOX_FAULT).filter(|_| upstream.provider().is_sandbox());
-    let call_id = |said: Said<'_>| format!("{}_{}", said.ids.request_text(), said.attempt);
+    let call_id =
+        if translated { format!("{}_{}", said.ids.request_text(), said.attempt) } else { String::new() };
+    let place = (admitted.model(), target_index);
     Ok(Outbound {
-        model: Arc::clone(admitted.model()),
-        target: target_index,
-        upstream: Arc::clone(upstream),
+        stream: scan.stream,
+        forwarded: upstream.forward_headers().iter().filter_map(named).collect(),
+        sandbox_fault: fault.and_then(|v| v.to_str().ok()).map(str::to_owned),
+        unix_s: if translated { clock::unix_ms() / 1000 } else { 0 },
+        call_id,
+        memory,
+        attempt: said.attempt,
+        repairable: admitted.is_repairable(),
+        ..outbound(place, dialect, encoded)
+    })
+}
+
+/// What is sent for a request of which nothing is known but what was written of it: a first call for a whole answer.
+fn outbound(
+    (model, target): (&Arc<Model>, usize),
+    dialect: &'static dyn Dialect,
+    encoded: Encoded,
+) -> Outbound {
+    Outbound {
+        upstream: Arc::clone(&model.targets[target].upstream),
+        model: Arc::clone(model),
+        target,
         dialect,
         path: encoded.path,
         dialect_headers: encoded.headers,
         body: encoded.body,
-        stream: scan.stream,
+        stream: false,
         dropped: encoded.dropped,
         hide_usage: encoded.hide_usage,
-        forwarded: upstream.forward_headers().iter().filter_map(named).collect(),
-        sandbox_fault: fault.and_then(|v| v.to_str().ok()).map(str::to_owned),
+        forwarded: Vec::new(),
+        sandbox_fault: None,
         reading: encoded.reading,
-        unix_s: if translated { clock::unix_ms() / 1000 } else { 0 },
-        call_id: if translated { call_id(said) } else { String::new() },
-        memory,
-        attempt: said.attempt,
-        repairable: admitted.is_repairable(),
+        unix_s: 0,
+        call_id: String::new(),
+        memory: None,
+        attempt: 1,
+        repairable: false,
         heard: None,
-    })
+    }
+}
+
+/// The smallest request that there is, of nobody's, to see whether a target answers.
+const PROBE: &[u8] =
+    br#"{"model":"m","max_completion_tokens":16,"messages":[{"role":"user","content":"Say yes."}]}"#;
+
+/// Writes that request for a target.
+///
+/// # Errors
+/// The target's dialect cannot say it.
+pub(crate) fn probe(model: &Arc<Model>, target_index: usize) -> Result<Outbound, Box<Failure>> {
+    let unsayable =
+        || Box::new(unsupported(ApiError::invalid("invalid_json", "There is no request to test with.")));
+    let (body, scan) = (Bytes::from_static(PROBE), sluice_chat::scan::scan(PROBE).map_err(|_| unsayable())?);
+    let target = &model.targets[target_index];
+    let row = target.upstream.provider().row();
+    let call = Call { facts: target.facts, ..Call::plain(&body, &scan, &target.model, row) };
+    let dialect = dialect(row, target.model.name());
+    let encoded = dialect.encode(&call).map_err(|error| Box::new(unsupported(error)))?;
+    Ok(Outbound { call_id: "test".to_owned(), ..outbound((model, target_index), dialect, encoded) })
 }
 
 fn unsupported(error: ApiError) -> Failure {

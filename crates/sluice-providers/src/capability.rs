@@ -46,6 +46,21 @@ impl ModelFacts {
         }
     }
 
+    /// The names of the flags that are set.
+    pub fn flags(&self) -> Vec<&'static str> {
+        let all = [
+            ("tools", self.tools),
+            ("parallel_tools", self.parallel_tools),
+            ("json_schema", self.json_schema),
+            ("vision", self.vision),
+            ("audio", self.audio),
+            ("pdf", self.pdf),
+            ("reasoning", self.reasoning),
+            ("prompt_cache", self.prompt_cache),
+        ];
+        all.into_iter().filter(|(_, set)| *set).map(|(word, _)| word).collect()
+    }
+
     fn flag(&mut self, word: &str) -> Option<&mut bool> {
         Some(match word {
             "tools" => &mut self.tools,
@@ -172,17 +187,7 @@ mod tests {
     fn well_known_models_can_do_what_their_vendors_say() {
         let check = |kind: &str, model: &str, expect: Option<(u64, u64, &str)>| {
             let found = facts(kind, model).map(|facts| {
-                let words = [
-                    ("tools", facts.tools),
-                    ("parallel_tools", facts.parallel_tools),
-                    ("json_schema", facts.json_schema),
-                    ("vision", facts.vision),
-                    ("audio", facts.audio),
-                    ("pdf", facts.pdf),
-                    ("reasoning", facts.reasoning),
-                    ("prompt_cache", facts.prompt_cache),
-                ];
-                let words: Vec<_> = words.into_iter().filter(|(_, set)| *set).map(|(word, _)| word).collect();
+                let words = facts.flags();
                 (facts.context_length.unwrap(), facts.max_output_tokens.unwrap(), words.join(" "))
             });
             let found = found.as_ref().map(|(context, output, words)| (*context, *output, words.as_str()));

@@ -28,7 +28,12 @@ use self::{
     query::Query,
     refuse::Checked,
 };
-use crate::{authenticate::bearer, models::unescape, refusal::Refusal, worker::Shared};
+use crate::{
+    authenticate::bearer,
+    models::unescape,
+    refusal::Refusal,
+    worker::{Shared, Worker},
+};
 
 /// Largest body of a call, in bytes.
 pub(crate) const BODY_BYTES: usize = 1024 * 1024;
@@ -52,6 +57,7 @@ enum What {
     Project,
     Providers,
     Provider,
+    ProviderTest,
     Models,
     Model,
     Usage,
@@ -75,6 +81,7 @@ const PLACES: &[Place] = &[
     Place { what: What::Project, pattern: "/admin/v1/projects/{name}", allow: OBJECT },
     Place { what: What::Providers, pattern: "/admin/v1/providers", allow: LIST_AND_CREATE },
     Place { what: What::Provider, pattern: "/admin/v1/providers/{id}", allow: OBJECT },
+    Place { what: What::ProviderTest, pattern: "/admin/v1/providers/{id}/test", allow: "POST" },
     Place { what: What::Models, pattern: "/admin/v1/models", allow: LIST_AND_CREATE },
     Place { what: What::Model, pattern: "/admin/v1/models/{name}", allow: OBJECT },
     Place { what: What::Usage, pattern: "/admin/v1/usage", allow: LIST },
@@ -131,9 +138,13 @@ pub(crate) fn authenticate(headers: &HeaderMap, is_admin_token: impl FnOnce(&str
 }
 
 /// Answers a call whose caller is known. What was begun goes on to its end, whoever leaves.
-pub(crate) async fn answer(shared: &Arc<Shared>, asked: Asked) -> Checked<Answer> {
+pub(crate) async fn answer(worker: &Worker, asked: Asked) -> Checked<Answer> {
+    if asked.place.what == What::ProviderTest {
+        let tested = Box::pin(providers::test::run(worker, &asked)).await?;
+        return Ok((200, Some(tested.to_string().into_bytes())));
+    }
+    let shared = Arc::clone(&worker.shared);
     let runtime = shared.books.runtime.clone();
-    let shared = Arc::clone(shared);
     match runtime.spawn(handled(shared, asked, random_bits)).await {
         Ok(answer) => answer,
         Err(error) => {
@@ -184,6 +195,8 @@ async fn route(what: What, method: &Method, call: &Call, id: String) -> Checked<
         (What::Provider, "PATCH") => providers::patch::run(call, &id).await,
         (What::Provider, "DELETE") => providers::delete::run(call, &id).await,
         (What::Provider, _) => providers::get::run(call, &id).await,
+        // Providers are called from the worker.
+        (What::ProviderTest, _) => Err(Refusal::internal()),
         (What::Models, "POST") => models::create::run(call).await,
         (What::Models, _) => models::list::run(call).await,
         (What::Model, "PATCH") => models::patch::run(call, &id).await,
@@ -216,6 +229,7 @@ mod tests {
         check("/admin/v1/models/a/b", Some((What::Model, "a/b")));
         check("/admin/v1/models/a%2Fb", Some((What::Model, "a%2Fb")));
         check("/admin/v1/providers/a/b", None);
+        check("/admin/v1/providers/a/test", Some((What::ProviderTest, "a")));
         check("/admin/v1/projects/a/b", Some((What::Project, "a/b")));
         check("/admin/v1/nodes/n/write-off", Some((What::NodeWriteOff, "n")));
         check("/admin/v1/nodes/n", None);

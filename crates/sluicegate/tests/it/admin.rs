@@ -7,6 +7,7 @@ mod command_line;
 mod keys;
 mod models;
 mod projects;
+mod provider_test;
 mod providers;
 
 use std::{

@@ -33,6 +33,7 @@ mod inline_media;
 mod inputs;
 mod lifecycle;
 mod logs;
+mod models_list;
 mod odd_peers;
 mod pages;
 mod pass_through;

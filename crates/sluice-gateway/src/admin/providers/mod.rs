@@ -7,6 +7,7 @@ pub(super) mod get;
 mod headers;
 pub(super) mod list;
 pub(super) mod patch;
+pub(super) mod test;
 
 use serde_json::{Value, json};
 use sluice_ledger::Origin;

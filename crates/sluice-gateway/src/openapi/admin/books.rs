@@ -76,6 +76,15 @@ const NODE: &[(&str, &str, &str)] = &[
     ("leased_nanousd", "integer", "What it holds of budgets."),
 ];
 
+const PROVIDER_TEST: &[(&str, &str, &str)] = &[
+    ("ok", "boolean", "Whether it answered as it should."),
+    ("provider", "string", "Who was called."),
+    ("model", "string", "What that provider calls the model."),
+    ("credential", "integer", "Which of its credentials was shown, counted from 0."),
+    ("status", "integer?", "What it answered; null where there was no answer."),
+    ("latency_ms", "integer", "Until the whole answer was there, or the failure."),
+];
+
 pub(super) fn schemas() -> Vec<(&'static str, Value)> {
     let mut request = fields(REQUEST);
     let flags = json!({ "type": "string", "enum": ["absurd", "excess", "unconfirmed"] });
@@ -108,7 +117,18 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
             "after": object_or_null("As it is; null for what is gone."),
         }),
     );
+    let mut test = fields(PROVIDER_TEST);
+    let text = "The failure in the provider's own words, or in ours where it said nothing; null where it answered. \
+        No credential stands in it.";
+    let texts = json!({ "message": plain("string", "What is wrong."), "type": plain("string", "Its class."),
+        "param": optional("string", "Where."), "code": optional("string", "Its code.") });
+    let error = object(&["message", "type", "param", "code"], texts);
+    test["properties"]["error"] = json!({ "anyOf": [error, { "type": "null" }], "description": text });
+    if let Some(required) = test["required"].as_array_mut() {
+        required.push("error".into());
+    }
     vec![
+        ("ProviderTest", test),
         ("RequestRow", request),
         ("Attempt", fields(ATTEMPT)),
         ("UsageRow", usage),

@@ -284,6 +284,7 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
         ("/admin/v1/projects/{name}", PROJECTS.one()),
         ("/admin/v1/providers", PROVIDERS.collection("Provider", &[])),
         ("/admin/v1/providers/{name}", PROVIDERS.one()),
+        ("/admin/v1/providers/{name}/test", test_provider()),
         ("/admin/v1/models", MODELS.collection("AdminModel", &[])),
         ("/admin/v1/models/{name}", MODELS.one()),
         ("/admin/v1/usage", json!({ "servers": server(), "get": books::usage() })),
@@ -318,6 +319,33 @@ fn rotate() -> Value {
         "servers": server(),
         "parameters": [in_path("id")],
         "post": operation("rotateKey", "Give a key a new secret", more),
+    })
+}
+
+fn test_provider() -> Value {
+    let form = object(
+        &[],
+        json!({
+            "model": { "type": ["string", "null"], "description": "What the provider calls the model; that of any \
+                target there without it." },
+            "credential": { "type": ["integer", "null"], "minimum": 0, "maximum": 100,
+                "description": "Which of its credentials, counted from 0; the first without it." },
+        }),
+    );
+    let form = with(form, json!({ "additionalProperties": false }));
+    let more = json!({
+        "description": "One real call, as small as can be, with the configuration that is in force. What it costs is \
+            in no budget.",
+        "requestBody": { "required": false, "content": { "application/json": { "schema": form } } },
+        "responses": answers(
+            200, good("What came of it; also where the call failed.", schema("ProviderTest")),
+            &[404, 408, 413, 415],
+        ),
+    });
+    json!({
+        "servers": server(),
+        "parameters": [in_path("name")],
+        "post": operation("testProvider", "Try a provider", more),
     })
 }
 
