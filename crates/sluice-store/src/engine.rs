@@ -50,6 +50,10 @@ macro_rules! statement_piece {
         "id, name, hash, prefix, project, models_json, limits_json, model_limits_json, budget_json, \
          default_max_output_tokens, expires_at, owner, revoked, origin, previous_hash, previous_until, created_at"
     };
+    // Two sums that no count of rows takes out of their range: of whole dollars, and of the rest.
+    ($engine:ident COST_SUMS) => {
+        "CAST(COALESCE(SUM(cost / 1000000000), 0) AS BIGINT), CAST(COALESCE(SUM(cost % 1000000000), 0) AS BIGINT)"
+    };
     ($engine:ident ROLLUP_COLUMNS) => {
         "start, key_id, project, model, provider, requests, errors, prompt_tokens, completion_tokens, \
          cached_tokens, reasoning_tokens, cost"

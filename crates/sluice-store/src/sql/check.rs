@@ -12,6 +12,11 @@ const RETIRE: Statement = statement!(
     "DELETE FROM requests WHERE request_id IN \
      (SELECT request_id FROM requests WHERE unix_ms < $1 ORDER BY unix_ms, request_id LIMIT $2)"
 );
+/// Since when a node is silent whose journal may still bring something a second time.
+const SILENT: Statement = statement!(
+    "SELECT MIN(seen_ms) FROM nodes WHERE ended = 0 AND seen_ms >= $1 \
+     AND (node IN (SELECT node FROM cursors) OR node IN (SELECT node FROM leases))"
+);
 const RETIRED: Statement =
     statement!("UPDATE numbers SET value = $1 WHERE name = 'retired_ms' AND value < $1");
 
@@ -42,7 +47,7 @@ const LEASED: Statement = statement!(
 );
 
 #[cfg(test)]
-pub(super) const EVERY: &[Statement] = &[RETIRE, RETIRED, FIRST_HOUR, HOURS, DAYS, LEASED];
+pub(super) const EVERY: &[Statement] = &[RETIRE, SILENT, RETIRED, FIRST_HOUR, HOURS, DAYS, LEASED];
 
 /// How far back sums are compared with rows.
 const CHECKED_HOURS: i64 = 48;
@@ -51,7 +56,16 @@ const CHECKED_DAYS: i64 = 62;
 const HOUR_S: i64 = 3_600;
 const DAY_S: i64 = 86_400;
 
+/// A node that was cut off posts again what came after the oldest request that it had open: no request runs longer.
+const OPEN_MS: u64 = 3_600_000;
+/// A node that is silent for so long beyond the age of rows does not come back.
+const GONE_MS: u64 = 30 * 86_400_000;
+
+/// What a node that was cut off may post again stays: without its row it would be charged again.
 pub(super) async fn retire(mut tx: Tx, unix_ms: u64, limit: u32) -> Result<u64, StoreError> {
+    let silent = tx.row(&SILENT, &[arg(unix_ms.saturating_sub(GONE_MS))]).await?;
+    let silent = silent.map_or(Ok(None), |row| row.maybe_int(0))?.and_then(|ms| u64::try_from(ms).ok());
+    let unix_ms = silent.map_or(unix_ms, |silent| unix_ms.min(silent.saturating_sub(OPEN_MS)));
     tx.execute(&RETIRED, &[arg(unix_ms)]).await?;
     let retired = tx.execute(&RETIRE, &[arg(unix_ms), Arg::Int(i64::from(limit))]).await?;
     tx.commit().await?;

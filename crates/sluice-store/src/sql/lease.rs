@@ -34,12 +34,10 @@ const MAKE_BUDGET: Statement = statement!(
 );
 const KEY_BUDGET: Statement = statement!("SELECT budget_json FROM keys WHERE id = $1", SHARE);
 const PROJECT_BUDGET: Statement = statement!("SELECT budget_json FROM projects WHERE name = $1", SHARE);
-const KEY_SPENT: Statement = statement!(
-    "SELECT CAST(COALESCE(SUM(cost), 0) AS BIGINT) FROM usage_daily WHERE key_id = $1 AND start >= $2"
-);
-const PROJECT_SPENT: Statement = statement!(
-    "SELECT CAST(COALESCE(SUM(cost), 0) AS BIGINT) FROM usage_daily WHERE project = $1 AND start >= $2"
-);
+const KEY_SPENT: Statement =
+    statement!("SELECT ", COST_SUMS, " FROM usage_daily WHERE key_id = $1 AND start >= $2");
+const PROJECT_SPENT: Statement =
+    statement!("SELECT ", COST_SUMS, " FROM usage_daily WHERE project = $1 AND start >= $2");
 const LEASE: Statement =
     statement!("SELECT amount, op FROM leases WHERE node = $1 AND account = $2 AND window_start = $3");
 /// The guard: whatever was read before, no grant breaks it.
@@ -66,6 +64,7 @@ const RETURN_OF_NODE: Statement = statement!(
      WHERE budgets.account = l.account AND budgets.window_start = l.window_start"
 );
 const END_OF_NODE: Statement = statement!("DELETE FROM leases WHERE node = $1");
+const ENDED: Statement = statement!("UPDATE nodes SET ended = 1 WHERE node = $1");
 const FENCE_OFF: Statement = statement!("UPDATE nodes SET epoch = epoch + 1 WHERE node = $1");
 const WINDOWS: Statement =
     statement!("SELECT window_start FROM budgets WHERE account = $1 ORDER BY window_start DESC");
@@ -90,6 +89,7 @@ pub(super) const EVERY: &[Statement] = &[
     LOCK_OF_NODE,
     RETURN_OF_NODE,
     END_OF_NODE,
+    ENDED,
     FENCE_OFF,
     WINDOWS,
     NEW_LIMIT,
@@ -229,7 +229,7 @@ async fn stored_budget(tx: &mut Tx, account: &AccountId) -> Result<Option<Budget
 async fn spent(tx: &mut Tx, account: &AccountId, window: Window) -> Result<i64, StoreError> {
     let (statement, name) = of_account(account, &KEY_SPENT, &PROJECT_SPENT);
     let row = tx.row(statement, &[Arg::Text(name), Arg::Int(window.0)]).await?;
-    row.map_or(Ok(0), |row| row.int(0))
+    row.map_or(Ok(0), |row| super::cost_sum(&row, 0))
 }
 
 fn budget_row(row: &Row) -> Result<BudgetRow, StoreError> {
@@ -259,7 +259,8 @@ async fn return_all(tx: &mut Tx, node: &str) -> Result<(), StoreError> {
     // In the order in which everybody takes these locks.
     tx.rows(&LOCK_OF_NODE, &[Arg::Text(node)]).await?;
     tx.execute(&RETURN_OF_NODE, &[Arg::Text(node)]).await?;
-    tx.execute(&END_OF_NODE, &[Arg::Text(node)]).await.map(drop)
+    tx.execute(&END_OF_NODE, &[Arg::Text(node)]).await?;
+    tx.execute(&ENDED, &[Arg::Text(node)]).await.map(drop)
 }
 
 /// The node is fenced off with it: should it be alive after all, nothing more is taken from it until it begins anew.

@@ -21,7 +21,7 @@ use crate::{
     Catalog, CatalogChange, Store, StoreError,
     books::{Batch, BudgetRow, Cursor, Heartbeat, LeaseAnswer, LeaseRequest, Session},
     claims::{Claim, ClaimId, Claimed},
-    engine::{Arg, Engine, Local, Mode, Remote, Statement, Tx},
+    engine::{Arg, Engine, Local, Mode, Remote, Row, Statement, Tx},
     listen::Listener,
     query::{AuditEntry, AuditRow, Mismatch, NodeRow, RequestFilter, RequestRow, UsageQuery, UsageRow},
 };
@@ -244,6 +244,12 @@ impl Store for SqlStore {
 /// A count as the database keeps it: at most `i64::MAX`.
 fn int(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// What the two columns of `COST_SUMS` from `column` on say: at most the largest number.
+fn cost_sum(row: &Row, column: usize) -> Result<i64, StoreError> {
+    let sum = i128::from(row.int(column)?) * 1_000_000_000 + i128::from(row.int(column + 1)?);
+    Ok(i64::try_from(sum).unwrap_or(i64::MAX))
 }
 
 /// The part of `args` that is an integer, as an argument.

@@ -20,7 +20,7 @@ const USED: Statement =
     statement!("UPDATE nodes SET used_epoch = epoch WHERE node = $1 AND epoch = $2 AND used_epoch < $2");
 const EPOCH: Statement = statement!("SELECT epoch FROM nodes WHERE node = $1", SHARE);
 const SEEN: Statement =
-    statement!("UPDATE nodes SET seen_ms = $3, used_epoch = epoch WHERE node = $1 AND epoch = $2");
+    statement!("UPDATE nodes SET seen_ms = $3, used_epoch = epoch, ended = 0 WHERE node = $1 AND epoch = $2");
 const HEARTBEAT: Statement = statement!(
     "SELECT (SELECT COUNT(*) FROM nodes WHERE seen_ms >= $1), \
      (SELECT value FROM numbers WHERE name = 'catalog_version')"

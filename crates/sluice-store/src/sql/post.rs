@@ -4,12 +4,12 @@
 //! Rows travel as one JSON text a statement. That costs the fewest cycles a row on both engines: one round trip and
 //! one bound value instead of some twenty for each row.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 use sluice_ledger::{
-    Posting, PurseId, RequestId,
-    record::{Outcome, Settle},
+    AccountId, Period, Posting, PurseId, RequestId, Window,
+    record::{Outcome, Reserve, Settle},
 };
 
 use super::{
@@ -68,6 +68,16 @@ const LOCK_BUDGETS: Statement = statement!(
      ORDER BY b.account, b.window_start",
     LOCK_BUDGETS
 );
+const KEY_BUDGETS: Statement = statement!(
+    "SELECT k.id, k.budget_json FROM (SELECT value ->> 0 AS id FROM ",
+    ROWS,
+    ") AS p JOIN keys AS k ON k.id = p.id WHERE k.budget_json IS NOT NULL"
+);
+const PROJECT_BUDGETS: Statement = statement!(
+    "SELECT k.name, k.budget_json FROM (SELECT value ->> 0 AS name FROM ",
+    ROWS,
+    ") AS p JOIN projects AS k ON k.name = p.name WHERE k.budget_json IS NOT NULL"
+);
 const LEASES: Statement = statement!(
     "SELECT l.account, l.window_start, l.amount \
      FROM (SELECT value ->> 0 AS account, CAST(value ->> 1 AS BIGINT) AS window_start FROM ",
@@ -104,6 +114,8 @@ pub(super) const EVERY: &[Statement] = &[
     INSERT_RETURNING,
     ADD_DETAILS,
     LOCK_BUDGETS,
+    KEY_BUDGETS,
+    PROJECT_BUDGETS,
     LEASES,
     CHARGE_BUDGETS,
     CHARGE_LEASES,
@@ -216,14 +228,19 @@ async fn charge<'a>(
     session: &Session,
     postings: impl Iterator<Item = (&'a Posting, i64)>,
 ) -> Result<(), StoreError> {
-    // Taking the sum at once covers what taking one charge after the other would: nothing is granted in between.
-    let mut charges: BTreeMap<PurseId, i64> = BTreeMap::new();
-    for (posting, charged) in postings {
-        if charged != 0 {
-            for purse in posting.reserve.purses() {
-                let sum = charges.entry(purse).or_default();
-                *sum = sum.saturating_add(charged);
-            }
+    let postings: Vec<_> = postings.filter(|(_, charged)| *charged != 0).collect();
+    let periods = periods(tx, &postings).await?;
+    // Taking the sum at once covers what taking one charge after the other would: nothing is granted in between. Beside
+    // the sum, what of it was taken from a lease.
+    let mut charges: BTreeMap<PurseId, (i64, i64)> = BTreeMap::new();
+    for (posting, charged) in &postings {
+        for purse in posting.reserve.purses() {
+            let (sum, taken) = charges.entry(purse).or_default();
+            (*sum, *taken) = (sum.saturating_add(*charged), taken.saturating_add(*charged));
+        }
+        for purse in passed_over(&posting.reserve, &periods) {
+            let (sum, _) = charges.entry(purse).or_default();
+            *sum = sum.saturating_add(*charged);
         }
     }
     if charges.is_empty() {
@@ -237,14 +254,14 @@ async fn charge<'a>(
     for row in tx.rows(&LEASES, &[Arg::Text(&purses), Arg::Text(&session.node)]).await? {
         leases.insert((row.text(0)?, row.int(1)?), row.int(2)?);
     }
-    let charges: BTreeMap<(&str, i64), i64> =
-        charges.iter().map(|(purse, sum)| ((purse.account.as_str(), purse.window.0), *sum)).collect();
+    let charges: BTreeMap<(&str, i64), (i64, i64)> =
+        charges.iter().map(|(purse, sums)| ((purse.account.as_str(), purse.window.0), *sums)).collect();
     let mut moved = Vec::with_capacity(budgets.len());
     for row in &budgets {
         let (account, window, posted) = (row.text(0)?, row.int(1)?, row.int(2)?);
-        let charged = charges.get(&(account.as_str(), window)).copied().unwrap_or(0);
+        let (charged, taken) = charges.get(&(account.as_str(), window)).copied().unwrap_or_default();
         let purse = (account, window);
-        let covered = charged.min(leases.get(&purse).copied().unwrap_or(0)).max(0);
+        let covered = taken.min(leases.get(&purse).copied().unwrap_or(0)).max(0);
         moved.push((purse.0, window, posted.saturating_add(charged).max(0), covered));
     }
     if moved.is_empty() {
@@ -253,6 +270,52 @@ async fn charge<'a>(
     let moved = document::write(&moved);
     tx.execute(&CHARGE_BUDGETS, &[Arg::Text(&moved)]).await?;
     tx.execute(&CHARGE_LEASES, &[Arg::Text(&moved), Arg::Text(&session.node)]).await.map(drop)
+}
+
+/// The periods of the budgets as they are now.
+async fn periods(
+    tx: &mut Tx,
+    postings: &[(&Posting, i64)],
+) -> Result<BTreeMap<AccountId, Period>, StoreError> {
+    let mut periods = BTreeMap::new();
+    let keys: BTreeSet<_> = postings.iter().map(|(posting, _)| (text(&posting.reserve.key),)).collect();
+    let projects: BTreeSet<_> =
+        postings.iter().map(|(posting, _)| (text(&posting.reserve.project),)).collect();
+    let of_key: fn(&str) -> AccountId = AccountId::key;
+    for (statement, names, account) in
+        [(&KEY_BUDGETS, keys, of_key), (&PROJECT_BUDGETS, projects, AccountId::project)]
+    {
+        if names.is_empty() {
+            continue;
+        }
+        let names: Vec<_> = names.into_iter().collect();
+        for row in tx.rows(statement, &[Arg::Text(&document::write(&names))]).await? {
+            // A document that cannot be read stops `load_catalog`, which says so.
+            if let Ok(budget) = document::read_budget(&row.text(1)?) {
+                periods.insert(account(&row.text(0)?), budget.period);
+            }
+        }
+    }
+    Ok(periods)
+}
+
+/// The windows that a request belongs to without having been taken from: the budget was added, or got another period,
+/// while it ran. A window that is later than its own clock says is its own all the same.
+fn passed_over<'a>(
+    reserve: &'a Reserve,
+    periods: &'a BTreeMap<AccountId, Period>,
+) -> impl Iterator<Item = PurseId> + 'a {
+    let unix_s = int(reserve.unix_ms / 1_000);
+    let accounts = [
+        (AccountId::key(&reserve.key), reserve.key_window),
+        (AccountId::project(&reserve.project), reserve.project_window),
+    ];
+    accounts.into_iter().filter_map(move |(account, taken)| {
+        let period = periods.get(&account)?;
+        let window = period.window(unix_s);
+        let own = |taken: Window| taken == window || taken > window && period.window(taken.0) == taken;
+        (!taken.is_some_and(own)).then_some(PurseId { account, window })
+    })
 }
 
 async fn late_details(tx: &mut Tx, batch: &Batch, rows: Rows) -> Result<(), StoreError> {

@@ -20,8 +20,9 @@ const SUMS: Statement = statement!(
      CASE WHEN CAST($8 AS BIGINT) = 1 THEN model END, CASE WHEN CAST($9 AS BIGINT) = 1 THEN key_id END, CASE WHEN CAST($10 AS BIGINT) = 1 THEN project END, \
      CASE WHEN CAST($11 AS BIGINT) = 1 THEN provider END, CAST(SUM(requests) AS BIGINT), CAST(SUM(errors) AS BIGINT), \
      CAST(SUM(prompt_tokens) AS BIGINT), CAST(SUM(completion_tokens) AS BIGINT), \
-     CAST(SUM(cached_tokens) AS BIGINT), CAST(SUM(reasoning_tokens) AS BIGINT), CAST(SUM(cost) AS BIGINT) \
-     FROM (SELECT ",
+     CAST(SUM(cached_tokens) AS BIGINT), CAST(SUM(reasoning_tokens) AS BIGINT), ",
+    COST_SUMS,
+    " FROM (SELECT ",
     ROLLUP_COLUMNS,
     " FROM usage_daily WHERE start >= $1 AND start < $2 \
      UNION ALL SELECT ",
@@ -102,7 +103,7 @@ fn read(row: &Row) -> Result<UsageRow, StoreError> {
         completion_tokens: row.count(8)?,
         cached_tokens: row.count(9)?,
         reasoning_tokens: row.count(10)?,
-        cost: NanoUsd(row.count(11)?),
+        cost: NanoUsd(u64::try_from(super::cost_sum(row, 11)?).unwrap_or(0)),
     })
 }
 

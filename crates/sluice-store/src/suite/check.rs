@@ -3,6 +3,7 @@
 use super::made::{DAY_S, NOW_MS, ask, assert_sound, batch, need, posting, session, sql};
 use crate::{
     SqlStore, Store as _,
+    books::Cursor,
     query::{RequestFilter, UsageQuery},
 };
 
@@ -19,6 +20,32 @@ pub(super) async fn retire_in_steps(store: SqlStore) {
     assert_eq!(left, [NOW_MS + 10, NOW_MS + 9, NOW_MS + 8]);
     let query = UsageQuery { from: DAY_S, to: DAY_S + 86_400, ..UsageQuery::default() };
     assert_eq!(store.usage(&query).await.unwrap()[0].requests, 10);
+}
+
+pub(super) async fn retire_waits_for_nodes_that_were_cut_off(store: SqlStore) {
+    const HOUR: u64 = 3_600_000;
+    let node = session(&store, "n").await;
+    let old = |n: u64, unix_ms| {
+        let mut posting = posting(n, 1);
+        posting.reserve.unix_ms = unix_ms;
+        posting
+    };
+    let mut sent = batch([old(1, NOW_MS - 2 * HOUR), old(2, NOW_MS - HOUR / 2)]);
+    sent.cursors = vec![Cursor { epoch: 1, worker: 0, seq: 1 }];
+    store.post(&node, &sent).await.unwrap();
+    let later = NOW_MS + 20 * 24 * HOUR;
+    assert_eq!(store.retire(later, 10).await.unwrap(), 1, "only what it cannot post again");
+    assert_eq!(store.retire(later, 10).await.unwrap(), 0);
+    store.post(&node, &sent).await.unwrap();
+    assert_eq!(store.retire(NOW_MS + 31 * 24 * HOUR, 10).await.unwrap(), 2, "it does not come back");
+
+    store.post(&node, &batch([old(3, NOW_MS)])).await.unwrap();
+    assert_eq!(store.retire(later, 10).await.unwrap(), 0);
+    store.end_leases(&node).await.unwrap();
+    assert_eq!(store.retire(later, 10).await.unwrap(), 1, "it has ended properly");
+    store.post(&node, &batch([old(4, NOW_MS)])).await.unwrap();
+    store.heartbeat(&node, NOW_MS).await.unwrap();
+    assert_eq!(store.retire(later, 10).await.unwrap(), 0, "it runs again");
 }
 
 pub(super) async fn planted_mismatches(store: SqlStore) {

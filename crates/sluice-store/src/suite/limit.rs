@@ -107,3 +107,40 @@ pub(super) async fn waits_after_it_was_lowered(store: SqlStore) {
     assert_eq!(ask(&store, &node, 3, need(51, 1)).await.unwrap().refused, Some(LeaseRefusal::Held));
     assert_eq!(ask(&store, &node, 3, need(50, 1)).await.unwrap().amount, 100);
 }
+
+pub(super) async fn counts_what_ran_when_it_came(store: SqlStore) {
+    let node = session(&store, "n").await;
+    store.insert_key(&key_a(None, Origin::Admin)).await.unwrap();
+    let ran = |n: u64, charged: u64, window: Option<i64>| {
+        let mut posting = posting(n, charged);
+        posting.reserve.key_window = window.map(Window);
+        posting
+    };
+    let posted = async |purse: &PurseId| row(&store, purse).await.unwrap().posted.0;
+    store.post(&node, &batch([ran(1, 30, None)])).await.unwrap();
+    change_key(&store, None, budget(100, Period::Day)).await;
+    let today = lease(&store, &node, DAY_S).await;
+    assert_eq!(posted(&today).await, 30);
+    for _ in 0..2 {
+        store.post(&node, &batch([ran(2, 20, None)])).await.unwrap();
+        assert_eq!(posted(&today).await, 50, "what ran when the budget was added");
+    }
+    let held = row(&store, &today).await.unwrap().leased;
+    change_key(&store, budget(100, Period::Day), budget(100, Period::Total)).await;
+    let total = lease(&store, &node, 0).await;
+    store.post(&node, &batch([ran(3, 5, Some(DAY_S)), ran(4, 1, Some(0))])).await.unwrap();
+    assert_eq!((posted(&today).await, posted(&total).await), (55, 56), "what ran when its period changed");
+    assert_eq!(
+        row(&store, &today).await.unwrap().leased.0,
+        held.0.saturating_sub(5),
+        "from where it was taken"
+    );
+    // A request whose clock is behind the window that it was taken from belongs to that window alone.
+    change_key(&store, budget(100, Period::Total), budget(100, Period::Day)).await;
+    let mut behind = ran(5, 3, Some(DAY_S));
+    behind.reserve.unix_ms = NOW_MS - 86_400_000;
+    let yesterday = lease(&store, &node, DAY_S - 86_400).await;
+    let before = posted(&yesterday).await;
+    store.post(&node, &batch([behind])).await.unwrap();
+    assert_eq!(posted(&yesterday).await, before);
+}

@@ -38,12 +38,13 @@ const CASES: &[Case] = cases! {
     audit: entries_come_with_what_they_say nothing_of_it_can_be_changed tampering_shows;
     node: epochs_rise older_runs_are_fenced_off heartbeats all_nodes write_off;
     lease: grants returns end_leases_of_one_node rows_begin_with_what_was_spent race;
-    limit: follows_a_changed_budget follows_another_period follows_the_file waits_after_it_was_lowered;
+    limit: follows_a_changed_budget follows_another_period follows_the_file waits_after_it_was_lowered
+        counts_what_ran_when_it_came;
     post: same_batch_twice half_known_batch one_request_twice_in_a_batch refused_rows late_details
-        charges_beyond_the_lease without_lease_or_row cursors odd_texts_and_numbers true_ends_of_what_was_cut_off;
+        charges_beyond_the_lease without_lease_or_row cursors odd_texts_and_numbers true_ends_of_what_was_cut_off largest_sums;
     usage: groups_and_filters edges_of_hours_and_days;
     request: filters pages_with_equal_times every_column;
-    check: retire_in_steps planted_mismatches;
+    check: retire_in_steps retire_waits_for_nodes_that_were_cut_off planted_mismatches;
     claim: held_by_one_body of_each_key freed_and_expired after_the_end_of_its_request of_an_earlier_run
         of_another_node race;
     faults: post_fails_at_each_statement lease_fails_at_each_statement change_fails_at_each_statement claim_fails_at_each_statement;

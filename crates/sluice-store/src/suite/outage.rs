@@ -86,6 +86,23 @@ async fn a_server_that_stops_is_away_until_it_is_back() {
     assert_sound(&store).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_connects_though_others_take_turns() {
+    let server = Postgres::start();
+    let store = SqlStore::open_postgres(&server.database()).await.unwrap();
+    let mut listener = store.listen();
+    let heard = async {
+        loop {
+            tokio::select! {
+                biased;
+                event = listener.next() => return event,
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    };
+    assert_eq!(within("a connection", heard).await, StoreEvent::Reconnected);
+}
+
 #[tokio::test]
 async fn a_server_that_is_not_there_is_told_without_its_password() {
     let mut server = Postgres::start();

@@ -254,3 +254,18 @@ pub(super) async fn true_ends_of_what_was_cut_off(store: SqlStore) {
     assert_eq!(balance(&store).await, (LIMIT, 129, LIMIT - 46));
     assert_sound(&store).await;
 }
+
+pub(super) async fn largest_sums(store: SqlStore) {
+    let node = session(&store, "n").await;
+    let other = |n: u64, model: &str| {
+        let mut posting = posting(n, u64::MAX);
+        posting.reserve.model = model.to_owned();
+        posting
+    };
+    store.post(&node, &batch([other(1, "a"), other(2, "b"), posting(3, 7)])).await.unwrap();
+    let query = UsageQuery { from: DAY_S, to: DAY_S + 86_400, ..UsageQuery::default() };
+    assert_eq!(store.usage(&query).await.unwrap()[0].cost, NanoUsd(i64::MAX as u64));
+    assert_eq!(usage(&store).await.iter().map(|row| row.cost.0).min(), Some(7));
+    // A budget that begins with them has nothing left.
+    assert_eq!(ask(&store, &node, 1, need(1, 1)).await.unwrap().refused, Some(LeaseRefusal::Spent));
+}
