@@ -14,6 +14,9 @@ use crate::openai::stream::Choices;
 use crate::passage::{Progress, WholeAnswer};
 use crate::transcript::{Channel, Transcript};
 
+/// What most events take, written.
+const EVENT_BYTES_USUAL: usize = 320;
+
 /// The passage of one translated stream.
 pub struct TranslatedPassage {
     decoder: Box<dyn Decoder>,
@@ -88,7 +91,7 @@ impl TranslatedPassage {
 
     /// Writes what the events say. One that declares a failure ends the answer.
     fn write(&mut self, out: &mut Vec<Bytes>) -> Result<(), Failure> {
-        let mut ready = Vec::new();
+        let mut ready = Vec::with_capacity(self.events.len() * EVENT_BYTES_USUAL);
         let mut result = Ok(());
         for event in self.events.drain(..) {
             if let ChatEvent::Failed(error) = event {

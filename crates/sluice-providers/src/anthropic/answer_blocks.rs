@@ -148,7 +148,7 @@ impl AnswerBlocks {
         let Delta { text, thinking, signature, partial_json, citation, .. } = delta;
         match &mut self.open[at].1 {
             Block::Text { citations, .. } => {
-                citations.extend(citation);
+                citations.extend(citation.map(|citation| *citation));
                 self.say(text.unwrap_or_default(), out);
             }
             Block::Thinking { text, signature: kept } => {

@@ -73,15 +73,15 @@ impl Answer {
 
     /// Reads one event of a stream.
     fn event(&mut self, data: &[u8], out: &mut Vec<ChatEvent>) -> Result<(), Failure> {
-        let event: Event = serde_json::from_slice(data).map_err(|_| common::bad_event())?;
+        let event: Event<'_> = serde_json::from_slice(data).map_err(|_| common::bad_event())?;
         let Event { r#type, index, delta, content_block, message, usage, error } = event;
         let index = index.unwrap_or_default();
-        if self.finished && matches!(r#type.as_deref(), Some(kind) if kind.starts_with("content_block")) {
+        if self.finished && r#type.0.starts_with("content_block") {
             return Ok(());
         }
-        match r#type.as_deref().unwrap_or_default() {
+        match &*r#type.0 {
             "message_start" => {
-                let message = message.unwrap_or_default();
+                let message = *message.unwrap_or_default();
                 self.start(&message, out);
                 // Some servers say here already what they have.
                 let said = message.content.into_iter().flatten().filter(|_| !self.finished);
@@ -91,7 +91,7 @@ impl Answer {
             }
             "content_block_start" => {
                 self.start(&Message::default(), out);
-                self.blocks.start(index, content_block.unwrap_or_default(), out);
+                self.blocks.start(index, *content_block.unwrap_or_default(), out);
             }
             "content_block_delta" => {
                 self.start(&Message::default(), out);
@@ -99,7 +99,7 @@ impl Answer {
             }
             "content_block_stop" => self.blocks.stop(index, out),
             "message_delta" => {
-                self.observe(usage.as_ref());
+                self.observe(usage.as_deref());
                 self.message_delta(delta.unwrap_or_default(), out);
             }
             "message_stop" => {
@@ -143,7 +143,8 @@ impl Answer {
 
     fn message_delta(&mut self, delta: Delta, out: &mut Vec<ChatEvent>) {
         if delta.stop_reason.as_deref().is_some_and(|reason| !reason.is_empty()) && self.started {
-            self.finish(delta.stop_reason.as_deref(), delta.stop_details, out);
+            let details = delta.stop_details.map(|details| *details);
+            self.finish(delta.stop_reason.as_deref(), details, out);
         }
     }
 

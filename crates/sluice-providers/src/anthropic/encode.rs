@@ -154,7 +154,7 @@ impl Draft<'_> {
         self.answer_form(response_format, &mut offer, &plan);
         self.settle(&mut plan, &mut offer, &mut conversation);
         let limit = self.output_limit(limit, &mut plan);
-        self.head(limit, conversation, &offer);
+        self.head(limit, conversation, std::mem::take(&mut offer.tools));
         self.sampling(temperature, top_p, rest.shift_remove("top_k"), &plan);
         self.stop(stop);
         self.user(safety_identifier.or(user));
@@ -286,6 +286,7 @@ impl Draft<'_> {
                 offer.tools.push(placeholder());
                 offer.choice = Some(Choice::None);
             }
+            offer.one_at_a_time = false;
         }
     }
 

@@ -4,10 +4,11 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use sluice_chat::request::Stop;
 
-use super::blocks::cache_control;
+use super::blocks::{cache_control, mark};
 use super::encode::{Conversation, Draft, Offer};
 use super::route::Route;
 use super::thinking::Plan;
+use super::tools::Choice;
 use super::turns;
 
 /// Breakpoints of the prompt cache in one request.
@@ -21,7 +22,7 @@ const THINKING_TOP_P_MIN: f64 = 0.95;
 
 impl Draft<'_> {
     /// The model, the limit, and the conversation, in the order that makes long prefixes of equal requests equal.
-    pub(super) fn head(&mut self, limit: u64, conversation: Conversation, offer: &Offer) {
+    pub(super) fn head(&mut self, limit: u64, conversation: Conversation, tools: Vec<Value>) {
         match self.route.version_in_body() {
             Some(version) => drop(self.body.insert("anthropic_version".to_owned(), version.into())),
             None => {
@@ -30,8 +31,8 @@ impl Draft<'_> {
             }
         }
         self.body.insert("max_tokens".to_owned(), limit.into());
-        if !offer.tools.is_empty() {
-            self.body.insert("tools".to_owned(), offer.tools.clone().into());
+        if !tools.is_empty() {
+            self.body.insert("tools".to_owned(), tools.into());
         }
         if !self.system.is_empty() {
             let system = std::mem::take(&mut self.system);
@@ -113,13 +114,12 @@ impl Draft<'_> {
 
     /// What stands behind the conversation.
     pub(super) fn tail(&mut self, plan: Plan, offer: Offer) {
-        let one_at_a_time = offer.one_at_a_time && !offer.tools.is_empty();
         let choice = match offer.choice {
-            None if one_at_a_time => Some(super::tools::Choice::Auto),
+            None if offer.one_at_a_time => Some(Choice::Auto),
             choice => choice,
         };
         if let Some(choice) = choice {
-            self.body.insert("tool_choice".to_owned(), choice.written(one_at_a_time));
+            self.body.insert("tool_choice".to_owned(), choice.written(offer.one_at_a_time));
         }
         if let Some(thinking) = plan.thinking {
             self.body.insert("thinking".to_owned(), thinking);
@@ -142,8 +142,17 @@ impl Draft<'_> {
 
     /// Fields beyond the API.
     pub(super) fn others(&mut self, rest: Map<String, Value>) {
-        if let Some(marker) = cache_control(&rest) {
-            self.body.insert("cache_control".to_owned(), marker);
+        match cache_control(&rest) {
+            Some(marker) if self.route == Route::Direct => {
+                self.body.insert("cache_control".to_owned(), marker);
+            }
+            // What it means, for platforms that do not know it: the last block ends what is kept.
+            Some(marker) => {
+                let last = self.body.get_mut("messages").and_then(|all| all.as_array_mut()?.last_mut());
+                let blocks = last.and_then(|turn| turn.get_mut("content")?.as_array_mut());
+                mark(blocks.map(Vec::as_mut_slice).unwrap_or_default(), Some(marker));
+            }
+            None => {}
         }
         for (name, value) in rest {
             if !value.is_null() && name != "cache_control" {
