@@ -204,7 +204,8 @@ pub(crate) const RECORDING_BYTES: usize = 16 * 1024 * 1024;
 pub(crate) const ANSWER_KEPT: Duration = Duration::from_secs(600);
 /// Of a larger answer only so much is there, for those who read along.
 pub(crate) const RECORDING_WINDOW_BYTES: usize = 1024 * 1024;
-/// What a piece of an answer takes beside its bytes.
+/// What an answer takes beside its pieces, and a piece beside its bytes.
+pub(crate) const RECORDING_BASE_BYTES: usize = 1024;
 pub(crate) const RECORDED_PIECE_BYTES: usize = 64;
 
 /// Requests that one worker answers at a time: at most what this share of the memory holds, all workers together, at

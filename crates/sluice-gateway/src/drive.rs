@@ -22,7 +22,7 @@ use crate::{
     media::Brought,
     refusal::{self, Refusal},
     relay::Source,
-    request_body::BodyShare,
+    request_body::KeptBody,
     route::route,
     server::ConnectionState,
     stream_clock::StreamClock,
@@ -43,7 +43,7 @@ pub(crate) struct Drive {
     /// Media that were fetched for targets that cannot fetch them.
     media: Brought,
     /// Room for what a repair needs: the request, and what the caller has of the answer.
-    kept: Option<BodyShare>,
+    kept: Option<KeptBody>,
 }
 
 /// An answer, and the call that it is an answer to.
@@ -167,8 +167,9 @@ impl Drive {
     /// An answer has begun: keeps what a repair of it needs, or lets the request go where that is too much.
     pub(crate) fn keep_for_repair(&mut self) {
         if self.admitted.is_repairable() {
-            let bytes = self.admitted.body().len() + TRANSCRIPT_BYTES_MAX;
-            self.kept = self.exchange.worker().shared.repair_memory.take(bytes);
+            let shared = &self.exchange.worker().shared;
+            let bytes = self.admitted.body().len();
+            self.kept = shared.body_memory.keep(&shared.repair_memory, bytes, TRANSCRIPT_BYTES_MAX);
         }
         if self.kept.is_none() {
             self.admitted.forget_body();

@@ -25,19 +25,36 @@ use crate::{bounds, clock, refusal::Refusal, snapshot::Snapshot, worker::Worker}
 #[derive(Debug)]
 pub(crate) struct BodyMemory {
     used_bytes: AtomicUsize,
+    /// Of these, bytes of bodies that are kept for the repair of their streams: they have a memory of their own, and
+    /// no request is refused for them.
+    excused_bytes: AtomicUsize,
     limit_bytes: usize,
 }
 
 impl BodyMemory {
     pub(crate) fn new(limit_bytes: usize) -> Arc<Self> {
-        Arc::new(Self { used_bytes: AtomicUsize::new(0), limit_bytes })
+        Arc::new(Self { used_bytes: AtomicUsize::new(0), excused_bytes: AtomicUsize::new(0), limit_bytes })
     }
 
     /// Takes room for `bytes`, or nothing.
     pub(crate) fn take(self: &Arc<Self>, bytes: usize) -> Option<BodyShare> {
         let before = self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
         let share = BodyShare { memory: Arc::clone(self), bytes };
-        (before.saturating_add(bytes) <= self.limit_bytes).then_some(share)
+        let held = before.saturating_sub(self.excused_bytes.load(Ordering::Relaxed));
+        (held.saturating_add(bytes) <= self.limit_bytes).then_some(share)
+    }
+
+    /// Takes room in `kept` for a body of `body_bytes` that is in this memory, and `more_bytes` beside it; or nothing.
+    pub(crate) fn keep(
+        self: &Arc<Self>,
+        kept: &Arc<Self>,
+        body_bytes: usize,
+        more_bytes: usize,
+    ) -> Option<KeptBody> {
+        let share = kept.take(body_bytes.saturating_add(more_bytes))?;
+        let excused_bytes = if body_bytes > UNCOUNTED_BYTES { body_bytes } else { 0 };
+        self.excused_bytes.fetch_add(excused_bytes, Ordering::Relaxed);
+        Some(KeptBody { memory: Arc::clone(self), excused_bytes, _share: share })
     }
 }
 
@@ -51,6 +68,20 @@ pub(crate) struct BodyShare {
 impl Drop for BodyShare {
     fn drop(&mut self) {
         self.memory.used_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// The room of a body that is kept for as long as its stream may have to be repaired.
+#[derive(Debug)]
+pub(crate) struct KeptBody {
+    memory: Arc<BodyMemory>,
+    excused_bytes: usize,
+    _share: BodyShare,
+}
+
+impl Drop for KeptBody {
+    fn drop(&mut self) {
+        self.memory.excused_bytes.fetch_sub(self.excused_bytes, Ordering::Relaxed);
     }
 }
 
@@ -215,6 +246,26 @@ mod tests {
         check(0, 5);
         check(1024, 6);
         check(1024 * 60, 65);
+    }
+
+    #[test]
+    fn bodies_that_are_kept_take_no_room_from_others() {
+        let (memory, kept) = (BodyMemory::new(200_000), BodyMemory::new(250_000));
+        let (first, second) = (memory.take(100_000).unwrap(), memory.take(100_000).unwrap());
+        assert!(memory.take(1).is_none());
+        let one = memory.keep(&kept, 100_000, 50_000).unwrap();
+        assert!(memory.keep(&kept, 100_000, 50_000).is_none(), "the memory of what is kept is full");
+        let third = memory.take(100_000).unwrap();
+        assert!(memory.take(1).is_none());
+        // Small ones were never counted.
+        let small = memory.keep(&kept, 10, 50_000).unwrap();
+        assert!(memory.take(1).is_none());
+        drop((one, first, third, small));
+        assert!(memory.take(100_001).is_none());
+        drop(memory.take(100_000).unwrap());
+        drop(second);
+        drop(memory.take(200_000).unwrap());
+        drop(kept.take(250_000).unwrap());
     }
 
     #[test]

@@ -99,6 +99,7 @@ struct Inner {
 impl Recording {
     pub(super) fn new(request: RequestId, memory: &Arc<Memory>) -> Arc<Self> {
         let inner = Inner { whole: true, ..Inner::default() };
+        memory.add(bounds::RECORDING_BASE_BYTES);
         Arc::new(Self { request, memory: Arc::clone(memory), inner: Mutex::new(inner) })
     }
 
@@ -237,7 +238,7 @@ impl Recording {
 impl Drop for Recording {
     fn drop(&mut self) {
         let bytes = self.inner.get_mut().map_or_else(|e| e.into_inner().bytes, |inner| inner.bytes);
-        self.memory.give_back(bytes);
+        self.memory.give_back(bytes + bounds::RECORDING_BASE_BYTES);
     }
 }
 
@@ -290,7 +291,8 @@ mod tests {
         recording.end(End::Gone);
         assert_eq!(next(&recording, 2), Some(Next::End(End::Complete)));
         assert!(recording.is_over(2) && !recording.is_over(1));
-        assert_eq!(memory.used_bytes.load(Ordering::Relaxed), 4 + 2 * bounds::RECORDED_PIECE_BYTES);
+        let bytes = bounds::RECORDING_BASE_BYTES + 4 + 2 * bounds::RECORDED_PIECE_BYTES;
+        assert_eq!(memory.used_bytes.load(Ordering::Relaxed), bytes);
         drop(recording);
         assert_eq!(memory.used_bytes.load(Ordering::Relaxed), 0);
     }

@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn a_key_belongs_to_its_first_body() {
         let now = clock::now();
-        let table = table(1_000);
+        let table = table(10_000);
         let Found::Nobody(first) = table.find(&id("i"), body("a"), request(1), now) else { panic!() };
         assert_eq!(find(&table, "i", "b", 2, now), "asking", "nobody knows yet whose it is");
         first.claimed();
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn answers_are_kept_for_a_while() {
         let now = clock::now();
-        let table = table(1_000);
+        let table = table(10_000);
         let late = now + bounds::ANSWER_KEPT;
         let just = late.checked_sub(Duration::from_millis(1)).unwrap();
         assert_eq!(find(&table, "i", "a", 1, now), "nobody");
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn the_oldest_answer_makes_room() {
         let now = clock::now();
-        let table = table(2 * (100 + bounds::RECORDED_PIECE_BYTES));
+        let table = table(2 * (100 + bounds::RECORDED_PIECE_BYTES) + 3 * bounds::RECORDING_BASE_BYTES);
         for (n, name) in [(1, "i"), (2, "j"), (3, "k")] {
             assert_eq!(find(&table, name, "a", n, now), "nobody");
             recording(&table, name, "a").push(&Bytes::from(vec![0; 100]), false);
@@ -263,7 +263,7 @@ mod tests {
         assert_eq!(find(&table, "j", "a", 5, now), "same");
         assert_eq!(find(&table, "i", "a", 5, now), "nobody");
         // Only running ones are left after that.
-        recording(&table, "i", "a").push(&Bytes::from(vec![0; 1_000]), false);
+        recording(&table, "i", "a").push(&Bytes::from(vec![0; 10_000]), false);
         assert!(!table.make_room());
         assert_eq!(find(&table, "k", "a", 6, now), "nobody");
         recording(&table, "i", "a").give_up();

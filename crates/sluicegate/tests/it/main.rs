@@ -35,6 +35,7 @@ mod lifecycle;
 mod logs;
 mod models_list;
 mod odd_peers;
+mod overload;
 mod pages;
 mod pass_through;
 mod rig;

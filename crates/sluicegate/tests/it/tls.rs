@@ -23,12 +23,17 @@ async fn tls_gateway(upstream: &Upstream, authority: &Authority) -> Gateway {
 
 /// Runs curl against the TLS listener; its output, the version it spoke and the status as the last line.
 async fn curl(gateway: &Gateway, version: &str, body: &str) -> String {
+    curl_with(gateway, version, "x-trace-id: t", body).await
+}
+
+/// As [`curl`], with a header.
+async fn curl_with(gateway: &Gateway, version: &str, header: &str, body: &str) -> String {
     let port = gateway.data.port();
     let output = Command::new("curl")
         .args(["-sS", "-N", version, "--cacert"])
         .arg(gateway.dir().join("ca.pem"))
         .args(["-H", &format!("authorization: Bearer {KEY}"), "-H", "content-type: application/json"])
-        .args(["-d", body, "-w", "\n%{http_version} %{http_code}"])
+        .args(["-H", header, "-d", body, "-w", "\n%{http_version} %{http_code}"])
         .args(["--resolve", &format!("localhost:{port}:127.0.0.1")])
         .arg(format!("https://localhost:{port}/v1/chat/completions"))
         .output();
@@ -206,4 +211,25 @@ async fn a_broken_stream_is_told_through_http2() {
     assert!(rest.text().contains(r#""code":"upstream_bad_response""#), "{}", rest.text());
     assert!(!rest.text().contains("[DONE]"), "{}", rest.text());
     assert_eq!(rest.ending, Ending::Eof);
+}
+
+#[tokio::test]
+async fn an_answer_is_given_again_over_http2() {
+    let upstream = Upstream::start().await;
+    let gateway = tls_gateway(&upstream, &Authority::new()).await;
+    for stream in [false, true] {
+        let header = format!("idempotency-key: k{stream}");
+        let ask = async |version| loop {
+            let answer = curl_with(&gateway, version, &header, &chat("m", stream)).await;
+            // A busy machine's database may not say in time whose the key is.
+            if !answer.contains("accounting_unavailable") {
+                return answer;
+            }
+        };
+        let first = ask("--http2").await;
+        assert!(first.ends_with("\n2 200"), "{first}");
+        assert_eq!(ask("--http2").await, first);
+        assert_eq!(ask("--http1.1").await, first.replace("\n2 200", "\n1.1 200"));
+    }
+    assert_eq!(upstream.requests_so_far(), 2);
 }

@@ -184,3 +184,30 @@ async fn a_slow_reader_slows_nobody_and_is_cut() {
     assert!(text.contains(head.header("x-request-id").unwrap()), "{text}");
     assert_eq!(rig.upstream.requests_so_far(), 1);
 }
+
+#[tokio::test]
+async fn a_crowd_with_one_key_makes_one_call() {
+    let rig = Rig::start().await;
+    let mut crowd = tokio::task::JoinSet::new();
+    for n in 0..100 {
+        // Some on connections of their own, at any worker, and some that leave at once.
+        let mut client = rig.client().await;
+        crowd.spawn(async move {
+            let request = keyed(KEY, "k", chat("m", false));
+            if n % 10 == 9 {
+                client.send(request).await;
+                return None;
+            }
+            Some(super::call(&mut client, request).await)
+        });
+    }
+    let mut answers = crowd.join_all().await;
+    answers.retain(Option::is_some);
+    assert_eq!(answers.len(), 90);
+    let bodies: Vec<_> =
+        answers.into_iter().flatten().map(|(head, body)| (head.status, body.bytes)).collect();
+    assert!(bodies.iter().all(|body| *body == bodies[0] && body.0 == 200));
+    // Who leaves may have been the first; then another one made the call.
+    let made = rig.upstream.requests_so_far();
+    assert!((1..=11).contains(&made), "{made}");
+}
