@@ -8,6 +8,12 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// The clock of the runtime's timers, for waits.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock of timers")]
+pub(crate) fn timer_now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
 /// Wall-clock time in milliseconds since the Unix epoch, for stamps and expiry only.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
 pub(crate) fn unix_ms() -> u64 {

@@ -84,7 +84,7 @@ impl Desk {
         let mut check = ticker(bounds::SELF_CHECK);
         // The first look is for a day later.
         check.reset();
-        let mut drain_at = Instant::now() + bounds::DRAIN_PAUSE;
+        let mut drain_at = clock::timer_now() + bounds::DRAIN_PAUSE;
         loop {
             // Fair on purpose: whoever asks without pause must not keep the books from being written.
             tokio::select! {
@@ -124,7 +124,7 @@ impl Desk {
     }
 
     async fn serve_purse(&mut self, asks: Vec<Ask>, shared: &Shared) {
-        let asks = self.rooms.answer(asks, Instant::now());
+        let asks = self.rooms.answer(asks, clock::timer_now());
         if asks.is_empty() {
             return;
         }
@@ -159,7 +159,7 @@ impl Desk {
             None => None,
         };
         if let (Some(room), Some(ask)) = (room, asks.first()) {
-            self.rooms.learn(ask, room, Instant::now());
+            self.rooms.learn(ask, room, clock::timer_now());
         }
         if refusal.is_some() && self.leases.live_nodes > 1 {
             self.recall(&asks[0].purse.id().clone(), shared).await;
@@ -186,7 +186,7 @@ impl Desk {
     /// Posts one batch. Returns when to look again. Requests come first: while the books are behind the desk works a
     /// small share of the time only, and the journal waits, until it has grown so much that the books come first.
     async fn drain_once(&mut self, shared: &Shared) -> Instant {
-        let begun = Instant::now();
+        let begun = clock::timer_now();
         self.take_notes();
         // What failed is tried again at the next look.
         let _ = self.post(shared).await;
@@ -197,7 +197,7 @@ impl Desk {
             (true, false) => took * bounds::DRAIN_REST,
             (false, _) => bounds::DRAIN_PAUSE,
         };
-        Instant::now() + pause
+        clock::timer_now() + pause
     }
 
     /// Makes sure that what was posted is known: what the rows of leases say can be read rightly only then.
@@ -291,7 +291,7 @@ impl Desk {
     }
 
     async fn tidy(&mut self, shared: &Shared) {
-        self.rooms.forget(Instant::now());
+        self.rooms.forget(clock::timer_now());
         if !self.is_sure(shared).await {
             return;
         }
@@ -318,8 +318,8 @@ impl Desk {
         self.take_notes();
         self.drain.look_again();
         let mut failures = 0;
-        let until = Instant::now() + bounds::LAST_POSTS;
-        while !self.drain.is_done() && failures < LAST_TRIES && Instant::now() < until {
+        let until = clock::timer_now() + bounds::LAST_POSTS;
+        while !self.drain.is_done() && failures < LAST_TRIES && clock::timer_now() < until {
             match self.post(shared).await {
                 Ok(()) => failures = 0,
                 Err(Unposted) => failures += 1,

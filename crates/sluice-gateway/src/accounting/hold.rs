@@ -16,7 +16,7 @@ use super::{
     limits::{Permit, Standings},
     registry::Guard,
 };
-use crate::{bounds, refusal::Refusal, worker::Worker};
+use crate::{bounds, clock, refusal::Refusal, worker::Worker};
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -225,10 +225,10 @@ impl Queue<'_> {
             if let Ok(reservation) = Reservation::take(self.bound, self.purses.clone()) {
                 return Ok(reservation);
             }
-            if Deadline::now() >= until {
+            if clock::timer_now() >= until {
                 return Err(Refusal::budget_held());
             }
-            let look_again = until.min(Deadline::now() + bounds::LEASE_ASK_AGAIN);
+            let look_again = until.min(clock::timer_now() + bounds::LEASE_ASK_AGAIN);
             // Either way the purse is looked at again.
             let _ = timeout_at(look_again, freed).await;
             too_little = match Reservation::take(self.bound, self.purses.clone()) {

@@ -105,7 +105,7 @@ impl Books {
         self.asks.try_send(ask(reply)).ok()?;
         loop {
             let contact = self.contact_ns.load(Ordering::Acquire);
-            let patience = Deadline::now() + bounds::LEASE_WAIT;
+            let patience = clock::timer_now() + bounds::LEASE_WAIT;
             match timeout_at(patience, &mut answer).await {
                 Ok(reply) => return reply.ok(),
                 Err(_) if self.contact_ns.load(Ordering::Acquire) == contact || patience >= until => {
@@ -212,7 +212,7 @@ mod tests {
             sleep(Duration::from_millis(answer_ms - now_ms)).await;
             let _ = ask.reply.send(LeaseReply::Granted);
         };
-        let until = Deadline::now() + Duration::from_millis(until_ms);
+        let until = clock::timer_now() + Duration::from_millis(until_ms);
         tokio::join!(books.lease(ask, until), desk).0
     }
 

@@ -65,6 +65,7 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::{super::account::Account, *};
+    use crate::clock;
 
     #[test]
     fn a_refusal_is_known_for_a_moment() {
@@ -75,7 +76,7 @@ mod tests {
             let (account, bound) = (Arc::clone(&account), NanoUsd(bound));
             (Ask { purse: account.purse(0), account, need: NanoUsd(1), bound, reply }, answer)
         };
-        let start = Instant::now();
+        let start = clock::timer_now();
         let mut rooms = Rooms::default();
         let check = |rooms: &Rooms, after_ms: u64, bound: u64, expect: Option<LeaseReply>| {
             let (ask, mut answer) = ask(bound);

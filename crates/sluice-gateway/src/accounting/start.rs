@@ -105,7 +105,7 @@ async fn recover(store: &SqlStore, session: &Session, journal: &Journal) -> Resu
         if postings.len() >= bounds::RECOVERY_POSTINGS {
             post(store, session, std::mem::take(&mut postings), Vec::new()).await?;
         }
-        if records % bounds::RECOVERY_REPORT_RECORDS == 0 {
+        if records.is_multiple_of(bounds::RECOVERY_REPORT_RECORDS) {
             tracing::info!(records, "the journal of an earlier run is being read");
         }
     }

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sluice_store::{SqlStore, Store, query::Mismatch};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::desk::ticker;
 use crate::{bounds, clock, worker::Shared};
@@ -16,7 +16,7 @@ pub(super) async fn retire(store: SqlStore, retention: Duration) {
     loop {
         look.tick().await;
         loop {
-            let begun = Instant::now();
+            let begun = clock::timer_now();
             let age_ms = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
             match store.retire(clock::unix_ms().saturating_sub(age_ms), bounds::RETIRE_ROWS).await {
                 Ok(rows) if rows >= u64::from(bounds::RETIRE_ROWS) => {}
