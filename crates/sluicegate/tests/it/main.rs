@@ -36,6 +36,7 @@ mod logs;
 mod models_list;
 mod odd_peers;
 mod overload;
+mod own_formats;
 mod pages;
 mod pass_through;
 mod rig;
