@@ -22,6 +22,9 @@ const CLIENTS: &[Client] = &[
     ("SLUICEGATE_TEST_PYTHON_FRAMEWORKS", |dir| {
         python::prepare(dir, "frameworks", "import langchain_openai, llama_index.llms.openai_like")
     }),
+    ("SLUICEGATE_TEST_PYTHON_PROVIDERS", |dir| {
+        python::prepare(dir, "providers", "import anthropic, openai, pydantic")
+    }),
     ("SLUICEGATE_TEST_PYTHON_SCHEMATHESIS", |dir| {
         python::prepare(dir, "schemathesis", "import schemathesis")
     }),

@@ -6,6 +6,7 @@ mod async_openai;
 mod frameworks;
 mod node;
 pub(crate) mod program;
+mod provider_types;
 mod python;
 
 use serde_json::{Value, json};
