@@ -55,7 +55,7 @@ pub(super) async fn fetched(network: &impl Network, url: &str, limit_bytes: usiz
         }
     };
     let tcp = dial(network, vetted(addresses)?).await?;
-    let connection = begin(tcp, &endpoint, network.tls()).await.map_err(not_there)?;
+    let connection = begin(tcp, &endpoint, network.tls()).await.map_err(|_| Refused::NotThere)?;
     let ask = Ask { method: &Method::GET, url: &url, headers: &[("accept", "*/*")], body: "", limit_bytes };
     let said = ask_on(connection, &endpoint, &ask).await.map_err(|failure| too_much(&failure))?;
     match said.status {
@@ -71,11 +71,6 @@ async fn dial(network: &impl Network, addresses: Vec<SocketAddr>) -> Result<TcpS
         }
     }
     Err(Refused::NotThere)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is what an error is made of")]
-fn not_there(_: Failure) -> Refused {
-    Refused::NotThere
 }
 
 /// An answer beyond the limit is told apart: that is no secret of the place.

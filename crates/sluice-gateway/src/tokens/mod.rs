@@ -84,11 +84,15 @@ impl std::fmt::Debug for Token {
 impl Grant {
     /// What of it must never be shown.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
-        let (one, more) = match self {
-            Self::Token(token) => (token.0.as_str(), None),
-            Self::Aws(keys) => (keys.secret_access_key.as_str(), keys.session_token.as_deref()),
+        let all = match self {
+            Self::Token(token) => [Some(token.0.as_str()), None, None],
+            Self::Aws(keys) => [
+                Some(keys.secret_access_key.as_str()),
+                Some(keys.access_key_id.as_str()),
+                keys.session_token.as_deref(),
+            ],
         };
-        std::iter::once(one).chain(more)
+        all.into_iter().flatten()
     }
 }
 

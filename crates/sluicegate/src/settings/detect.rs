@@ -64,6 +64,9 @@ mod tests {
             &[("OPENROUTER_API_KEY", "a"), ("DEEPSEEK_API_KEY", "b"), ("DASHSCOPE_API_KEY", "c")],
             &["deepseek", "dashscope", "openrouter"],
         );
+        check(&[("ANTHROPIC_API_KEY", "a"), ("GEMINI_API_KEY", "b")], &["anthropic", "gemini"]);
+        // It takes a region too.
+        check(&[("AWS_BEARER_TOKEN_BEDROCK", "a")], &[]);
         check(&[("OPENAI_API_KEY", "")], &[]);
         check(&[("OPENAI_API_KEY", " \n")], &[]);
         check(&[("OPENAI_API_KEY", "two words")], &[]);

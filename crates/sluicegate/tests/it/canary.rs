@@ -19,6 +19,10 @@ const PROVIDER: &str = "canary-provider-cccccccccccccccccccccc";
 const PROVIDER_HEADER: &str = "canary-org-jjjjjjjjjjjjjjjjjjjjjjjjj";
 const SEALED: &str = "canary-sealed-dddddddddddddddddddddddd";
 const SEALED_HEADER: &str = "canary-sealed-header-eeeeeeeeeeeeeeee";
+const AWS_ID: &str = "canary-aws-id-kkkkkkkkkkkkkkkkkkkkkkk";
+const AWS_SECRET: &str = "canary-aws-secret-lllllllllllllllllll";
+const AWS_TOKEN: &str = "canary-aws-token-mmmmmmmmmmmmmmmmmmmm";
+const SECOND_KEY: &str = "canary-second-key-nnnnnnnnnnnnnnnnnnn";
 const MASTER: &str = "ca0a12caca0a12caca0a12caca0a12caca0a12caca0a12caca0a12caca0a12ca";
 const PROMPT: &str = "canary-prompt-fffffffffffffffffffffff";
 const ANSWER: &str = "canary-answer-ggggggggggggggggggggggg";
@@ -198,6 +202,23 @@ async fn admin_mix(gateway: &Gateway, artefacts: &mut Artefacts, base_url: &str)
         let status = admin(gateway, artefacts, ("POST", providers), &refused).await;
         assert!(status >= 400, "{refused}");
     }
+    for more in [
+        json!({ "name": "aws", "kind": "bedrock", "region": "eu-west-1", "access_key_id": AWS_ID,
+                "secret_access_key": AWS_SECRET, "session_token": AWS_TOKEN, "base_url": base_url, "internal": true }),
+        json!({ "name": "two", "kind": "openai-compatible", "api_keys": [SEALED, SECOND_KEY], "base_url": base_url,
+                "internal": true }),
+    ] {
+        assert_eq!(admin(gateway, artefacts, ("POST", providers), &more.to_string()).await, 201);
+        let test = format!("{providers}/{}/test", more["name"].as_str().unwrap());
+        // The last of its credentials.
+        let last = usize::from(more.get("api_keys").is_some());
+        let body = json!({ "model": "m", "credential": last }).to_string();
+        for _ in 0..12 {
+            assert_eq!(admin(gateway, artefacts, ("POST", &test), &body).await, 200);
+        }
+        let lone = json!({ "name": "no", "kind": "vertex", "project": "p", "credentials": AWS_SECRET });
+        assert_eq!(admin(gateway, artefacts, ("POST", providers), &lone.to_string()).await, 400);
+    }
     let patch = json!({ "forward_headers": ["x-more"] }).to_string();
     assert_eq!(admin(gateway, artefacts, ("PATCH", "/admin/v1/providers/sealed"), &patch).await, 200);
 }
@@ -258,6 +279,10 @@ fn canaries<'a>(admin_token: &'a str, password: &'a str) -> Vec<(&'static str, &
         ("provider's header", PROVIDER_HEADER),
         ("sealed key", SEALED),
         ("sealed header", SEALED_HEADER),
+        ("AWS id", AWS_ID),
+        ("AWS secret", AWS_SECRET),
+        ("AWS token", AWS_TOKEN),
+        ("second key", SECOND_KEY),
         ("master key", MASTER),
         ("prompt", PROMPT),
         ("answer", ANSWER),

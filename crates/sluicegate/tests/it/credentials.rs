@@ -1,11 +1,12 @@
 //! How the gateway shows who it is: several keys, tokens that are got elsewhere, signatures.
 
+use sluice_providers::sigv4::{self, AwsCredentials, Scope, Unsigned};
 use sluice_testkit::{
     answers,
     client::{Client, post},
     process::{Gateway, Launch},
     service_account,
-    upstream::{Refusing, Script, Upstream},
+    upstream::{Refusing, Request, Script, Upstream},
 };
 
 use crate::rig::{KEY, assert_error, base_config, chat, launch, model};
@@ -257,4 +258,106 @@ async fn keys_of_single_headers() {
             assert_eq!(request.header("authorization"), None, "{kind}");
         }
     }
+}
+
+/// A provider at AWS, and a model that it has.
+fn bedrock(upstream: &Upstream, lines: &str) -> String {
+    let place = place(upstream);
+    base_config()
+        + &format!("[[providers]]\nname = \"aws\"\nkind = \"bedrock\"\nbase_url = \"{place}\"\n{lines}\n")
+        + &model("m", &[("aws", "eu.amazon.nova-lite-v1:0")], "")
+}
+
+const AWS_ID: &str = "AKIACANARY0123456789";
+const AWS_SECRET: &str = "aws-secret-canary-eeeeeeeeeeeeeeeeeeeeeeeeee";
+const AWS_TOKEN: &str = "aws-token-canary-ffffffffffffffffffffffffff";
+
+/// Checks the signature of a request as AWS does.
+fn is_signed(request: &Request, region: &str, session_token: Option<&str>) {
+    let header = |name: &str| request.header(name).unwrap_or_default();
+    let date = header("x-amz-date");
+    let moment = time::PrimitiveDateTime::parse(
+        &date,
+        time::macros::format_description!("[year][month][day]T[hour][minute][second]Z"),
+    );
+    let keys = AwsCredentials {
+        access_key_id: AWS_ID.to_owned(),
+        secret_access_key: AWS_SECRET.to_owned(),
+        session_token: session_token.map(str::to_owned),
+    };
+    let target = request.request_line().split(' ').nth(1).unwrap();
+    let (host, content_type) = (header("host"), header("content-type"));
+    let hash = sigv4::body_hash([&request.body[..]]);
+    let unsigned = Unsigned {
+        method: "POST",
+        path: target,
+        query: "",
+        headers: &[("host", &host), ("content-type", &content_type)],
+        body_sha256: &hash,
+    };
+    let unix_s = u64::try_from(moment.unwrap().assume_utc().unix_timestamp()).unwrap();
+    let scope = Scope { region, service: "bedrock" };
+    for (name, value) in sigv4::sign(&keys, &scope, &unsigned, unix_s) {
+        assert_eq!(request.header(name), Some(value), "{name}");
+    }
+    assert_eq!(request.header("x-amz-security-token").as_deref(), session_token);
+}
+
+#[tokio::test]
+async fn requests_to_aws_are_signed() {
+    let upstream = Upstream::start().await;
+    let lines =
+        format!("region = \"eu-west-1\"\naccess_key_id = \"{AWS_ID}\"\nsecret_access_key = \"{AWS_SECRET}\"");
+    for (more, token) in
+        [(String::new(), None), (format!("session_token = \"{AWS_TOKEN}\""), Some(AWS_TOKEN))]
+    {
+        let gateway = launch().config(&bedrock(&upstream, &format!("{lines}\n{more}"))).serve().await;
+        for (stream, verb) in [(false, "converse"), (true, "converse-stream")] {
+            upstream.script(Script::new().write(answers::json_answer(400, r#"{"message":"no"}"#)));
+            assert_eq!(ask(&gateway, stream).await, 400);
+            let request = upstream.next_request().await;
+            let path = format!("/model/eu.amazon.nova-lite-v1%3A0/{verb}");
+            assert_eq!(request.request_line(), format!("POST {path} HTTP/1.1"));
+            is_signed(&request, "eu-west-1", token);
+        }
+        for line in gateway.lines.so_far() {
+            assert!(!line.contains(AWS_SECRET) && !line.contains(AWS_TOKEN), "{line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn keys_of_aws_come_from_the_usual_places() {
+    let (upstream, agent) = (Upstream::start().await, Upstream::start().await);
+    upstream.respond(|_| Script::new().write(answers::json_answer(400, r#"{"message":"no"}"#)));
+    agent.respond(|request| {
+        let keys = format!(
+            r#"{{"AccessKeyId":"{AWS_ID}","SecretAccessKey":"{AWS_SECRET}","Token":"{AWS_TOKEN}","Expiration":"2999-01-01T00:00:00Z"}}"#
+        );
+        match request.header("authorization").as_deref() {
+            Some("agent") => Script::new().write(answers::json_answer(200, &keys)),
+            _ => Script::new().write(answers::json_answer(403, "no")),
+        }
+    });
+    let region = launch().env("AWS_REGION", "us-east-1").config(&bedrock(&upstream, ""));
+    let of_agent = region
+        .clone()
+        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("{}/keys", place(&agent)))
+        .env("AWS_CONTAINER_AUTHORIZATION_TOKEN", "agent");
+    let mut gateway = of_agent.serve().await;
+    for _ in 0..2 {
+        assert_eq!(ask(&gateway, false).await, 400);
+        is_signed(&upstream.next_request().await, "us-east-1", Some(AWS_TOKEN));
+    }
+    assert_eq!(agent.requests_so_far(), 1);
+    gateway.kill().await;
+    let mut gateway = region.clone().env("AWS_BEARER_TOKEN_BEDROCK", "bearer-canary").serve().await;
+    assert_eq!(ask(&gateway, false).await, 400);
+    let request = upstream.next_request().await;
+    assert_eq!(request.header("authorization").as_deref(), Some("Bearer bearer-canary"));
+    gateway.kill().await;
+    let nothing =
+        launch().env("AWS_EC2_METADATA_DISABLED", "true").config(&bedrock(&upstream, "")).run("check").await;
+    let said = String::from_utf8_lossy(&nothing.stderr).into_owned();
+    assert!(said.contains("provider `aws`: there are no AWS credentials"), "{said}");
 }
