@@ -175,7 +175,7 @@ async fn a_strict_model_refuses_what_it_would_leave_out() {
     let gateway =
         gateway(&upstream, "headers = { \"anthropic-version\" = \"2026-10-21\" }\n", "strict = true\n").await;
     let body = r#"{"model":"m","messages":[{"role":"user","content":"a"}],"seed":1}"#;
-    let answer = Client::connect(gateway.data).await.exchange(post(KEY, "", body.to_owned())).await;
+    let answer = Client::connect(gateway.data).await.exchange(post(KEY, "", body)).await;
     assert_error("seed", &answer, 400, "invalid_request_error", "unsupported_parameter");
 
     // The operator's own version of the API goes before ours.

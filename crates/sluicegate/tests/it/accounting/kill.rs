@@ -100,8 +100,8 @@ pub(super) async fn kill_rounds(settings: &str, rounds: usize) {
         assert!(by_id.insert(row.request.text(), charged).is_none(), "{} twice", row.request.text());
         assert!(charged <= row.reserved, "{row:?}");
     }
-    let acknowledged = acknowledged.lock().unwrap();
-    for (id, tokens) in acknowledged.iter() {
+    let acknowledged = acknowledged.lock().unwrap().clone();
+    for (id, tokens) in &acknowledged {
         let charged =
             by_id.get(id).unwrap_or_else(|| panic!("{id} was acknowledged and is not in the books"));
         if let Some(tokens) = tokens {
