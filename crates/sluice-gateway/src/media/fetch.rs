@@ -73,13 +73,6 @@ async fn dial(network: &impl Network, addresses: Vec<SocketAddr>) -> Result<TcpS
     Err(Refused::NotThere)
 }
 
-<<<<<<< Updated upstream
-=======
-fn not_there(_: Failure) -> Refused {
-    Refused::NotThere
-}
-
->>>>>>> Stashed changes
 /// An answer beyond the limit is told apart: that is no secret of the place.
 fn too_much(failure: &Failure) -> Refused {
     if failure.error.message.contains("larger than") { Refused::TooMuch } else { Refused::NotThere }
