@@ -294,7 +294,7 @@ fn target() -> Value {
             json!({
                 "provider": plain("string", "Name of a provider."),
                 "model": plain("string", "What that provider calls the model."),
-                "weight": number(1, 1_000, "Share among targets of one priority; 1 without it. Does not act yet."),
+                "weight": number(1, 1_000, "Share among targets of one priority; 1 without it."),
                 "priority": number(0, 100, "The lowest is tried first; 0 without it."),
             }),
             capabilities(),
@@ -317,7 +317,7 @@ fn model() -> Forms {
     let retry = part(
         json!({
             "max_attempts": number(1, 20, "Most calls of targets."),
-            "retry_after_wait_ms": number(0, 60_000, "Longest `Retry-After` that is waited for. Does not act yet."),
+            "retry_after_wait_ms": number(0, 60_000, "Longest `Retry-After` that is waited for."),
         }),
         "Attempts of a request.",
     );
@@ -327,7 +327,7 @@ fn model() -> Forms {
             "min_delay_ms": wait("Shortest wait before a second target is started."),
             "budget_percent": number(0, 100, "Largest share of the model's requests."),
         }),
-        "A second request when the first is slow. Does not act yet.",
+        "A second request when the first is slow.",
     );
     let form = json!({
         "name": name("What callers send; cannot be changed."),
@@ -337,7 +337,7 @@ fn model() -> Forms {
         "timeouts": timeouts,
         "retry": retry,
         "hedge": hedge,
-        "stream_repair": words(&["splice", "off"], "What happens to a stream that breaks. Does not act yet."),
+        "stream_repair": words(&["splice", "off"], "What happens to a stream that breaks."),
         "strict": flag("Refuse requests rather than send them without a field."),
         "default_max_output_tokens": tokens("Output limit of requests that name none."),
     });
