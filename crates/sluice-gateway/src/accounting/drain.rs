@@ -242,7 +242,63 @@ impl Drain {
 
 #[cfg(test)]
 mod tests {
+    use sluice_ledger::record::Void;
+    use sluice_store::journal::{Journal, Options};
+
     use super::*;
+
+    #[test]
+    fn refusals_have_a_bound_and_come_in_parts() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path(), Options::default()).unwrap();
+        let (_writers, _keeper) = journal.start("n", 1, 1, 0).unwrap();
+        let mut drain = Drain::new(journal.tail(), 1);
+        for _ in 0..bounds::NOTES + 3 {
+            let refused = Refused {
+                request: RequestId([0; 16]),
+                unix_ms: 0,
+                key: String::new(),
+                project: String::new(),
+                model: String::new(),
+                stream: false,
+                details: Details::default(),
+            };
+            drain.note(Note::Refused(Box::new(refused)));
+        }
+        assert_eq!(drain.details_dropped, 3);
+        let mut left = bounds::NOTES;
+        while let Some(batch) = drain.batch().unwrap() {
+            assert!(batch.refused.len() <= bounds::DRAIN_RECORDS / 2);
+            left -= batch.refused.len();
+            drain.posted();
+        }
+        assert_eq!(left, 0);
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_read_is_not_read_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path(), Options::default()).unwrap();
+        let (mut writers, _keeper) = journal.start("n", 1, 1, 0).unwrap();
+        let mut drain = Drain::new(journal.tail(), 1);
+        let void = Void { request: RequestId([1; 16]), unix_ms: 0, status: 502 };
+        writers[0].append(&Record::Void(void.clone())).unwrap();
+        assert!(drain.batch().unwrap().is_none());
+        writers[0].append(&Record::Void(void.clone())).unwrap();
+        std::fs::read_dir(dir.path()).unwrap().for_each(|file| {
+            let path = file.unwrap().path();
+            let length = std::fs::metadata(&path).unwrap().len() as usize;
+            if path.extension().is_some_and(|extension| extension == "log") {
+                std::fs::write(&path, vec![0xaa; length]).unwrap();
+            }
+        });
+        assert!(drain.batch().is_err());
+        writers[0].append(&Record::Void(void)).unwrap();
+        for _ in 0..3 {
+            assert!(drain.batch().unwrap().is_none());
+            assert!(!drain.is_done(), "the next start has to look");
+        }
+    }
 
     #[test]
     fn a_record_that_is_missing_is_not_passed_over() {

@@ -265,4 +265,53 @@ mod tests {
         let row = store.budgets(&[purse.id().clone()]).await.unwrap().pop().unwrap();
         assert_eq!((purse.free(), leases.leased(), row.leased), (0, 0, NanoUsd(0)));
     }
+
+    async fn opened(limit: u64, period: Period) -> (tempfile::TempDir, SqlStore, Session, Arc<Account>) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqlStore::open_sqlite(&dir.path().join("db")).await.unwrap();
+        let session = store.open_session("n", 0, 1).await.unwrap();
+        let account = Account::new(AccountId::key("k"), Budget { limit: NanoUsd(limit), period });
+        (dir, store, session, Arc::new(account))
+    }
+
+    #[tokio::test]
+    async fn what_was_leased_of_a_window_that_is_over_goes_back() {
+        const DAY_S: i64 = 86_400;
+        let (_dir, store, session, account) = opened(1_000, Period::Day).await;
+        let books = (&store, &session);
+        let mut leases = Leases::new(1);
+        let leased = async |purse: &Arc<Purse>| {
+            store.budgets(&[purse.id().clone()]).await.unwrap().pop().unwrap().leased.0
+        };
+        let before = account.purse(DAY_S - 1);
+        leases.top_up(books, &account, &before, NanoUsd(300)).await.unwrap();
+        before.take(NanoUsd(300)).unwrap();
+        leases.tidy(books, DAY_S - 1).await.unwrap();
+        assert_eq!(leased(&before).await, 1_000, "its window is open");
+        // A request of the next day opens its window; the one that runs belongs to the day before.
+        let after = account.purse(DAY_S);
+        leases.top_up(books, &account, &after, NanoUsd(1)).await.unwrap();
+        leases.tidy(books, DAY_S).await.unwrap();
+        assert_eq!((leased(&before).await, leased(&after).await), (300, 1_000));
+        before.settle(NanoUsd(300), NanoUsd(0));
+        leases.tidy(books, DAY_S).await.unwrap();
+        assert_eq!((leased(&before).await, leased(&after).await), (0, 1_000));
+    }
+
+    #[tokio::test]
+    async fn what_was_leased_under_a_limit_that_was_lowered_goes_back() {
+        let (_dir, store, session, account) = opened(1_000, Period::Total).await;
+        let books = (&store, &session);
+        let mut leases = Leases::new(1);
+        let purse = account.purse(0);
+        leases.top_up(books, &account, &purse, NanoUsd(300)).await.unwrap();
+        purse.take(NanoUsd(300)).unwrap();
+        account.set_budget(Budget { limit: NanoUsd(500), period: Period::Total });
+        for (ends, expect) in [(0, 300), (100, 200), (200, 0), (0, 0)] {
+            // What requests give back later is of the old limit too.
+            purse.change(ends);
+            leases.tidy(books, 1).await.unwrap();
+            assert_eq!((leases.leased(), purse.free()), (expect, 0), "{ends}");
+        }
+    }
 }
