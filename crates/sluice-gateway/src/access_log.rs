@@ -18,6 +18,7 @@ use crate::{
     bounds,
     config::AccessLogFormat,
     exchange::{Ending, Record},
+    metrics::why_word,
 };
 
 /// Where workers hand their batches to.
@@ -160,11 +161,13 @@ fn json_line(batch: &mut Batch, record: &Record) {
         line.text("\",\"upstream_model\":\"", target.model.name());
         line.number("\",\"attempts\":", u64::from(record.attempts));
     }
+    json_attempts(&mut line, record);
     if let Some(charge) = &record.charge {
         line.number(",\"prompt_tokens\":", charge.usage.prompt_tokens);
         line.number(",\"completion_tokens\":", charge.usage.completion_tokens);
         for (name, tokens) in [
             (",\"cached_tokens\":", charge.usage.prompt.cached_tokens),
+            (",\"cache_write_tokens\":", charge.usage.prompt.cache_write_tokens),
             (",\"reasoning_tokens\":", charge.usage.completion.reasoning_tokens),
         ] {
             if tokens > 0 {
@@ -178,11 +181,55 @@ fn json_line(batch: &mut Batch, record: &Record) {
         line.plain(",\"replay_of\":\"", &first.text());
         line.out.push('"');
     }
+    if let Some(queue) = record.queue {
+        line.millis(",\"queue_ms\":", queue);
+    }
     if let Some(first) = record.first_token {
         line.millis(",\"first_token_ms\":", first);
     }
     line.millis(",\"total_ms\":", record.total);
     line.out.push_str("}\n");
+}
+
+/// Whether there is more to tell of the calls than that one of them was answered.
+fn tells_calls(record: &Record) -> bool {
+    record.calls.len() > 1 || record.calls.iter().any(|call| call.outcome == "failed")
+}
+
+/// What was tried, where it was more than one call that went well.
+fn json_attempts(line: &mut JsonLine<'_>, record: &Record) {
+    for (name, holds) in [(",\"hedged\":", record.hedged), (",\"repaired\":", record.repaired)] {
+        if holds {
+            line.plain(name, "true");
+        }
+    }
+    if record.wasted.0 > 0 {
+        line.number(",\"wasted_nanousd\":", record.wasted.0);
+    }
+    if !tells_calls(record) {
+        return;
+    }
+    let mut before = ",\"calls\":[{\"provider\":\"";
+    for (call, called) in record.calls.iter().zip(&record.targets) {
+        line.text(before, &call.provider);
+        line.text("\",\"upstream_model\":\"", &call.upstream_model);
+        line.plain("\",\"why\":\"", why_word(called.why));
+        line.number("\",\"started_ms\":", call.started_ms.saturating_sub(record.unix_ms));
+        if let Some(first) = call.first_token_us {
+            line.number(",\"first_token_ms\":", first / 1000);
+        }
+        line.number(",\"ended_ms\":", call.ended_us / 1000);
+        if let Some(status) = call.status {
+            line.number(",\"status\":", u64::from(status));
+        }
+        line.plain(",\"outcome\":\"", call.outcome);
+        if let Some(reason) = &call.reason {
+            line.text("\",\"reason\":\"", reason);
+        }
+        line.out.push_str("\"}");
+        before = ",{\"provider\":\"";
+    }
+    line.out.push(']');
 }
 
 /// What a line takes at most, but for odd names.
@@ -261,6 +308,7 @@ fn text_line(batch: &mut Batch, record: &Record) {
     if let Some(target) = record.target() {
         let _ = write!(out, " provider={}", target.upstream.provider().name());
     }
+    text_attempts(out, record);
     if let Some(key) = &record.key {
         let _ = write!(out, " key={}", key.id);
     }
@@ -284,6 +332,30 @@ fn text_line(batch: &mut Batch, record: &Record) {
         ids.request_text(),
         ids.trace_text()
     );
+}
+
+/// As [`json_attempts`]: each call as `provider/model:outcome:milliseconds`, in the place of `failed` its reason.
+fn text_attempts(out: &mut String, record: &Record) {
+    if tells_calls(record) {
+        let mut before = " calls=";
+        for call in &record.calls {
+            let how = call.reason.as_deref().unwrap_or(call.outcome);
+            let (provider, model) = (printable(&call.provider), printable(&call.upstream_model));
+            let _ = write!(out, "{before}{provider}/{model}:{}:{}", printable(how), call.ended_us / 1000);
+            before = ",";
+        }
+    }
+    for (word, holds) in [(" hedged", record.hedged), (" repaired", record.repaired)] {
+        if holds {
+            out.push_str(word);
+        }
+    }
+    if record.wasted.0 > 0 {
+        let _ = write!(out, " wasted_nanousd={}", record.wasted.0);
+    }
+    if let Some(queue) = record.queue.filter(|queue| queue.as_millis() > 0) {
+        let _ = write!(out, " queue_ms={}", queue.as_millis());
+    }
 }
 
 /// A caller's text without what would break the line.

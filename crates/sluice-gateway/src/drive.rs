@@ -196,6 +196,7 @@ impl Drive {
         failure: Failure,
     ) -> Seeking {
         let connection = Rc::clone(connection);
+        self.exchange.worker().shared.metrics.repairs.tried.inc();
         self.attempts.broke(broken.target_index(), failure, clock::now());
         let step: NextStep = |attempts, now, targets, dice| attempts.repair_step(now, targets, dice);
         Box::pin(async move {
@@ -213,7 +214,7 @@ impl Drive {
                 Step::Call { target, why, probe } => {
                     self.media.bring(&worker, &self.admitted, target, self.deadline).await;
                     let in_flight = targets.begin(target, why, probe, clock::now());
-                    self.begin(target, in_flight)
+                    self.begin(target, why, in_flight)
                 }
                 Step::WaitUntil(at) => {
                     tokio::time::sleep_until(at.into()).await;
@@ -242,9 +243,9 @@ impl Drive {
     }
 
     /// Puts the request into the words of a target.
-    fn begin(&mut self, target: usize, in_flight: InFlight) -> Option<Call> {
+    fn begin(&mut self, target: usize, why: Why, in_flight: InFlight) -> Option<Call> {
         let attempt = self.attempts.made();
-        let number = self.exchange.calling(self.admitted.model(), target, attempt);
+        let number = self.exchange.calling(self.admitted.model(), target, why, attempt);
         match self.said(target, false) {
             Ok(out) => Some(Call { out, number, without_usage: false, in_flight }),
             Err(failure) => {
@@ -311,7 +312,7 @@ impl Drive {
         let hedge = self.attempts.hedge(now, targets, !heard.get());
         let hedge = hedge.and_then(|target| {
             let in_flight = targets.begin(target, Why::Hedge, false, now);
-            self.begin(target, in_flight)
+            self.begin(target, Why::Hedge, in_flight)
         });
         let Some(hedge) = hedge else { return running.await };
         self.exchange.note(|record| record.hedged = true);

@@ -9,16 +9,19 @@ use sluice_ledger::{
     Charge, Key, NanoUsd, RequestId,
     record::{Answered, Flags, Mark, Settle, Void},
 };
+use sluice_routing::Why;
 use sluice_store::{
-    books::{AttemptDetails, Details, Refused},
+    books::AttemptDetails,
     journal::{AppendError, Durability, Position},
 };
 use smallvec::SmallVec;
 
 use crate::{
-    accounting::{Closing, Hold, Note, Standings, flags},
+    accounting::{Closing, Hold, Standings, flags},
     bounds, clock,
     ids::Ids,
+    metrics::Ended,
+    observe,
     overload::Permit,
     settle::{self, Meter, PromptSize},
     snapshot::{Model, Target},
@@ -74,9 +77,9 @@ pub(crate) struct Record {
     pub(crate) attempts: u32,
     /// Every call of an upstream, and which target of the model each of them called.
     pub(crate) calls: Vec<AttemptDetails>,
-    targets: SmallVec<[usize; 4]>,
+    pub(crate) targets: SmallVec<[Called; 4]>,
     /// The call whose answer goes to the caller.
-    answering: usize,
+    pub(crate) answering: usize,
     /// A second call was made beside a slow one.
     pub(crate) hedged: bool,
     /// Another answer took the place of one that broke.
@@ -92,6 +95,16 @@ pub(crate) struct Record {
     pub(crate) ending: Ending,
     /// The request whose answer this one got again.
     pub(crate) replay_of: Option<RequestId>,
+}
+
+/// What is known of a call beside its [`AttemptDetails`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Called {
+    /// Which target of the model.
+    pub(crate) target: usize,
+    pub(crate) why: Why,
+    /// How it ended, once that was counted.
+    pub(crate) ended: Option<Ended>,
 }
 
 impl Record {
@@ -287,7 +300,7 @@ impl Exchange {
     }
 
     /// Notes that a target is called; `attempts` with this one. Returns the number of the call.
-    pub(crate) fn calling(&mut self, model: &Arc<Model>, target: usize, attempts: u32) -> usize {
+    pub(crate) fn calling(&mut self, model: &Arc<Model>, target: usize, why: Why, attempts: u32) -> usize {
         let (now, unix_ms) = (clock::now(), clock::unix_ms());
         let queue = now.saturating_duration_since(self.started);
         let Some(open) = &mut self.open else { return 0 };
@@ -302,7 +315,7 @@ impl Exchange {
             ..AttemptDetails::default()
         });
         record.calls.push(details.unwrap_or_default());
-        record.targets.push(target);
+        record.targets.push(Called { target, why, ended: None });
         // Until a call is answered what is delivered is nobody's, and the caller may leave.
         if record.called.is_none() || !open.meter.has_content() {
             record.called = Some((Arc::clone(model), target));
@@ -320,24 +333,46 @@ impl Exchange {
             call.status = failure.status;
             call.outcome = "failed";
             call.reason = kept_code(failure.error.code.clone()).map(Cow::into_owned);
+            observe::call_ended(record, number, Ended::Failed(failure.kind));
         });
+    }
+
+    /// Notes that the answer that was to be gone on with says something else.
+    pub(crate) fn diverged(&mut self) {
+        self.worker.shared.metrics.repairs.diverged.inc();
+        self.note(|record| {
+            let number = record.answering;
+            let Some(call) = record.calls.get_mut(number) else { return };
+            (call.outcome, call.reason) = ("failed", Some("diverged".to_owned()));
+            observe::call_ended(record, number, Ended::Diverged);
+        });
+    }
+
+    /// Notes that the answer goes on where another one broke.
+    pub(crate) fn repaired(&mut self) {
+        self.worker.shared.metrics.repairs.done.inc();
+        self.note(|record| record.repaired = true);
     }
 
     /// Notes that it is the answer of this call that goes to the caller: the others under way are given up.
     pub(crate) fn answered_by(&mut self, number: usize) {
         let unix_ms = clock::unix_ms();
-        self.note(|record| {
+        let metrics = &self.worker.shared.metrics;
+        if let Some(Open { record, .. }) = self.open.as_deref_mut() {
             record.answering = number;
             let target = record.targets.get(number).copied();
             if let (Some((_, called)), Some(target)) = (&mut record.called, target) {
-                *called = target;
+                *called = target.target;
+            }
+            if target.is_some_and(|target| target.why == Why::Hedge) {
+                metrics.hedges_won.inc();
             }
             for (other, call) in record.calls.iter_mut().enumerate() {
                 if other != number && call.ended_us == 0 {
                     call.ended_us = unix_ms.saturating_sub(call.started_ms) * 1000;
                 }
             }
-        });
+        }
     }
 
     /// Notes that the answer broke after its first content, and that another is looked for: what came of it is lost.
@@ -347,6 +382,7 @@ impl Exchange {
         if let (Some(held), Some(target)) = (&open.held, open.record.target()) {
             let (charge, _) = settle::charge(&open.meter, held.prompt, target, held.choices, true);
             let cost = charge.cost.unwrap_or_default();
+            self.worker.shared.metrics.wasted_nanousd.inc_by(cost.0);
             open.record.wasted = NanoUsd(open.record.wasted.0.saturating_add(cost.0));
         }
         // The counts of one answer say nothing about another.
@@ -411,11 +447,7 @@ fn finish(
         held.hold.close(worker, closing, now)
     });
     let written = written.transpose().map_err(|error| not_written(&mut record, &error));
-    worker.shared.metrics.running.dec();
-    count(worker, &record);
-    let dropped = worker.log.add(&record);
-    worker.shared.metrics.log_lines_dropped.inc_by(dropped);
-    tell(worker, record, admitted);
+    observe::ended(worker, record, admitted);
     let durable = worker.shared.books.durability == Durability::Power;
     written.map(|position| position.filter(|_| durable))
 }
@@ -483,60 +515,6 @@ fn not_written(record: &mut Record, error: &AppendError) -> NotWritten {
     record.error_code = Some("accounting_unavailable".into());
     record.ending = Ending::Broken;
     NotWritten
-}
-
-/// Tells the books what is to be known of a request beside its money.
-fn tell(worker: &Worker, record: Record, admitted: bool) {
-    if record.replay_of.is_some() {
-        // The request that it repeats has its row.
-        return;
-    }
-    let Some(key) = record.key.as_ref().filter(|_| record.method == Method::POST) else { return };
-    let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
-    let details = Details {
-        trace_id: record.ids.trace_text().to_owned(),
-        status: record.status,
-        error_code: record.error_code.as_deref().map(str::to_owned),
-        queue_us: record.queue.map(micros),
-        first_token_us: record.first_token.map(micros),
-        total_us: micros(record.total),
-        repaired: record.repaired,
-        hedged: record.hedged,
-        wasted: record.wasted,
-        attempts: record.calls,
-    };
-    let note = match admitted {
-        true => Note::Ended(record.ids.request(), Box::new(details)),
-        false => Note::Refused(Box::new(Refused {
-            request: record.ids.request(),
-            unix_ms: record.unix_ms,
-            key: key.id.clone(),
-            project: key.project.clone(),
-            model: record.model,
-            stream: record.stream,
-            details,
-        })),
-    };
-    if !worker.shared.books.note(note) {
-        worker.shared.metrics.details_dropped.inc();
-    }
-}
-
-fn count(worker: &Worker, record: &Record) {
-    let metrics = &worker.shared.metrics;
-    match record.ending {
-        Ending::CallerLeft => drop(metrics.callers_left.inc()),
-        Ending::Broken => drop(metrics.streams_broken.inc()),
-        Ending::Complete => {}
-    }
-    if record.status >= 400 {
-        metrics.refused(record.status);
-    }
-    if let Some(target) = record.target() {
-        let usage = record.charge.as_ref().map(|charge| &charge.usage);
-        let first_token = record.first_token.map(|d| d.as_secs_f64());
-        target.metrics.answered(record.status, first_token, record.total.as_secs_f64(), usage);
-    }
 }
 
 impl Drop for Exchange {

@@ -61,9 +61,14 @@ impl Healths {
 }
 
 impl Health {
-    /// What it is at the moment, for metrics.
-    pub(crate) fn standing(&self, now: Instant) -> Standing {
+    fn standing(&self, now: Instant) -> Standing {
         lock(&self.target).standing(now)
+    }
+
+    /// How it stands and what it carries at the moment, for metrics.
+    pub(crate) fn seen(&self, now: Instant) -> (Standing, Load) {
+        let target = lock(&self.target);
+        (target.standing(now), target.load(now))
     }
 }
 
@@ -84,8 +89,11 @@ impl<'a> Targets<'a> {
 
     /// A call of a target begins.
     pub(crate) fn begin(&self, target: usize, why: Why, probe: bool, now: Instant) -> InFlight {
-        let health = self.model.targets.get(target).and_then(|target| target.health.clone());
-        let Some(health) = health else { return InFlight(None) };
+        let target = self.model.targets.get(target);
+        if let Some(target) = target {
+            target.metrics.begun(why);
+        }
+        let Some(health) = target.and_then(|target| target.health.clone()) else { return InFlight(None) };
         if !matches!(why, Why::Retry | Why::Hedge) {
             lock(&health.provider).note_request(now);
         }

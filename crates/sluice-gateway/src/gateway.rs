@@ -289,7 +289,7 @@ async fn run(post: Post, ids: IdMaker) {
     let shared = Arc::clone(&terms.shared);
     let worker = Rc::new(Worker {
         shared: terms.shared,
-        connections: Connections::new(terms.tls),
+        connections: Connections::new(terms.tls, &shared.metrics),
         ids,
         log: Log::new(terms.log, terms.sink),
         live: Live::default(),

@@ -21,6 +21,7 @@ mod media;
 mod memory;
 mod metrics;
 mod models;
+mod observe;
 pub mod openapi;
 mod overload;
 mod pipeline;

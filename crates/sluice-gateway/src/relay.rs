@@ -325,7 +325,7 @@ impl Relay {
         let progress = source.progress();
         if source.is_through() {
             if self.mending.take().is_some() {
-                drive.exchange.note(|record| record.repaired = true);
+                drive.exchange.repaired();
             }
             drive.exchange.delivered(progress.content_bytes, (progress.usage, progress.usage_absurd));
         }
@@ -359,6 +359,7 @@ impl Relay {
         let (Some(source), Some(mut drive)) = (self.source.take(), self.drive.take()) else { return };
         let earlier = self.mending.take();
         let Broke::Upstream(failure) = broke else {
+            drive.exchange.diverged();
             self.drive = Some(drive);
             // The caller hears of the break for which another answer was looked for.
             return self

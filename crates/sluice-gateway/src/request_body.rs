@@ -36,6 +36,11 @@ impl BodyMemory {
         Arc::new(Self { used_bytes: AtomicUsize::new(0), excused_bytes: AtomicUsize::new(0), limit_bytes })
     }
 
+    /// What is taken, for whoever watches.
+    pub(crate) fn used_bytes(&self) -> usize {
+        self.used_bytes.load(Ordering::Relaxed)
+    }
+
     /// Takes room for `bytes`, or nothing.
     pub(crate) fn take(self: &Arc<Self>, bytes: usize) -> Option<BodyShare> {
         let before = self.used_bytes.fetch_add(bytes, Ordering::Relaxed);

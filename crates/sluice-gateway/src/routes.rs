@@ -23,6 +23,7 @@ use crate::{
     bounds, clock,
     exchange::{Billing, Ending, Exchange},
     ids::Ids,
+    metrics::Seen,
     models,
     pipeline::{self, Context},
     refusal::Refusal,
@@ -226,7 +227,8 @@ impl Routes {
         if !open && !bearer(&head.headers).is_some_and(|token| self.is_admin_token(token)) {
             return Err(Refusal::invalid_api_key());
         }
-        Ok(reply::text(200, ids, self.worker.shared.metrics.text()))
+        let shared = &self.worker.shared;
+        Ok(reply::text(200, ids, shared.metrics.text(&Seen::of(shared, clock::now()))))
     }
 
     /// A call of the admin API: the token, then the body, then the rest.

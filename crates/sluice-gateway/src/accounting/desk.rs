@@ -21,7 +21,7 @@ use super::{
     rooms::Rooms,
     upkeep,
 };
-use crate::{bounds, clock, tasks, worker::Shared};
+use crate::{bounds, clock, metrics::Metrics, tasks, worker::Shared};
 
 /// A request waits for a lease.
 #[derive(Debug)]
@@ -263,8 +263,20 @@ impl Desk {
         }
         metrics.journal_bytes.set(i64::try_from(status.bytes).unwrap_or(i64::MAX));
         metrics.reservations_open.set(i64::try_from(self.drain.open_count()).unwrap_or(i64::MAX));
+        self.show_lag(metrics);
         metrics.leased_nanousd.set(self.leases.leased());
         metrics.details_dropped.inc_by(std::mem::take(&mut self.drain.details_dropped));
+    }
+
+    /// How far the books are behind the journal.
+    fn show_lag(&self, metrics: &Metrics) {
+        let unread = self.drain.unread();
+        metrics.journal_unread_records.set(i64::try_from(unread.records).unwrap_or(i64::MAX));
+        metrics.journal_unread_bytes.set(i64::try_from(unread.bytes).unwrap_or(i64::MAX));
+        let (count, oldest_ms) = self.drain.unposted();
+        metrics.journal_unposted.set(i64::try_from(count).unwrap_or(i64::MAX));
+        let age_ms = oldest_ms.map_or(0, |oldest| clock::unix_ms().saturating_sub(oldest));
+        metrics.journal_lag_seconds.set(Duration::from_millis(age_ms).as_secs_f64());
     }
 
     async fn heard(&mut self, event: StoreEvent, shared: &Arc<Shared>) {

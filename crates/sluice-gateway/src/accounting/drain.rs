@@ -3,10 +3,15 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use sluice_ledger::{Posting, RequestId, frame::Header, record::Record, recovery::Fold};
+use sluice_ledger::{
+    Posting, RequestId,
+    frame::Header,
+    record::{Outcome, Record},
+    recovery::Fold,
+};
 use sluice_store::{
     books::{Batch, Cursor, Details, Refused},
-    journal::{JournalError, Tail},
+    journal::{JournalError, Tail, Unread},
 };
 
 /// Why the journal of this run cannot be read on.
@@ -181,6 +186,24 @@ impl Drain {
     pub(super) fn is_done(&self) -> bool {
         let told = self.refused.is_empty() && self.late.is_empty();
         self.at_end && self.sent.is_empty() && self.reading.postings.is_empty() && told
+    }
+
+    /// What the journal has and nobody has begun to post.
+    pub(super) fn unread(&self) -> Unread {
+        self.tail.unread()
+    }
+
+    /// Requests that were read and are not in the books, and when the first of them ended, in Unix milliseconds.
+    pub(super) fn unposted(&self) -> (usize, Option<u64>) {
+        let sent = self.sent.iter().flat_map(|batch| batch.postings.iter().map(|(posting, _)| posting));
+        let waiting = sent.chain(&self.reading.postings);
+        waiting.fold((0, None), |(count, oldest), posting| {
+            let ended_ms = match &posting.outcome {
+                Outcome::Settled(settle) => settle.unix_ms,
+                Outcome::Voided(void) => void.unix_ms,
+            };
+            (count + 1, Some(oldest.map_or(ended_ms, |oldest: u64| oldest.min(ended_ms))))
+        })
     }
 
     /// Requests whose end the journal does not have yet.

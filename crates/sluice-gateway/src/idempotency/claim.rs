@@ -65,11 +65,17 @@ pub(crate) async fn enter(
             Found::Same(recording) => {
                 // Who waits for another's answer makes no work.
                 exchange.leave();
+                let joins = !recording.has_ended();
                 let reader = Reader::of(&recording);
                 let first: Result<Arc<Head>, End> =
                     poll_fn(|cx| recording.poll_head(reader.number, cx)).await;
                 match first {
-                    Ok(head) => return Ok(Entry::Repeat(Repeat::new(reader, head))),
+                    Ok(head) => {
+                        if joins {
+                            exchange.worker().shared.metrics.idempotent_joins.inc();
+                        }
+                        return Ok(Entry::Repeat(Repeat::new(reader, head)));
+                    }
                     // The first caller left before there was an answer: the key is free.
                     Err(_) => until = wait_until(),
                 }

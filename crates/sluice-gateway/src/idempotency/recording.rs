@@ -38,8 +38,12 @@ impl Memory {
         self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    pub(super) fn used_bytes(&self) -> usize {
+        self.used_bytes.load(Ordering::Relaxed)
+    }
+
     pub(super) fn is_full(&self) -> bool {
-        self.used_bytes.load(Ordering::Relaxed) > self.limit_bytes
+        self.used_bytes() > self.limit_bytes
     }
 }
 
@@ -112,6 +116,11 @@ impl Recording {
         let mut inner = self.lock();
         inner.claimed = true;
         inner.wake();
+    }
+
+    /// Whether the request that it answers has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.lock().end.is_some()
     }
 
     pub(super) fn begin(&self, head: Head) {

@@ -59,6 +59,11 @@ impl Table {
         Self { inner: Mutex::default(), memory: Memory::new(memory_bytes), asks, freed: Notify::new() }
     }
 
+    /// What all recorded answers take, for whoever watches.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.memory.used_bytes()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

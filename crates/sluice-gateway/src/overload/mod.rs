@@ -126,7 +126,8 @@ pub(crate) async fn admit(exchange: &mut Exchange, ids: &Ids, caller: &Caller) -
     if exchange.is_admitted() {
         return Ok(());
     }
-    let asked = exchange.worker().admission.ask(&caller.key().id, clock::now());
+    let since = clock::now();
+    let asked = exchange.worker().admission.ask(&caller.key().id, since);
     let permit = match asked {
         Ok(permit) => permit,
         Err(granted) => {
@@ -137,6 +138,8 @@ pub(crate) async fn admit(exchange: &mut Exchange, ids: &Ids, caller: &Caller) -
                 return Err(Refusal::overloaded_for(retry_after_ms(ids.request())));
             };
             drop(counted);
+            metrics.waited.inc();
+            metrics.waited_seconds.inc_by(clock::now().saturating_duration_since(since).as_secs_f64());
             permit
         }
     };

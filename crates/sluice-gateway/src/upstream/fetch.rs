@@ -67,7 +67,10 @@ pub(super) async fn fetch(
 /// A new connection. Boxed, as everything here that is rare and large: a future is as large as its largest part, and
 /// is moved when a request begins.
 async fn fresh(connections: &Connections, out: &Outbound, within: Duration) -> Result<Connection, Failure> {
-    Box::pin(connect(out.upstream.provider().endpoint(), &connections.tls, false, within)).await
+    let connecting = connect(out.upstream.provider().endpoint(), &connections.tls, false, within);
+    let mut connection = Box::pin(connecting).await?;
+    connection.counted = Some(connections.counts.opened());
+    Ok(connection)
 }
 
 /// An exchange that broke before its head was there.
@@ -191,7 +194,8 @@ async fn fetch_h2(
     let bad = |e: String| Failure::ours(FailureKind::BadResponse, "upstream_bad_response", e);
     let request = request.body(SliceBody::new(out.body.iter().cloned())).map_err(|e| bad(e.to_string()))?;
     let name = &out.upstream.place;
-    let place = Place { name, endpoint, tls: &connections.tls, connect: connect_within };
+    let place =
+        Place { name, endpoint, tls: &connections.tls, connect: connect_within, counts: &connections.counts };
     let (response, stream) = connections.h2.send(&place, request).await?;
     let (parts, incoming) = response.into_parts();
     let head = head_of_h2(&parts);

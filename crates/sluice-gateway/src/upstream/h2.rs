@@ -22,6 +22,7 @@ use crate::{
     tasks::LocalExecutor,
     upstream::{
         connect::{Tls, connect},
+        counts::Counts,
         slices::SliceBody,
     },
 };
@@ -64,6 +65,7 @@ pub(crate) struct Place<'a> {
     pub(crate) endpoint: &'a Endpoint,
     pub(crate) tls: &'a Tls,
     pub(crate) connect: Duration,
+    pub(crate) counts: &'a Counts,
 }
 
 impl H2Connections {
@@ -138,7 +140,11 @@ impl H2Connections {
                 Failure::ours(FailureKind::Unreachable, "upstream_unreachable", text)
             })?;
         // Ends by itself when the connection ends; its error reaches the streams that were on it.
-        crate::tasks::spawn_local(async move { drop(driver.await) });
+        let counted = place.counts.opened();
+        crate::tasks::spawn_local(async move {
+            drop(driver.await);
+            drop(counted);
+        });
         let id = self.next_id.get();
         self.next_id.set(id + 1);
         let open = Open { id, sender, streams: Rc::default() };

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use crate::{bounds, transport::Transport};
+use crate::{bounds, transport::Transport, upstream::counts::Counted};
 
 /// The transport of a connection to an upstream.
 pub(crate) type UpstreamTransport = Transport<TlsStream<TcpStream>>;
@@ -39,6 +39,8 @@ pub(crate) struct Connection {
     pub(crate) reused: bool,
     /// The head of the request, kept for the next one.
     pub(crate) head: Vec<u8>,
+    /// Its place among those that are counted.
+    pub(crate) counted: Option<Counted>,
 }
 
 impl Connection {
@@ -49,6 +51,7 @@ impl Connection {
             read_bytes: bounds::READ_BYTES_MIN,
             reused: false,
             head: Vec::new(),
+            counted: None,
         }
     }
 

@@ -5,6 +5,7 @@ mod authority;
 mod body;
 mod call;
 mod connect;
+mod counts;
 mod fetch;
 #[doc(hidden)]
 pub mod h1;
@@ -29,8 +30,8 @@ use sluice_chat::{ApiError, Failure, FailureKind};
 use sluice_providers::{Provider, StreamType, dialect::DialectHeaders};
 use sluice_store::{ProviderRecord, catalog::ProviderOptions};
 
-use self::authority::Authority;
-use crate::{tokens::Tokens, translate::Outbound};
+use self::{authority::Authority, counts::Counts};
+use crate::{metrics::Metrics, tokens::Tokens, translate::Outbound};
 
 pub(crate) use body::Body;
 pub(crate) use call::{Answer, StreamAnswer, call};
@@ -267,11 +268,12 @@ pub(crate) struct Connections {
     pool: Rc<pool::Pool>,
     h2: Rc<h2::H2Connections>,
     tls: Tls,
+    counts: Counts,
 }
 
 impl Connections {
-    pub(crate) fn new(tls: Tls) -> Self {
-        Self { pool: Rc::default(), h2: Rc::default(), tls }
+    pub(crate) fn new(tls: Tls, metrics: &Metrics) -> Self {
+        Self { pool: Rc::default(), h2: Rc::default(), tls, counts: Counts::new(metrics) }
     }
 
     /// For connections that are used once.
@@ -283,5 +285,6 @@ impl Connections {
     pub(crate) fn sweep(&self, now: Instant) {
         self.pool.sweep(now);
         self.h2.sweep();
+        self.counts.idle(self.pool.len());
     }
 }

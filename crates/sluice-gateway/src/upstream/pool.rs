@@ -43,6 +43,11 @@ impl Pool {
         }
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.idle.borrow().values().map(Vec::len).sum()
+    }
+
     /// Closes what has been idle for too long.
     pub(crate) fn sweep(&self, now: Instant) {
         self.idle.borrow_mut().retain(|_, stack| {

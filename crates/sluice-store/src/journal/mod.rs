@@ -43,7 +43,7 @@ use segment::Name;
 pub use error::{AppendError, JournalError};
 pub use keeper::Keeper;
 pub use recovery::{Dropped, Recovery};
-pub use tail::Tail;
+pub use tail::{Tail, Unread};
 pub use writer::{Position, Writer};
 
 /// Length of a segment where nothing else is said.

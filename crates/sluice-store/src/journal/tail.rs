@@ -35,6 +35,15 @@ struct Place {
     lane: Arc<Lane>,
     segment: Option<(u32, Arc<dyn DiskFile>)>,
     offset: u32,
+    /// Number of the last record that was read.
+    seq: u64,
+}
+
+/// What writers have published and nobody has read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unread {
+    pub records: u64,
+    pub bytes: u64,
 }
 
 impl Tail {
@@ -46,7 +55,7 @@ impl Tail {
     /// nothing has been written since. Checkpoints are left out.
     pub fn read(&mut self, max_records: usize, out: &mut Vec<(Header, Record)>) -> Result<(), JournalError> {
         if self.places.is_empty() {
-            let place = |lane: &Arc<Lane>| Place { lane: Arc::clone(lane), segment: None, offset: 0 };
+            let place = |lane: &Arc<Lane>| Place { lane: Arc::clone(lane), segment: None, offset: 0, seq: 0 };
             self.places = self.shared.lanes().iter().map(place).collect();
         }
         let upto = out.len().saturating_add(max_records);
@@ -58,6 +67,14 @@ impl Tail {
         }
         self.first = (self.first + 1).checked_rem(count).unwrap_or(0);
         Ok(())
+    }
+
+    /// How much there is to read. Nothing before the first call of [`read`](Self::read).
+    pub fn unread(&self) -> Unread {
+        self.places.iter().map(Place::unread).fold(Unread::default(), |all, one| Unread {
+            records: all.records + one.records,
+            bytes: all.bytes + one.bytes,
+        })
     }
 }
 
@@ -84,11 +101,13 @@ impl Place {
                 let part = buffer.get_mut(..most).unwrap_or_default();
                 let path = Name { epoch: self.lane.epoch, worker: self.lane.worker, index }.path(&shared.dir);
                 read_all(&*file, part, u64::from(self.offset)).map_err(JournalError::io("read", &path))?;
-                self.offset += take_frames(part, upto, out).map_err(|(at, why)| JournalError::Damaged {
+                let taken = take_frames(part, upto, out).map_err(|(at, why)| JournalError::Damaged {
                     file: path,
                     offset: u64::from(self.offset) + at as u64,
                     lost: format!("{why}, though it was written by this process"),
-                })? as u32;
+                })?;
+                self.offset += taken.bytes as u32;
+                self.seq = taken.seq.unwrap_or(self.seq);
             } else if index == writing {
                 return Ok(());
             } else if !self.go_on(Some(index)) {
@@ -97,6 +116,20 @@ impl Place {
             }
         }
         Ok(())
+    }
+
+    fn unread(&self) -> Unread {
+        let records = self.lane.written().saturating_sub(self.seq);
+        let (writing, written) = self.lane.end();
+        let from = self.segment.as_ref().map(|(index, _)| *index);
+        let used = locked(&self.lane.used);
+        let behind = used.iter().filter(|used| from.is_none_or(|from| used.index >= from));
+        let ends = behind.map(|used| match used.closed {
+            Some(closed) => u64::from(closed.end),
+            None if used.index == writing => u64::from(written),
+            None => 0,
+        });
+        Unread { records, bytes: ends.sum::<u64>().saturating_sub(u64::from(self.offset)) }
     }
 
     /// Goes to the segment behind `index`; false if there is none.
@@ -120,10 +153,15 @@ impl Place {
     }
 }
 
-/// Takes whole frames off the front; returns the bytes that they took. A frame of which only the beginning was read
-/// is for the next time.
-fn take_frames(part: &[u8], upto: usize, out: &mut Vec<(Header, Record)>) -> Result<usize, (usize, Damaged)> {
-    let (mut at, before) = (0, out.len());
+/// Frames that were taken: their bytes, and the number of the last.
+struct Taken {
+    bytes: usize,
+    seq: Option<u64>,
+}
+
+/// Takes whole frames off the front. A frame of which only the beginning was read is for the next time.
+fn take_frames(part: &[u8], upto: usize, out: &mut Vec<(Header, Record)>) -> Result<Taken, (usize, Damaged)> {
+    let (mut at, mut seq, before) = (0, None, out.len());
     let failed = |out: &mut Vec<_>, at, why| {
         out.truncate(before);
         Err((at, why))
@@ -132,13 +170,14 @@ fn take_frames(part: &[u8], upto: usize, out: &mut Vec<(Header, Record)>) -> Res
         match frame::decode(part.get(at..).unwrap_or_default()) {
             Ok(Some((_, Record::Checkpoint(_), bytes))) => at += bytes,
             Ok(Some((header, record, bytes))) => {
-                out.push((header, record));
                 at += bytes;
+                seq = Some(header.seq);
+                out.push((header, record));
             }
             Ok(None) | Err(Damaged::Truncated) if at > 0 => break,
             Ok(None) => return failed(out, at, Damaged::Truncated),
             Err(why) => return failed(out, at, why),
         }
     }
-    Ok(at)
+    Ok(Taken { bytes: at, seq })
 }

@@ -14,7 +14,7 @@ use sluice_ledger::{
     record::{Answered, Flags, Mark, Reserve, Settle, Void},
 };
 
-use super::{Durability, Journal, JournalError, Options, Recovery, Writer};
+use super::{Durability, Journal, JournalError, Options, Recovery, Unread, Writer};
 use crate::books::Cursor;
 use simulated::SimulatedDisk;
 

@@ -173,6 +173,10 @@ fn the_tail_reads_what_was_written() {
             assert_eq!((header.epoch, header.seq), (1, found.len() as u64));
             cursors.push(Cursor { epoch: 1, worker: header.worker, seq: header.seq });
         }
+        let count = |of: &BTreeMap<u16, Vec<Record>>| of.values().map(Vec::len).sum::<usize>();
+        let unread = tail.unread();
+        assert_eq!(unread.records as usize, count(&expect) - count(&found));
+        assert_eq!(unread.bytes > 0, unread.records > 0, "{unread:?}");
         journal.posted(&cursors);
         if number % 7 == 0 {
             journal.shared.round();
@@ -184,6 +188,7 @@ fn the_tail_reads_what_was_written() {
         found.entry(header.worker).or_default().push(record);
     }
     assert_eq!(found, expect);
+    assert_eq!(tail.unread(), Unread::default());
 }
 
 #[test]
