@@ -23,7 +23,8 @@ const CLIENTS: &[Client] = &[
         python::prepare(dir, "frameworks", "import langchain_openai, llama_index.llms.openai_like")
     }),
     ("SLUICEGATE_TEST_PYTHON_PROVIDERS", |dir| {
-        python::prepare(dir, "providers", "import anthropic, openai, pydantic")
+        let proof = "import anthropic, botocore, cohere, google.genai, ollama, openai, pydantic";
+        python::prepare(dir, "providers", proof)
     }),
     ("SLUICEGATE_TEST_PYTHON_SCHEMATHESIS", |dir| {
         python::prepare(dir, "schemathesis", "import schemathesis")
