@@ -50,6 +50,6 @@ pub use provider::{Endpoint, Provider, ProviderError};
 pub use quirk::{RequestQuirk, ResponseQuirk};
 pub use reading::Reading;
 pub use site::Site;
-pub use splice::{Diverged, Splice};
+pub use splice::{Diverged, Splice, first_event};
 pub use transcript::Transcript;
 pub use vendor::{Auth, DialectKind, Relay, VendorRow, vendor, vendors};

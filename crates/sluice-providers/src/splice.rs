@@ -1,7 +1,10 @@
 //! Continuing a broken stream with another answer: the part that the caller already has is compared and left out, the
 //! rest goes on as if it came from the same stream.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use sluice_chat::sse::{SseReader, data_of, write_event};
 
@@ -18,6 +21,15 @@ struct Had {
     text: String,
     matched_bytes: usize,
 }
+
+impl Had {
+    fn is_matched(&self) -> bool {
+        self.matched_bytes == self.text.len()
+    }
+}
+
+/// What a chunk that is held back takes beside its text, at most about.
+const HELD_CHUNK_BYTES: usize = 512;
 
 /// One answer on its way to take the place of another.
 #[derive(Debug)]
@@ -93,19 +105,26 @@ impl Splice {
     }
 
     fn is_matched(&self) -> bool {
-        self.through || self.had.iter().all(|had| had.matched_bytes == had.text.len())
+        self.through || self.had.iter().all(Had::is_matched)
     }
 
     fn take(&mut self, mut chunk: Value, ready: &mut Vec<u8>) -> Result<(), Diverged> {
-        let something = self.through || self.without_what_is_had(&mut chunk)?;
+        if self.through {
+            self.without_known_calls(&mut chunk);
+            self.write(chunk, ready);
+            return Ok(());
+        }
+        let something = self.without_what_is_had(&mut chunk)?;
         if !self.is_matched() {
+            // An answer that ends here, or goes on elsewhere, is another one.
+            if finishes(&chunk) {
+                return Err(Diverged);
+            }
             if something {
-                self.held_bytes += chunk.to_string().len();
+                self.held_bytes += chunk.to_string().len() + HELD_CHUNK_BYTES;
                 self.held.push(chunk);
             }
-            // An answer that ends here, or goes on elsewhere, is another one.
-            let ends = self.held.iter().any(finishes);
-            return if ends || self.held_bytes > self.held_bytes_max { Err(Diverged) } else { Ok(()) };
+            return if self.held_bytes > self.held_bytes_max { Err(Diverged) } else { Ok(()) };
         }
         self.through = true;
         for held in std::mem::take(&mut self.held) {
@@ -129,7 +148,7 @@ impl Splice {
         let Some(choices) = chunk.get_mut("choices").and_then(Value::as_array_mut) else { return Ok(true) };
         let mut something = choices.is_empty();
         for choice in choices {
-            something |= choice.get("finish_reason").is_some_and(|reason| !reason.is_null());
+            something |= is_reason(choice);
             if let Some(delta) = choice.get_mut("delta").and_then(Value::as_object_mut) {
                 something |= self.delta(delta)?;
             }
@@ -173,9 +192,11 @@ impl Splice {
     }
 
     fn tool_call(&mut self, call: &mut Value) -> Result<bool, Diverged> {
-        let index = call.get("index").and_then(Value::as_u64).and_then(|index| u32::try_from(index).ok());
-        let index = Some(index.unwrap_or_default());
-        let Some(call) = call.as_object_mut().filter(|_| self.knows_call(index)) else { return Ok(true) };
+        let Some(call) = call.as_object_mut() else { return Ok(true) };
+        let index = Some(index_of(call));
+        if !self.knows_call(index) {
+            return Ok(true);
+        }
         // The caller has its id and type, and those of another answer are others.
         call.remove("id");
         call.remove("type");
@@ -197,10 +218,35 @@ impl Splice {
         if !self.knows_call(index) {
             return Ok(true);
         }
-        if self.strip(call, "name", Channel::CallName(index))? {
+        let name = self.had.iter().find(|had| had.channel == Channel::CallName(index));
+        if name
+            .is_some_and(|name| call.get("name").is_some_and(|said| *said == *name.text && name.is_matched()))
+        {
+            // Said again with another piece of the call.
+            call.remove("name");
+        } else if self.strip(call, "name", Channel::CallName(index))? {
             return Err(Diverged);
         }
         self.strip(call, arguments, Channel::CallArguments(index))
+    }
+
+    /// Takes out of a chunk that is new what the caller knows of the calls that it goes on with.
+    fn without_known_calls(&self, chunk: &mut Value) {
+        let choices = chunk.get_mut("choices").and_then(Value::as_array_mut);
+        let deltas = choices.into_iter().flatten().filter_map(|choice| choice.get_mut("delta"));
+        let calls = deltas.filter_map(|delta| delta.get_mut("tool_calls")?.as_array_mut()).flatten();
+        for call in calls.filter_map(Value::as_object_mut) {
+            if !self.knows_call(Some(index_of(call))) {
+                continue;
+            }
+            call.remove("id");
+            call.remove("type");
+            for kind in ["function", "custom"] {
+                if let Some(said) = call.get_mut(kind).and_then(Value::as_object_mut) {
+                    said.remove("name");
+                }
+            }
+        }
     }
 
     fn knows_call(&self, index: Option<u32>) -> bool {
@@ -215,7 +261,10 @@ impl Splice {
         key: &str,
         channel: Channel,
     ) -> Result<bool, Diverged> {
-        let Some(text) = said.get(key).and_then(Value::as_str) else { return Ok(false) };
+        let Some(text) = said.get(key).and_then(Value::as_str) else {
+            // Content that is no text is new to the caller.
+            return Ok(said.get(key).is_some_and(|value| !value.is_null()));
+        };
         let rest = self.rest(channel, text)?.to_owned();
         if rest.is_empty() {
             said.remove(key);
@@ -239,6 +288,12 @@ impl Splice {
     }
 }
 
+/// Which call of an answer this is a piece of.
+fn index_of(call: &Map<String, Value>) -> u32 {
+    let index = call.get("index").and_then(Value::as_u64);
+    index.and_then(|index| u32::try_from(index).ok()).unwrap_or_default()
+}
+
 /// Texts of a delta that stand at its top.
 const TEXTS: [(&str, Channel); 4] = [
     ("content", Channel::Content),
@@ -249,7 +304,44 @@ const TEXTS: [(&str, Channel); 4] = [
 
 fn finishes(chunk: &Value) -> bool {
     let choices = chunk.get("choices").and_then(Value::as_array);
-    choices.into_iter().flatten().any(|choice| choice.get("finish_reason").is_some_and(|r| !r.is_null()))
+    choices.into_iter().flatten().any(is_reason)
+}
+
+/// Whether a choice has its finish reason. Some say an empty one with every chunk.
+fn is_reason(choice: &Value) -> bool {
+    choice.get("finish_reason").is_some_and(|reason| !reason.is_null() && reason != "")
+}
+
+/// From the beginnings of a stream, in pieces of whole events: the first event that says the stream's id, where there is
+/// one, else the first with data. It is at the start of what is returned. Before it there can be comments, and events
+/// about the request.
+pub fn first_event(pieces: &[Bytes]) -> Option<Bytes> {
+    let mut first = None;
+    for piece in pieces {
+        let mut end = 0;
+        for line in piece.split_inclusive(|b| *b == b'\n') {
+            end += line.len();
+            let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+            if !line.starts_with(b"data:") {
+                continue;
+            }
+            if says_its_id(line) {
+                return Some(piece.slice(end - line.len()..));
+            }
+            first.get_or_insert_with(|| piece.slice(end - line.len()..));
+        }
+    }
+    first
+}
+
+fn says_its_id(line: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        id: Option<Cow<'a, str>>,
+    }
+    let named = serde_json::from_slice(&data_of(line)).ok();
+    named.is_some_and(|named: Named<'_>| named.id.is_some_and(|id| !id.is_empty()))
 }
 
 /// What every chunk of a stream has in common.

@@ -112,6 +112,15 @@ fn calls_go_on_with_the_ids_that_the_caller_has() {
         &[&args(0, "34"), second, &args(1, "5")],
     );
     check(&[&begun("a")], &[&begun("b"), &args(0, "1")], &[&args(0, "1")]);
+    // A provider that says the id and the name with every piece: the caller has other ones.
+    let piece = |text: &str| begun("b").replace(r#""arguments":"""#, &format!(r#""arguments":"{text}""#));
+    check(
+        &[&begun("a"), &args(0, "1")],
+        &[&piece("1"), &piece("2"), &piece("3")],
+        &[&args(0, "2"), &args(0, "3")],
+    );
+    let only_id = r#"{"tool_calls":[{"index":0,"id":"a","type":"function"}]}"#;
+    check(&[only_id], &[&begun("b")], &["diverged"]);
     check(&[&begun("a"), &args(0, "12")], &[&begun("b"), &args(0, "13")], &["diverged"]);
     let other = begun("b").replace("\"f\"", "\"h\"");
     check(&[&begun("a")], &[&other], &["diverged"]);
@@ -154,4 +163,62 @@ fn what_cannot_be_compared_is_not_spliced() {
     let mut transcript = Transcript::default();
     transcript.add_chunk(&serde_json::json!({"choices":[{"index":0,"delta":{"audio":{"id":"a"}}}]}));
     assert!(Splice::new(&transcript, FIRST, 1 << 20).is_none());
+}
+
+#[test]
+fn an_empty_finish_reason_is_none() {
+    let mut transcript = Transcript::default();
+    transcript.add(Channel::Content, b"one two");
+    let mut splice = Splice::new(&transcript, FIRST, 1 << 20).unwrap();
+    let chunk = |text: &str| {
+        event(&format!(r#"{{"choices":[{{"index":0,"delta":{{"content":"{text}"}},"finish_reason":""}}]}}"#))
+    };
+    let mut out = Vec::new();
+    splice.push(&[chunk("one"), chunk(" two"), chunk(" three")], &mut out).unwrap();
+    splice.finish().unwrap();
+    assert!(String::from_utf8(out.concat()).unwrap().contains(" three"));
+}
+
+#[test]
+fn what_is_not_text_waits_for_its_turn() {
+    check(
+        &[r#"{"reasoning_content":"hm"}"#],
+        &[r#"{"content":[{"type":"text"}]}"#, r#"{"reasoning_content":"hm"}"#],
+        &[r#"{"content":[{"type":"text"}]}"#],
+    );
+    check(&[r#"{"content":"one"}"#], &[r#"{"content":[{"type":"text"}]}"#], &["too short"]);
+}
+
+#[test]
+fn what_is_held_back_is_bounded_however_small_it_is() {
+    let mut transcript = Transcript::default();
+    transcript.add(Channel::Content, b"one");
+    let mut splice = Splice::new(&transcript, FIRST, 64 * 1024).unwrap();
+    let small = [event(r#"{"choices":[]}"#)];
+    let pushed = (0..1_000).try_for_each(|_| splice.push(&small, &mut Vec::new()));
+    assert_eq!(pushed, Err(Diverged));
+}
+
+#[test]
+fn the_first_event_is_one_that_says_the_id() {
+    let check = |pieces: &[&str], expect: Option<&str>| {
+        let pieces: Vec<Bytes> = pieces.iter().map(|piece| Bytes::copy_from_slice(piece.as_bytes())).collect();
+        let first = first_event(&pieces);
+        let first = first.as_deref().map(|first| std::str::from_utf8(first).unwrap());
+        assert_eq!(first, expect, "{pieces:?}");
+    };
+    let (filter, role) = (
+        "data: {\"id\":\"\",\"model\":\"\",\"choices\":[]}\n\n",
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0}]}\n\n",
+    );
+    check(&[role], Some(role));
+    check(&[&format!("{role}{filter}")], Some(&format!("{role}{filter}")));
+    check(&[": wait\n\n", role], Some(role));
+    check(&[&format!(": wait\n\nevent: x\n{role}")], Some(role));
+    check(&[&format!("\u{feff}{role}")], Some(role));
+    check(&[filter, role], Some(role));
+    check(&[&format!("{filter}{role}")], Some(role));
+    check(&[filter, "data: {}\n\n"], Some(filter));
+    check(&[": wait\n\n"], None);
+    check(&[], None);
 }

@@ -39,8 +39,11 @@ impl Transcript {
         if self.lost || self.bytes > TRANSCRIPT_BYTES_MAX {
             self.give_up();
         } else if let Some((_, text)) = self.parts.iter_mut().find(|(known, _)| *known == channel) {
-            text.extend_from_slice(json);
-        } else if !json.is_empty() {
+            // Some say the name with every piece of a call.
+            if !matches!(channel, Channel::CallName(_)) || text != json {
+                text.extend_from_slice(json);
+            }
+        } else if !json.is_empty() || matches!(channel, Channel::CallName(_)) {
             self.parts.push((channel, json.to_vec()));
         }
     }
@@ -56,7 +59,8 @@ impl Transcript {
             for (channel, text) in texts_of(delta) {
                 self.add(channel, inside(text).as_bytes());
             }
-            if UNCOMPARABLE.iter().any(|key| has(delta, key)) {
+            let odd = |key: &str| has(delta, key) && !delta[key].is_string();
+            if UNCOMPARABLE.iter().any(|key| has(delta, key)) || TEXT_KEYS.iter().any(|key| odd(key)) {
                 self.give_up();
             }
         }
@@ -88,14 +92,17 @@ impl Transcript {
         self.parts.iter().any(|(known, _)| *known == channel)
     }
 
-    /// Whether another answer can be compared with this one.
+    /// Whether another answer can be compared with this one: nothing was given up, and no text ends within a character.
     pub fn is_kept(&self) -> bool {
-        !self.lost
+        self.read().is_some()
     }
 }
 
 /// Parts of a delta that two answers never have in common.
 pub(crate) const UNCOMPARABLE: [&str; 4] = ["audio", "images", "annotations", "thinking_blocks"];
+
+/// Parts of a delta that are text; with some providers also lists of parts.
+const TEXT_KEYS: [&str; 4] = ["content", "reasoning_content", "reasoning", "refusal"];
 
 fn has(value: &Value, key: &str) -> bool {
     value
@@ -122,7 +129,12 @@ fn texts_of<'v>(delta: &'v Value) -> SmallVec<[(Channel, &'v str); 4]> {
     for call in delta.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
         let index = call.get("index").and_then(Value::as_u64).and_then(|index| u32::try_from(index).ok());
         let index = Some(index.unwrap_or_default());
+        // The caller has its id, even where its name has not come.
+        texts.push((Channel::CallName(index), ""));
         for (kind, arguments) in [("function", "arguments"), ("custom", "input")] {
+            let mut add = |channel, text: Option<&'v Value>| {
+                texts.extend(text.and_then(Value::as_str).map(|text| (channel, text)));
+            };
             add(Channel::CallName(index), call.get(kind).and_then(|call| call.get("name")));
             add(Channel::CallArguments(index), call.get(kind).and_then(|call| call.get(arguments)));
         }

@@ -1,6 +1,7 @@
 //! The byte-exact way back: events go on as they came, and are looked at only as far as truth and accounting need.
 
 use bytes::{Bytes, BytesMut};
+use memchr::memmem;
 use sluice_chat::Failure;
 use sluice_chat::sse::{EventBoundary, data_of};
 
@@ -10,6 +11,7 @@ use super::stream::Choices;
 use super::template::{Hole, Templates};
 use super::usage::RawTally;
 use crate::passage::Progress;
+use crate::transcript::UNCOMPARABLE;
 
 /// The passage of an exact row.
 #[derive(Debug)]
@@ -172,8 +174,14 @@ impl ExactPassage {
         self.progress.has_content |= facts.has_content;
         self.progress.content_events += u64::from(facts.has_content);
         self.progress.content_bytes += facts.content_bytes;
-        if let Some(transcript) = self.progress.transcript.as_mut().filter(|_| facts.has_content) {
-            transcript.add_chunk(&serde_json::from_slice(data).unwrap_or_default());
+        if let Some(transcript) = &mut self.progress.transcript {
+            let uncomparable = || UNCOMPARABLE.iter().any(|key| memmem::find(data, key.as_bytes()).is_some());
+            if facts.has_content || uncomparable() {
+                match serde_json::from_slice(data) {
+                    Ok(chunk) => transcript.add_chunk(&chunk),
+                    Err(_) => transcript.give_up(),
+                }
+            }
         }
         // Where the data is not one line of the block, there is no telling where its strings are in it.
         let offset = (data.as_ptr() as usize).wrapping_sub(block.as_ptr() as usize);

@@ -1,6 +1,7 @@
 //! The byte-exact way back: what goes out, and what is known of it.
 
 use super::*;
+use crate::transcript::Channel;
 
 const MAX_EVENT_BYTES: usize = 1 << 16;
 
@@ -224,4 +225,41 @@ fn whole_events_are_forwarded_without_a_copy() {
     assert_eq!(out.len(), 1);
     assert_eq!(out[0].as_ptr(), body.as_ptr());
     assert_eq!(out[0], body);
+}
+
+/// What is known, at the end of these chunks, of what the caller has; `None`: too little to compare another answer.
+fn kept(chunks: &[&[u8]], expect: Option<&[(Channel, &str)]>) {
+    let mut passage = ExactPassage::new(true, MAX_EVENT_BYTES);
+    passage.progress_mut().transcript = Some(Box::default());
+    for chunk in chunks {
+        let event =
+            [b"data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":", *chunk, b"}]}\n\n"].concat();
+        passage.push(event.into(), &mut Vec::new()).unwrap();
+    }
+    let transcript = passage.progress().transcript.as_ref().unwrap();
+    let read = transcript.read();
+    let got = read.as_ref().map(|texts| texts.iter().map(|(c, t)| (*c, &**t)).collect::<Vec<_>>());
+    assert_eq!(got.as_deref(), expect, "{chunks:?}");
+    assert_eq!(transcript.is_kept(), expect.is_some(), "{chunks:?}");
+}
+
+#[test]
+fn the_transcript_has_all_that_the_caller_has_or_nothing() {
+    use Channel::*;
+    let (one, two): (&[u8], &[u8]) = (br#"{"content":"one"}"#, br#"{"content":" two"}"#);
+    kept(&[one, two], Some(&[(Content, "one two")]));
+    // A chunk that cannot be read as text.
+    kept(&[b"{\"content\":\"a\xffb\"}"], None);
+    kept(&[one, b"{\"content\":\"a\xffb\"}", two], None);
+    // Half a character, and the other half in the next chunk.
+    kept(&[one, br#"{"content":"\ud83d"}"#], None);
+    kept(&[one, br#"{"content":"\ud83d"}"#, br#"{"content":"\ude00"}"#], Some(&[(Content, "one😀")]));
+    // Content that is not text, alone or beside text.
+    kept(&[one, br#"{"content":[{"type":"text","text":"two"}]}"#], None);
+    kept(&[one, br#"{"annotations":[{"type":"url_citation"}]}"#], None);
+    kept(&[one, br#"{"images":[{}]}"#], None);
+    kept(&[one, br#"{"annotations":[],"content":" two"}"#], Some(&[(Content, "one two")]));
+    // A call of which only the id has come.
+    let begun = br#"{"tool_calls":[{"index":0,"id":"a","type":"function"}]}"#;
+    kept(&[begun], Some(&[(CallName(Some(0)), "")]));
 }

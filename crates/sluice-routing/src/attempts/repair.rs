@@ -9,7 +9,7 @@ use crate::{
     Dice,
     attempts::{PAUSE_LEAST, PAUSE_MOST},
     fleet::{Fleet, Standing},
-    rules,
+    rules::{self, Next},
 };
 
 impl Attempts {
@@ -23,6 +23,12 @@ impl Attempts {
         let slot = &mut self.slots[at];
         slot.failed = Some(failure.kind);
         slot.free_at = super::stated(&failure).and_then(|wait| now.checked_add(wait));
+        match rules::after(failure.kind).1 {
+            Next::Others => {}
+            Next::LargerContext => self.context_too_short(at),
+            // What was refused here is not to be had elsewhere.
+            Next::Nothing => self.over = true,
+        }
         self.broke.get_or_insert(failure);
     }
 

@@ -60,6 +60,13 @@ fn a_broken_stream_goes_on_elsewhere_or_where_it_broke_by_chance() {
         check(&[], "a", kind, &[], &same);
         check(&[Is::Ready, Is::Cooling(99_000)], "a b", kind, &[], &same);
     }
+    // What is wrong with the request, or with what it leads to, is so everywhere.
+    for kind in [ContentPolicy, BadRequest] {
+        check(&[], "a b a", kind, &[], &format!("{kind:?}"));
+        check(&[], "a b c", Truncated, &[Breaks(kind)], "0ms 1 Repair, Truncated");
+    }
+    check(&[], "a b a", ContextLength, &[], "0ms 1 Repair, ok");
+    check(&[], "a a", ContextLength, &[], "ContextLength");
     // It is not worth a call of a target that is likely dead; a probe may be one.
     check(&[Is::Ready, Is::Open(9_000)], "a b", Stalled, &[], "Stalled");
     check(&[Is::Ready, Is::Open(0)], "a b", Stalled, &[], "0ms 1 Repair, ok");
