@@ -1,7 +1,7 @@
 //! Calls that go on to their end although the caller has left, where the provider is to be treated so: what they used
 //! is then known, and what the provider does with an answer that nobody reads is its own business.
 
-use std::time::Instant;
+use std::{cell::Cell, rc::Rc, task::Poll, time::Instant};
 
 use sluice_providers::WholeAnswer;
 use tokio::sync::oneshot;
@@ -10,7 +10,7 @@ use crate::{
     bounds, clock,
     drive::{Answered, Drive, Seeking},
     exchange::{Billing, Ending},
-    relay::{Read, Source},
+    relay::{Broke, Read, Source},
     tasks,
     upstream::Answer,
     worker::Worker,
@@ -34,12 +34,47 @@ impl Leftover {
     }
 }
 
-/// Lets a search for an answer go on when nobody waits for it any more.
-pub(crate) fn detached(seeking: Seeking) -> Seeking {
-    let (tell, told) = oneshot::channel();
+/// What a search for an answer and whoever looks after it know of one another.
+#[derive(Debug, Default)]
+pub(crate) struct Leash {
+    caller_left: Cell<bool>,
+    /// One of the calls under way goes on without its caller.
+    drains: Cell<bool>,
+}
+
+impl Leash {
+    /// A call begins.
+    pub(crate) fn calls(&self, drains: bool) {
+        self.drains.set(self.drains.get() || drains);
+    }
+
+    /// No call is under way. False when nobody waits any more: then no other one is made.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.drains.set(false);
+        !self.caller_left.get()
+    }
+}
+
+/// Lets the call go on that a search for an answer is at, when nobody waits for it any more.
+pub(crate) fn detached(mut seeking: Seeking, leash: Rc<Leash>) -> Seeking {
+    let (mut tell, told) = oneshot::channel();
     tasks::spawn_local(async move {
-        let (drive, answered) = seeking.await;
-        if let Err((drive, answered)) = tell.send((drive, answered)) {
+        let found = std::future::poll_fn(|cx| match seeking.as_mut().poll(cx) {
+            Poll::Ready(found) => Poll::Ready(Some(found)),
+            Poll::Pending => tell.poll_closed(cx).map(|()| None),
+        });
+        let found = match found.await {
+            Some(found) => found,
+            // Dropped, the search is over, and its call cancelled.
+            None if !leash.drains.get() => return,
+            None => {
+                leash.caller_left.set(true);
+                let until: Instant = clock::now() + bounds::DRAIN_CALL;
+                let Ok(found) = tokio::time::timeout_at(until.into(), seeking).await else { return };
+                found
+            }
+        };
+        if let Err((drive, answered)) = tell.send(found) {
             unheard(drive, answered.ok()).await;
         }
     });
@@ -65,8 +100,8 @@ async fn unheard(mut drive: Drive, answered: Option<Answered>) {
             end(drive);
         }
         Some(answered) => match Source::new(answered, drive.admitted().scan().n, None) {
-            Some((source, _)) => read_to_end(source, drive).await,
-            None => end(drive),
+            Some((source, _)) if source.drains() => read_to_end(source, drive).await,
+            _ => end(drive),
         },
         None => end(drive),
     }
@@ -83,13 +118,23 @@ async fn read_to_end(mut source: Source, mut drive: Drive) {
             drive.exchange.delivered(progress.content_bytes, (progress.usage, progress.usage_absurd));
             match read {
                 Ok(Read::More) if progress.done.is_none() => {}
-                Ok(_) => return true,
-                Err(_) => return false,
+                Err(broke) if !source.is_finished() => return Err(broke),
+                _ => break,
             }
         }
+        let ended = source.end(&mut out);
+        let progress = source.progress();
+        drive.exchange.delivered(progress.content_bytes, (progress.usage, progress.usage_absurd));
+        ended
     });
-    if whole.await.unwrap_or(false) {
-        source.succeeded();
+    match whole.await {
+        Ok(Ok(())) => source.succeeded(),
+        Ok(Err(Broke::Upstream(failure))) => {
+            let worker = Rc::clone(drive.exchange.worker());
+            let _ = source.failed(&failure, &mut || worker.ids.bits());
+        }
+        // It is cancelled.
+        Ok(Err(Broke::Diverged)) | Err(_) => drop(source),
     }
     end(drive);
 }

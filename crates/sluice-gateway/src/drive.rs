@@ -12,12 +12,14 @@ use std::{
 use sluice_chat::Failure;
 use sluice_providers::{Transcript, transcript::TRANSCRIPT_BYTES_MAX};
 use sluice_routing::{Attempts, Dice, Step, Why};
+use smallvec::SmallVec;
 
 use crate::{
     admit::Admitted,
-    clock, drain,
+    clock,
+    drain::{self, Leash},
     exchange::{Exchange, NotWritten},
-    fleet::{InFlight, Targets},
+    fleet::{InFlight, Start, Targets},
     ids::Ids,
     media::Brought,
     refusal::{self, Refusal},
@@ -44,6 +46,8 @@ pub(crate) struct Drive {
     media: Brought,
     /// Room for what a repair needs: the request, and what the caller has of the answer.
     kept: Option<KeptBody>,
+    /// Where a call may go on when the caller leaves.
+    leash: Option<Rc<Leash>>,
 }
 
 /// An answer, and the call that it is an answer to.
@@ -59,7 +63,7 @@ pub(crate) struct Answered {
 pub(crate) enum NoAnswer {
     /// Nothing is left to try.
     Failed(Box<Failure>),
-    /// The gateway stops.
+    /// The gateway stops, or the caller has left.
     Stopped,
     /// The journal did not take what had to be there before the first byte.
     NotWritten,
@@ -100,6 +104,9 @@ struct Call {
 
 type Called = (Call, Result<Answer, Failure>);
 
+/// Calls under way beside one another, and whether anything was heard of each.
+type Race<'a> = SmallVec<[(Rc<Cell<bool>>, Pin<Box<dyn Future<Output = Called> + 'a>>); 2]>;
+
 impl Drive {
     pub(crate) fn new(exchange: Exchange, ids: &Ids, admitted: Admitted, headers: Passed) -> Self {
         let attempts = route(&admitted, &exchange);
@@ -113,6 +120,7 @@ impl Drive {
             deadline,
             media: Brought::default(),
             kept: None,
+            leash: None,
         }
     }
 
@@ -150,12 +158,16 @@ impl Drive {
     /// As [`Drive::answer`], for a stream: its body may be on its way before there is an answer.
     pub(crate) fn seek(mut self, connection: &Rc<ConnectionState>) -> Seeking {
         let connection = Rc::clone(connection);
-        let drains = self.drains();
+        let leash = self.drains().then(Rc::<Leash>::default);
+        self.leash.clone_from(&leash);
         let seeking = Box::pin(async move {
             let answered = unless_stopped(&connection, self.answer()).await;
             (self, answered)
         });
-        if drains { drain::detached(seeking) } else { seeking }
+        match leash {
+            Some(leash) => drain::detached(seeking, leash),
+            None => seeking,
+        }
     }
 
     /// Whether a call may have to go on when the caller leaves.
@@ -181,7 +193,7 @@ impl Drive {
         self.kept.is_some()
     }
 
-    /// An answer broke after its first content. Gives back the call, and what the caller has of its answer.
+    /// An answer broke after its first content. Gives back the call, and what was said of its answer.
     pub(crate) fn lost(&mut self, source: Source, failure: &Failure) -> (Outbound, Option<Transcript>) {
         self.exchange.broke(failure);
         let worker = self.exchange.worker();
@@ -209,11 +221,18 @@ impl Drive {
         let (model, worker) = (Arc::clone(self.admitted.model()), Rc::clone(self.exchange.worker()));
         let targets = Targets::of(&model);
         loop {
+            if self.leash.as_ref().is_some_and(|leash| !leash.goes_on()) {
+                return Err(NoAnswer::Stopped);
+            }
             let dice = &mut || worker.ids.bits();
             let call = match next_step(&mut self.attempts, clock::now(), &targets, dice) {
                 Step::Call { target, why, probe } => {
+                    let start = Start { why, again: self.exchange.has_called(target), probe };
+                    // A probe is given back by the call that has it, should the caller leave meanwhile.
+                    let probing = probe.then(|| targets.begin(target, start, clock::now()));
                     self.media.bring(&worker, &self.admitted, target, self.deadline).await;
-                    let in_flight = targets.begin(target, why, probe, clock::now());
+                    let begin = || targets.begin(target, start, clock::now());
+                    let in_flight = probing.unwrap_or_else(begin);
                     self.begin(target, why, in_flight)
                 }
                 Step::WaitUntil(at) => {
@@ -247,7 +266,13 @@ impl Drive {
         let attempt = self.attempts.made();
         let number = self.exchange.calling(self.admitted.model(), target, why, attempt);
         match self.said(target, false) {
-            Ok(out) => Some(Call { out, number, without_usage: false, in_flight }),
+            Ok(out) => {
+                if let Some(leash) = &self.leash {
+                    leash.calls(out.upstream.drains());
+                }
+                let without_usage = !out.upstream.may_ask_usage();
+                Some(Call { out, number, without_usage, in_flight })
+            }
             Err(failure) => {
                 self.exchange.call_failed(number, &failure);
                 self.attempts.failed(target, failure, clock::now());
@@ -272,63 +297,94 @@ impl Drive {
         self.attempts.failed(call.out.target_index(), failure, clock::now());
     }
 
-    /// Makes one call, a second one beside it where the first content takes too long, and once more without the
-    /// question for usage where that was refused.
+    /// Makes one call, others beside it where the first content takes too long, and once more without the question for
+    /// usage where that was refused.
     async fn call(&mut self, targets: &Targets<'_>, call: Call) -> Called {
         let worker = Rc::clone(self.exchange.worker());
-        let (call, answer) = match self.attempts.hedge_at(targets) {
-            Some(at) => Box::pin(self.hedged(targets, &worker, call, at)).await,
-            None => run(&worker, call, self.deadline).await,
-        };
-        match answer {
-            Err(failure) if !call.without_usage && call.out.was_refused_over_usage(&failure) => {
-                match self.said(call.out.target_index(), true) {
-                    Ok(out) => {
-                        let call = Call { out, without_usage: true, ..call };
-                        Box::pin(run(&worker, call, self.deadline)).await
-                    }
-                    Err(_) => (call, Err(failure)),
-                }
+        // Media are not waited for beside a call that is under way.
+        let ready = |target: &usize| self.media.check(&self.admitted, *target).is_ok();
+        if self.attempts.hedge_at(targets).is_some() && self.admitted.eligible().iter().all(ready) {
+            return Box::pin(self.race(targets, &worker, call)).await;
+        }
+        let called = run(&worker, call, self.deadline).await;
+        match self.said_again(&called) {
+            Some(out) => {
+                let call = Call { out, without_usage: true, ..called.0 };
+                Box::pin(run(&worker, call, self.deadline)).await
             }
-            answer => (call, answer),
+            None => called,
         }
     }
 
-    /// Runs a call, and from `hedge_at` on a second one on another target. The first content wins.
-    async fn hedged(
-        &mut self,
-        targets: &Targets<'_>,
-        worker: &Worker,
-        mut call: Call,
-        hedge_at: Instant,
-    ) -> Called {
-        let heard = Rc::new(Cell::new(false));
-        call.out.heard = Some(Rc::clone(&heard));
-        let mut running = pin!(run(worker, call, self.deadline));
-        if let Ok(called) = tokio::time::timeout_at(hedge_at.into(), &mut running).await {
-            return called;
+    /// The same without the question for usage, where that was refused.
+    fn said_again(&self, (call, answer): &Called) -> Option<Outbound> {
+        let failure = answer.as_ref().err()?;
+        if call.without_usage || !call.out.was_refused_over_usage(failure) {
+            return None;
         }
-        let now = clock::now();
-        let hedge = self.attempts.hedge(now, targets, !heard.get());
-        let hedge = hedge.and_then(|target| {
-            let in_flight = targets.begin(target, Why::Hedge, false, now);
-            self.begin(target, Why::Hedge, in_flight)
-        });
-        let Some(hedge) = hedge else { return running.await };
-        self.exchange.note(|record| record.hedged = true);
-        let mut beside = pin!(run(worker, hedge, self.deadline));
-        let first_done = std::future::poll_fn(|cx| match running.as_mut().poll(cx) {
-            Poll::Ready(called) => Poll::Ready((called, true)),
-            Poll::Pending => beside.as_mut().poll(cx).map(|called| (called, false)),
-        });
-        match first_done.await {
-            ((call, Err(failure)), first) => {
-                self.failed(call, failure);
-                if first { beside.await } else { running.await }
+        self.said(call.out.target_index(), true).ok()
+    }
+
+    /// Runs a call, and others on other targets as long as there is no content. The first content wins.
+    async fn race(&mut self, targets: &Targets<'_>, worker: &Worker, first: Call) -> Called {
+        let mut calls = Race::new();
+        enter(&mut calls, worker, first, self.deadline);
+        loop {
+            let called = match self.attempts.hedge_at(targets) {
+                None => first_done(&mut calls).await,
+                Some(at) => match tokio::time::timeout_at(at.into(), first_done(&mut calls)).await {
+                    Ok(called) => called,
+                    Err(_) => {
+                        let silent = !calls.iter().any(|(heard, _)| heard.get());
+                        if let Some(hedge) = self.hedge(targets, silent) {
+                            enter(&mut calls, worker, hedge, self.deadline);
+                        }
+                        continue;
+                    }
+                },
+            };
+            if let Some(out) = self.said_again(&called) {
+                let call = Call { out, without_usage: true, ..called.0 };
+                enter(&mut calls, worker, call, self.deadline);
+                continue;
             }
-            (called, _) => called,
+            match called {
+                (call, Err(failure)) if !calls.is_empty() => self.failed(call, failure),
+                called => return called,
+            }
         }
     }
+
+    /// Begins a call beside one that is slow, where there may be one now.
+    fn hedge(&mut self, targets: &Targets<'_>, silent: bool) -> Option<Call> {
+        let now = clock::now();
+        let target = self.attempts.hedge(now, targets, silent)?;
+        let start = Start { why: Why::Hedge, again: false, probe: false };
+        let in_flight = targets.begin(target, start, now);
+        let call = self.begin(target, Why::Hedge, in_flight)?;
+        self.exchange.note(|record| record.hedged = true);
+        Some(call)
+    }
+}
+
+fn enter<'a>(calls: &mut Race<'a>, worker: &'a Worker, mut call: Call, deadline: Instant) {
+    let heard = Rc::new(Cell::new(false));
+    call.out.heard = Some(Rc::clone(&heard));
+    calls.push((heard, Box::pin(run(worker, call, deadline))));
+}
+
+/// The first of the calls that is over, which is then none of them any more.
+async fn first_done(calls: &mut Race<'_>) -> Called {
+    std::future::poll_fn(|cx| {
+        let done = calls.iter_mut().enumerate().find_map(|(at, (_, call))| match call.as_mut().poll(cx) {
+            Poll::Ready(called) => Some((at, called)),
+            Poll::Pending => None,
+        });
+        let Some((at, called)) = done else { return Poll::Pending };
+        drop(calls.remove(at));
+        Poll::Ready(called)
+    })
+    .await
 }
 
 /// When a request must be over.

@@ -324,6 +324,13 @@ impl Exchange {
         record.calls.len() - 1
     }
 
+    /// Whether a target was called before.
+    pub(crate) fn has_called(&self, target: usize) -> bool {
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.record.targets.iter().any(|called| called.target == target))
+    }
+
     /// Notes that a call has failed.
     pub(crate) fn call_failed(&mut self, number: usize, failure: &Failure) {
         let unix_ms = clock::unix_ms();
@@ -375,19 +382,23 @@ impl Exchange {
         }
     }
 
-    /// Notes that the answer broke after its first content, and that another is looked for: what came of it is lost.
-    pub(crate) fn broke(&mut self, failure: &Failure) {
+    /// What has come of the answer is lost.
+    pub(crate) fn wasted(&mut self, came: &Meter) {
         let Some(open) = &mut self.open else { return };
-        let number = open.record.answering;
         if let (Some(held), Some(target)) = (&open.held, open.record.target()) {
-            let (charge, _) = settle::charge(&open.meter, held.prompt, target, held.choices, true);
+            let (charge, _) = settle::charge(came, held.prompt, target, held.choices, true);
             let cost = charge.cost.unwrap_or_default();
             self.worker.shared.metrics.wasted_nanousd.inc_by(cost.0);
             open.record.wasted = NanoUsd(open.record.wasted.0.saturating_add(cost.0));
         }
         // The counts of one answer say nothing about another.
         open.meter.reported = None;
-        self.call_failed(number, failure);
+    }
+
+    /// Notes that the answer broke after its first content, and that another is looked for.
+    pub(crate) fn broke(&mut self, failure: &Failure) {
+        let answering = self.open.as_ref().map_or(0, |open| open.record.answering);
+        self.call_failed(answering, failure);
     }
 
     /// Notes that the first content has come. Waits until the disk knows of what the request holds, where that has to
@@ -489,7 +500,10 @@ fn end_call(record: &mut Record, unix_ms: u64, billing: Billing) {
 fn closing(record: &mut Record, held: &Held, meter: &Meter, unix_ms: u64, billing: Billing) -> Closing {
     let request = held.hold.request();
     let interrupted = record.ending == Ending::CallerLeft;
-    let Some(target) = record.target().filter(|_| billing == Billing::Delivered) else {
+    // An upstream's failure costs nothing, though the caller has left before the next one was called.
+    let nothing = !meter.has_content() && record.calls.iter().all(|call| call.outcome == "failed");
+    let free = billing == Billing::Free || interrupted && nothing;
+    let Some(target) = record.target().filter(|_| !free) else {
         let used_tokens = record.called.is_some().then_some(0);
         return Closing::Voided { void: Void { request, unix_ms, status: record.status }, used_tokens };
     };

@@ -72,6 +72,16 @@ impl Health {
     }
 }
 
+/// How a call begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    pub(crate) why: Why,
+    /// The request has called the target before: a repeat is not a request of its own.
+    pub(crate) again: bool,
+    /// It has the probe of the target's breaker.
+    pub(crate) probe: bool,
+}
+
 /// The targets of one model as one request sees them.
 #[derive(Debug)]
 pub(crate) struct Targets<'a> {
@@ -88,13 +98,14 @@ impl<'a> Targets<'a> {
     }
 
     /// A call of a target begins.
-    pub(crate) fn begin(&self, target: usize, why: Why, probe: bool, now: Instant) -> InFlight {
+    pub(crate) fn begin(&self, target: usize, start: Start, now: Instant) -> InFlight {
+        let Start { why, again, probe } = start;
         let target = self.model.targets.get(target);
         if let Some(target) = target {
             target.metrics.begun(why);
         }
         let Some(health) = target.and_then(|target| target.health.clone()) else { return InFlight(None) };
-        if !matches!(why, Why::Retry | Why::Hedge) {
+        if why != Why::Hedge && !again {
             lock(&health.provider).note_request(now);
         }
         let started = lock(&health.target).on_start(probe, now);

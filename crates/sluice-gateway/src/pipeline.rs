@@ -104,7 +104,7 @@ async fn answered(context: &Context<'_>, exchange: Exchange, head: &Parts, admit
 
 /// As [`answered`]. After long silence the head goes out before there is an answer.
 async fn streamed(context: &Context<'_>, drive: Drive) -> Reply {
-    let (clock, silent_until) = (drive.stream_clock(), drive.exchange.started + bounds::SILENCE);
+    let (clock, silent_until) = (drive.stream_clock(), clock::now() + bounds::SILENCE);
     let mut seeking = drive.seek(context.connection);
     match tokio::time::timeout_at(silent_until.into(), &mut seeking).await {
         Ok((drive, Ok(answered))) => streaming(context, drive, answered),

@@ -19,10 +19,10 @@ use std::{
 
 use bytes::Bytes;
 use sluice_chat::{ApiError, Failure, FailureKind, sse};
-use sluice_providers::{Splice, Transcript};
+use sluice_providers::{Splice, Transcript, first_event};
 use sluice_store::journal::Position;
 
-pub(crate) use source::{Read, Source};
+pub(crate) use source::{Broke, Read, Source};
 
 use crate::{
     bounds, clock,
@@ -30,7 +30,6 @@ use crate::{
     drive::{Answered, Drive, NoAnswer, Seeking},
     exchange::{Billing, Ending, NotWritten},
     refusal::{self, Refusal},
-    relay::source::Broke,
     server::ConnectionState,
     stream_clock::{Expired, StreamClock},
     timer::Timer,
@@ -63,6 +62,8 @@ pub(crate) struct Relay {
     waker: Option<Waker>,
     /// The end of lingering, or the next comment.
     timer: Timer,
+    /// When the next comment goes out, while the caller gets nothing else.
+    comment_at: Instant,
 }
 
 /// An answer that broke.
@@ -78,8 +79,8 @@ const COMMENT: &[u8] = b": keep-alive\n\n";
 
 enum State {
     Relaying,
-    /// No target answers yet. The next comment goes out at this time.
-    Seeking(Seeking, Instant),
+    /// No target answers yet.
+    Seeking(Seeking),
     /// The error event is in `out`; once it is out, the flush after it is waited for.
     Failing,
     /// Waits for the flush of this number.
@@ -96,7 +97,7 @@ impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Relaying => "Relaying",
-            Self::Seeking(..) => "Seeking",
+            Self::Seeking(_) => "Seeking",
             Self::Failing => "Failing",
             Self::Flushing(_) => "Flushing",
             Self::Lingering(_) => "Lingering",
@@ -131,8 +132,7 @@ impl Relay {
         seeking: Seeking,
         clock: StreamClock,
     ) -> Rc<RefCell<Self>> {
-        let state = State::Seeking(seeking, clock::now());
-        Self::new(connection, state, clock).watched()
+        Self::new(connection, State::Seeking(seeking), clock).watched()
     }
 
     fn new(connection: &Rc<ConnectionState>, state: State, clock: StreamClock) -> Self {
@@ -151,6 +151,7 @@ impl Relay {
             handed_out: None,
             waker: None,
             timer: Timer::default(),
+            comment_at: clock::now(),
         }
     }
 
@@ -206,7 +207,7 @@ impl Relay {
                     let position = *position;
                     ready!(self.poll_settled(position, cx));
                 }
-                State::Seeking(..) => ready!(self.poll_seeking(cx)),
+                State::Seeking(_) => ready!(self.poll_seeking(cx)),
                 State::Cut => return Poll::Ready(Some(Err(BrokenOff))),
                 State::Failing => self.state = State::Flushing(self.connection.flushes()),
                 State::Flushing(since) => {
@@ -238,13 +239,26 @@ impl Relay {
             }
             Poll::Ready(Ok(Read::End)) => self.source_ended(),
             Poll::Ready(Err(broke)) => self.broke(broke),
+            // While it says what the caller has already.
+            Poll::Pending if self.mending.is_some() && self.poll_comment(cx) => {}
             Poll::Pending => return self.poll_clock(cx),
         }
         Poll::Ready(())
     }
 
+    /// Says that the stream is alive; true when that was due.
+    fn poll_comment(&mut self, cx: &mut Context<'_>) -> bool {
+        let due = self.timer.poll_passed(self.comment_at, cx);
+        if due {
+            self.comment_at = clock::now() + bounds::SILENCE;
+            self.out.push(Bytes::from_static(COMMENT));
+        }
+        due
+    }
+
     fn poll_clock(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.connection.must_stop() {
+        let finished = self.source.as_ref().is_some_and(|source| source.is_finished());
+        if self.connection.must_stop() && !finished {
             self.fail(refusal::shutdown_error());
             return Poll::Ready(());
         }
@@ -264,7 +278,7 @@ impl Relay {
     }
 
     fn poll_seeking(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let State::Seeking(seeking, comment_at) = &mut self.state else { return Poll::Ready(()) };
+        let State::Seeking(seeking) = &mut self.state else { return Poll::Ready(()) };
         match seeking.as_mut().poll(cx) {
             Poll::Ready((drive, answered)) => {
                 self.drive = Some(drive);
@@ -274,10 +288,7 @@ impl Relay {
                     Err(none) => self.found_none(none),
                 }
             }
-            Poll::Pending if self.timer.poll_passed(*comment_at, cx) => {
-                *comment_at = clock::now() + bounds::SILENCE;
-                self.out.push(Bytes::from_static(COMMENT));
-            }
+            Poll::Pending if self.poll_comment(cx) => {}
             Poll::Pending => return Poll::Pending,
         }
         Poll::Ready(())
@@ -286,17 +297,18 @@ impl Relay {
     /// Relays an answer from its beginning, or from where the one that broke has ended.
     fn take_up(&mut self, answered: Answered) {
         let Some(drive) = &mut self.drive else { return };
-        let first_event = self.first_event.as_deref().unwrap_or_default();
-        let splice = self
-            .mending
-            .as_ref()
-            .and_then(|mending| Splice::new(&mending.had, first_event, bounds::EVENT_BYTES));
+        let like = self.first_event.as_deref().unwrap_or_default();
+        let splice =
+            self.mending.as_ref().and_then(|mending| Splice::new(&mending.had, like, bounds::EVENT_BYTES));
         let Some((mut source, ready)) = Source::new(answered, drive.admitted().scan().n, splice) else {
             return;
         };
-        if self.first_event.is_none() {
-            self.first_event = ready.first().cloned();
+        if self.mending.is_none() {
+            self.first_event = first_event(&ready);
             drive.keep_for_repair();
+        }
+        if !drive.may_repair() {
+            source.forget();
         }
         let now = clock::now();
         self.clock.moved(now);
@@ -358,6 +370,7 @@ impl Relay {
     fn give_up(&mut self, broke: Broke) {
         let (Some(source), Some(mut drive)) = (self.source.take(), self.drive.take()) else { return };
         let earlier = self.mending.take();
+        drive.exchange.wasted(&source.meter());
         let Broke::Upstream(failure) = broke else {
             drive.exchange.diverged();
             self.drive = Some(drive);
@@ -376,7 +389,8 @@ impl Relay {
             Some(mending) if mending.had.is_kept() && drive.may_repair() => {
                 self.mending = Some(mending);
                 let seeking = drive.repair(&self.connection, &out, failure);
-                self.state = State::Seeking(seeking, clock::now() + bounds::SILENCE);
+                self.state = State::Seeking(seeking);
+                self.comment_at = clock::now() + bounds::SILENCE;
             }
             mending => {
                 self.drive = Some(drive);

@@ -340,7 +340,8 @@ fn says_its_id(line: &[u8]) -> bool {
         #[serde(borrow)]
         id: Option<Cow<'a, str>>,
     }
-    let named = serde_json::from_slice(&data_of(line)).ok();
+    let data = data_of(line);
+    let named = serde_json::from_slice(&data).ok();
     named.is_some_and(|named: Named<'_>| named.id.is_some_and(|id| !id.is_empty()))
 }
 

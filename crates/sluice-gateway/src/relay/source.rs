@@ -11,6 +11,7 @@ use crate::{
     bounds, clock,
     drive::Answered,
     fleet::InFlight,
+    settle::Meter,
     tasks,
     translate::Outbound,
     upstream::{Answer, Body, StreamAnswer},
@@ -61,8 +62,10 @@ impl Source {
         choices: u32,
         splice: Option<Splice>,
     ) -> Option<(Self, Vec<Bytes>)> {
-        let Answered { out, answer: Answer::Stream(answer), in_flight } = answered else { return None };
+        let Answered { mut out, answer: Answer::Stream(answer), in_flight } = answered else { return None };
         let StreamAnswer { body, passage, ready, broken } = *answer;
+        // The request was said. Whether it can be said again is not for its answer to decide.
+        out.body.clear();
         let splice = splice.map(Box::new);
         Some((Self { body, passage, broken, out, in_flight, choices, splice, fresh: Vec::new() }, ready))
     }
@@ -78,9 +81,24 @@ impl Source {
 
     /// Whether every choice that was asked for has its finish reason. A provider that gives fewer than it was asked
     /// for says so by `[DONE]`.
-    pub(super) fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         let progress = self.passage.progress();
         progress.finished && progress.choices >= self.choices
+    }
+
+    /// What has come of it.
+    pub(super) fn meter(&self) -> Meter {
+        let progress = self.progress();
+        Meter {
+            reported: progress.usage,
+            content_bytes: progress.content_bytes,
+            absurd: progress.usage_absurd,
+        }
+    }
+
+    /// It will not be repaired: what the caller has of it need not be remembered.
+    pub(super) fn forget(&mut self) {
+        drop(self.passage.take_transcript());
     }
 
     /// Whether it broke behind what has come so far.
@@ -123,7 +141,7 @@ impl Source {
     }
 
     /// Nothing more comes, or is waited for.
-    pub(super) fn end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Broke> {
+    pub(crate) fn end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Broke> {
         let Some(splice) = &mut self.splice else {
             self.passage.end(out)?;
             return self.check_choices();
@@ -142,7 +160,7 @@ impl Source {
     }
 
     /// Whether it is read to its end when the caller leaves.
-    pub(super) fn drains(&self) -> bool {
+    pub(crate) fn drains(&self) -> bool {
         self.out.upstream.drains()
     }
 

@@ -185,7 +185,7 @@ impl Upstream {
             Some(param) => param.starts_with("stream_options"),
             None => error.message.contains("stream_options") || error.message.contains("include_usage"),
         };
-        failure.kind == FailureKind::BadRequest && about_options && self.may_ask_usage()
+        failure.kind == FailureKind::BadRequest && about_options
     }
 
     /// Remembers that usage is not to be asked for: the request without it was taken.

@@ -1,5 +1,6 @@
 //! A provider whose calls go on when the caller leaves.
 
+use serde_json::Value;
 use sluice_testkit::{
     answers,
     client::{Client, post},
@@ -34,8 +35,8 @@ async fn gone(rig: &Rig) {
     within("the end of the caller's connection", alone).await;
 }
 
-/// What is charged for a call that was under way when its caller left: 9 and 3 tokens, as the upstream counts.
-async fn charged(rig: &Rig) -> u64 {
+/// The row of the request whose caller has left.
+async fn ended(rig: &Rig) -> Value {
     let admin = Admin::of(&rig.gateway);
     let look = async {
         loop {
@@ -45,9 +46,14 @@ async fn charged(rig: &Rig) -> u64 {
             }
         }
     };
-    let list = within("the row of the request", look).await;
-    assert_eq!(list["data"][0]["usage_source"], "provider", "{list}");
-    list["data"][0]["charged_nanousd"].as_u64().unwrap()
+    within("the row of the request", look).await["data"][0].take()
+}
+
+/// What is charged for a call that was under way when its caller left: 9 and 3 tokens, as the upstream counts.
+async fn charged(rig: &Rig) -> u64 {
+    let row = ended(rig).await;
+    assert_eq!(row["usage_source"], "provider", "{row}");
+    row["charged_nanousd"].as_u64().unwrap()
 }
 
 #[tokio::test]
@@ -94,5 +100,45 @@ async fn so_is_what_had_not_begun() {
         gone(&rig).await;
         left.open();
         assert_eq!(charged(&rig).await, 12_000_000, "stream={stream}");
+    }
+}
+
+#[tokio::test]
+async fn calls_of_other_providers_are_cancelled_all_the_same() {
+    let other = Upstream::start().await;
+    let rig = Rig::with(|upstream| {
+        base_config()
+            + &provider("other", &other.base_url())
+            + &provider("up", &upstream.base_url())
+            + "on_disconnect = \"drain\"\n"
+            + &model("m", &[("other", "m"), ("up", "m")], "")
+    })
+    .await;
+    for stream in [false, true] {
+        other.respond(|_| Script::new().stall());
+        let mut client = Client::connect(rig.gateway.data).await;
+        client.send(post(KEY, "", chat("m", stream))).await;
+        let call = other.next_request().await;
+        drop(client);
+        other.closed(call.connection).await;
+    }
+    assert_eq!(rig.upstream.requests_so_far(), 0, "nobody is called for nobody");
+}
+
+#[tokio::test]
+async fn what_fails_then_costs_nothing_and_is_not_tried_again() {
+    for stream in [false, true] {
+        let rig = Rig::with(config).await;
+        let left = Gate::new();
+        rig.upstream.script(Script::new().wait(&left).write(answers::json_answer(500, "{}")));
+        let mut client = Client::connect(rig.gateway.data).await;
+        client.send(post(KEY, "", chat("m", stream))).await;
+        rig.upstream.next_request().await;
+        drop(client);
+        gone(&rig).await;
+        left.open();
+        let row = ended(&rig).await;
+        assert_eq!((&row["charged_nanousd"], &row["status"]), (&0.into(), &499.into()), "{row}");
+        assert_eq!(rig.upstream.requests_so_far(), 1, "stream={stream}");
     }
 }

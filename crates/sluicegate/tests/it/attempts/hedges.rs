@@ -97,3 +97,86 @@ async fn there_are_no_hedges_where_they_are_not_wanted() {
     assert_eq!(client.read_head().await.header("x-sluicegate-provider"), Some("a"));
     assert_eq!(world.calls(["a", "b"]), [1, 0]);
 }
+
+const THREE: &[Target<'_>] = &[("a", "x", 0, ""), ("b", "y", 1, ""), ("c", "z", 2, "")];
+
+#[tokio::test]
+async fn another_one_is_thought_of_when_the_first_hedge_fails() {
+    let world = World::start(THREE, SOON).await;
+    world.always("a", &Script::new().stall());
+    world.always("b", &Script::new().write(answers::json_answer(500, "{}")));
+    world.upstream("c").respond(telling("fine"));
+    let (head, body) = world.ask(&request(true)).await;
+    assert_eq!((head.status, head.header("x-sluicegate-provider")), (200, Some("c")), "{}", body.text());
+    let row = world.row(&head).await;
+    let outcomes = [0, 1, 2].map(|at| row["attempts"][at]["outcome"].clone());
+    assert_eq!(outcomes, ["cancelled", "failed", "ok"], "{row}");
+}
+
+#[tokio::test]
+async fn a_hedge_that_was_not_to_be_had_is_thought_of_again() {
+    let world = World::start(PAIR, SOON).await;
+    world.always("a", &Script::new().stall());
+    world.upstream("b").respond(telling("fine"));
+    // There are three a second.
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        let mut client = world.client().await;
+        client.send(sluice_testkit::client::post(crate::rig::KEY, "", request(true).to_string())).await;
+        clients.push(client);
+    }
+    for mut client in clients {
+        let row = world.row(&client.response().await.0).await;
+        assert_eq!((&row["hedged"], &row["provider"]), (&json!(true), &json!("b")), "{row}");
+        assert_eq!(row["attempts"][0]["outcome"], "cancelled", "{row}");
+    }
+}
+
+/// Once the gate is open it does not know what it was asked.
+fn without_options(gate: &Gate) -> Script {
+    let error = json!({ "error": { "message": "unknown field", "type": "invalid_request_error",
+                                   "param": "stream_options", "code": null } });
+    Script::new().wait(gate).write(answers::json_answer(400, &error.to_string()))
+}
+
+#[tokio::test]
+async fn a_call_that_is_said_again_without_a_question_stays_in_the_race() {
+    let world = World::start(PAIR, SOON).await;
+    let gate = Gate::new();
+    world.upstream("a").script(without_options(&gate));
+    world.upstream("a").respond(telling("fine"));
+    world.always("b", &Script::new().write(answers::STREAM_HEAD).stall());
+    let mut client = world.client().await;
+    client.send(sluice_testkit::client::post(crate::rig::KEY, "", request(true).to_string())).await;
+    let hedge = world.upstream("b").next_request().await;
+    gate.open();
+    let head = client.read_head().await;
+    assert_eq!((head.status, head.header("x-sluicegate-provider")), (200, Some("a")));
+    assert_eq!(head.header("x-sluicegate-attempts"), Some("2"), "saying it again is free");
+    assert!(client.read_body(&head).await.text().contains("fine"));
+    world.upstream("b").closed(hedge.connection).await;
+}
+
+#[tokio::test]
+async fn two_who_are_refused_over_the_same_question_both_ask_again() {
+    let world = World::start(&[("a", "x", 0, "")], "").await;
+    let a = world.upstream("a");
+    let gates = [Gate::new(), Gate::new()];
+    for gate in &gates {
+        a.script(without_options(gate));
+    }
+    a.respond(telling("fine"));
+    let mut clients = Vec::new();
+    for _ in &gates {
+        let mut client = world.client().await;
+        client.send(sluice_testkit::client::post(crate::rig::KEY, "", request(true).to_string())).await;
+        assert!(a.next_request().await.json()["stream_options"].is_object());
+        clients.push(client);
+    }
+    for (gate, client) in gates.iter().zip(&mut clients) {
+        gate.open();
+        let (head, body) = client.response().await;
+        assert_eq!(head.status, 200, "{}", body.text());
+        assert!(a.next_request().await.json()["stream_options"].is_null());
+    }
+}

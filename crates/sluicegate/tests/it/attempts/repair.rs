@@ -234,3 +234,53 @@ async fn a_missing_end_is_no_break() {
     assert_eq!(told.usage.unwrap()["total_tokens"], 12);
     assert_eq!(world.calls(["a", "b"]), [1, 0]);
 }
+
+#[tokio::test]
+async fn what_cannot_be_compared_is_not_mended() {
+    let half = answers::chunk(
+        answers::event(&answers::chunk_json(&json!({ "content": "HALF" }), None))
+            .replace("HALF", "\\ud83d")
+            .as_bytes(),
+    );
+    let source = json!({ "annotations": [{ "type": "url_citation", "url_citation": { "url": "https://example.com" } }] });
+    let source = answers::chunk(answers::event(&answers::chunk_json(&source, None)).as_bytes());
+    for (name, last) in [("half a character", half), ("a source", source)] {
+        let world = World::start(PAIR, CLOCKS).await;
+        world.always("a", &begun(2).write(last).fin());
+        world.always("b", &same_words(5, (1, 2)));
+        let (_, body) = world.ask(&request(true)).await;
+        let text = body.text();
+        assert_eq!(text.matches("word0").count(), 1, "{name}: {text}");
+        assert!(text.contains("upstream_truncated") && !text.contains("[DONE]"), "{name}: {text}");
+        assert_eq!((body.ending, world.calls(["a", "b"])), (Ending::Eof, [1, 0]), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_refused_is_not_asked_for_elsewhere() {
+    let world = World::start(PAIR, CLOCKS).await;
+    let refusal = r#"{"error":{"message":"no more of this","type":"invalid_request_error","param":null,"code":"content_filter"}}"#;
+    world.always("a", &begun(3).write(answers::chunk(answers::event(refusal).as_bytes())).stall());
+    world.always("b", &same_words(5, (1, 2)));
+    let (_, body) = world.ask(&request(true)).await;
+    let told = Told::of(&body);
+    assert_eq!((told.text.as_str(), told.done), (words(3).as_str(), false));
+    assert_eq!(told.error.unwrap()["message"], "no more of this");
+    assert_eq!(world.calls(["a", "b"]), [1, 0]);
+}
+
+#[tokio::test]
+async fn what_was_spent_on_another_text_is_known() {
+    let price = "price = { input = 1000.0, output = 1000.0 }";
+    let mut wasted = Vec::new();
+    for extra in [price.to_owned() + "\nstream_repair = \"off\"", price.to_owned()] {
+        let world = World::start(PAIR, &extra).await;
+        world.always("a", &begun(5).fin());
+        world.upstream("b").respond(telling("word0 word1 goes another way"));
+        let (head, _) = world.ask(&request(true)).await;
+        let row = world.row(&head).await;
+        assert_eq!(row["charged_nanousd"], 0, "{row}");
+        wasted.push(row["wasted_nanousd"].as_u64().unwrap());
+    }
+    assert!(wasted[0] > 0 && wasted[1] > wasted[0], "{wasted:?}");
+}

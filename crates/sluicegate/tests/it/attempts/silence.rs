@@ -63,3 +63,25 @@ async fn a_caller_who_leaves_behind_the_comments_cancels_the_call() {
     world.upstream("a").closed(call.connection).await;
     assert_eq!(world.calls(["a", "b"]), [1, 0]);
 }
+
+#[tokio::test]
+async fn there_are_comments_while_another_answer_says_the_same_again() {
+    let world = World::start(PAIR, "hedge = { enabled = false }").await;
+    let begun = |words: &[&str]| {
+        let events: Vec<u8> =
+            words.iter().flat_map(|word| answers::chunk(answers::text_event(word).as_bytes())).collect();
+        Script::new().write(answers::STREAM_HEAD).write(events)
+    };
+    let gate = Gate::new();
+    world.always("a", &begun(&["one ", "two "]).fin());
+    let rest = answers::events(&["two ", "three"], false);
+    let rest: Vec<u8> = rest.iter().flat_map(|event| answers::chunk(event.as_bytes())).collect();
+    world.always("b", &begun(&["one "]).wait(&gate).write(rest).write(answers::LAST_CHUNK));
+    let mut client = world.client().await;
+    client.send(sluice_testkit::client::post(crate::rig::KEY, "", request(true).to_string())).await;
+    let head = client.read_head().await;
+    client.read_until(": keep-alive\n\n").await;
+    gate.open();
+    let told = Told::of(&client.read_body(&head).await);
+    assert_eq!((told.text.as_str(), told.done, told.error), ("three", true, None));
+}
