@@ -202,7 +202,8 @@ fn what_is_held_back_is_bounded_however_small_it_is() {
 #[test]
 fn the_first_event_is_one_that_says_the_id() {
     let check = |pieces: &[&str], expect: Option<&str>| {
-        let pieces: Vec<Bytes> = pieces.iter().map(|piece| Bytes::copy_from_slice(piece.as_bytes())).collect();
+        let pieces: Vec<Bytes> =
+            pieces.iter().map(|piece| Bytes::copy_from_slice(piece.as_bytes())).collect();
         let first = first_event(&pieces);
         let first = first.as_deref().map(|first| std::str::from_utf8(first).unwrap());
         assert_eq!(first, expect, "{pieces:?}");
