@@ -38,6 +38,17 @@ pub(crate) fn credentials(record: &ProviderRecord, config: &Config) -> Result<Ve
     Ok(if found.is_empty() { vec![Credential::none()] } else { found })
 }
 
+/// A record with the values of its headers opened.
+fn opened(record: &ProviderRecord, config: &Config) -> Result<ProviderRecord, String> {
+    let at_its_place = provider(record, Credential::none()).map_err(|e| e.to_string())?;
+    let mut opened = record.clone();
+    for (name, value) in &mut opened.options.headers {
+        *value = sealed::open_header(&config.master_key, &at_its_place, (name, value))
+            .map_err(|e| format!("header `{name}`: {e}"))?;
+    }
+    Ok(opened)
+}
+
 /// What is called for a provider: one upstream for each of its credentials, equal to one another.
 ///
 /// # Errors
@@ -47,9 +58,10 @@ pub(crate) fn upstreams(
     config: &Config,
     tokens: &Tokens,
 ) -> Result<Vec<Arc<Upstream>>, String> {
+    let opened = opened(record, config)?;
     let made = credentials(record, config)?.into_iter().map(|credential| {
         let provider = provider(record, credential).map_err(|e| e.to_string())?;
-        Upstream::new(provider, record, tokens).map(Arc::new)
+        Upstream::new(provider, &opened, tokens).map(Arc::new)
     });
     made.collect()
 }

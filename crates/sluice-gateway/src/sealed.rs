@@ -1,5 +1,7 @@
-//! Credentials of providers that were made through the admin API: sealed for the one place that they may go to.
+//! Credentials of providers that were made through the admin API, and values of their headers: sealed for the one place
+//! that they may go to.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use sluice_providers::{
     Credential, Provider, Source,
@@ -12,6 +14,8 @@ use sluice_store::seal::{Binding, MasterKey, SealError};
 const NONCE_BYTES: usize = 24;
 /// Stands before a form; a plain key never begins with it.
 const FORM: u8 = 1;
+/// Stands before a sealed value of a header; an open one has no control characters.
+const SEALED: char = '\u{1}';
 
 /// What is kept of a provider's credential.
 #[derive(Clone, PartialEq, Eq)]
@@ -42,9 +46,7 @@ impl Kept {
             Self::Google(file) => json!({ "google": file }),
             Self::Entra(parts) => json!({ "entra": parts }),
         };
-        let mut bytes = vec![FORM];
-        bytes.extend_from_slice(form.to_string().as_bytes());
-        bytes
+        formed(&form)
     }
 
     fn of_bytes(bytes: &[u8]) -> Option<Self> {
@@ -85,6 +87,12 @@ impl Kept {
     }
 }
 
+fn formed(form: &Value) -> Vec<u8> {
+    let mut bytes = vec![FORM];
+    bytes.extend_from_slice(form.to_string().as_bytes());
+    bytes
+}
+
 /// Seals a credential for the place of `provider`.
 ///
 /// # Errors
@@ -95,9 +103,13 @@ pub(crate) fn seal(
     kept: &Kept,
     random: [u8; 32],
 ) -> Result<Vec<u8>, SealError> {
+    key.seal(&kept.to_bytes(), &binding(provider, &host(provider)), nonce(random))
+}
+
+fn nonce(random: [u8; 32]) -> [u8; NONCE_BYTES] {
     let mut nonce = [0; NONCE_BYTES];
     nonce.copy_from_slice(&random[..NONCE_BYTES]);
-    key.seal(&kept.to_bytes(), &binding(provider, &host(provider)), nonce)
+    nonce
 }
 
 /// Opens the credentials for the place of `provider`, and for no other.
@@ -112,6 +124,48 @@ pub(crate) fn open(
     let secret = key.open(sealed, &binding(provider, &host(provider)))?;
     let kept = Kept::of_bytes(&secret).ok_or(SealError::UnknownForm)?;
     kept.credentials().map_err(|_| SealError::UnknownForm)
+}
+
+/// Seals the value of a header for the place of `provider`: as text, which is stored where the value would be.
+///
+/// # Errors
+/// When it is too long for any header anyway.
+pub(crate) fn seal_header(
+    key: &MasterKey,
+    provider: &Provider,
+    (name, value): (&str, &str),
+    random: [u8; 32],
+) -> Result<String, SealError> {
+    // The name is inside, so that no value opens as that of another header.
+    let bytes = formed(&json!({ "header": [name, value] }));
+    let sealed = key.seal(&bytes, &binding(provider, &host(provider)), nonce(random))?;
+    Ok(format!("{SEALED}{}", STANDARD.encode(sealed)))
+}
+
+/// Whether a header's value, as it is stored, is sealed. Those of the configuration file and of earlier releases are not.
+pub(crate) fn is_sealed_header(stored: &str) -> bool {
+    stored.starts_with(SEALED)
+}
+
+/// The value of a header from what is stored, which may be open.
+///
+/// # Errors
+/// It was sealed with another key, for another place, or for another header.
+pub(crate) fn open_header(
+    key: &MasterKey,
+    provider: &Provider,
+    (name, stored): (&str, &str),
+) -> Result<String, SealError> {
+    let Some(sealed) = stored.strip_prefix(SEALED) else { return Ok(stored.to_owned()) };
+    let sealed = STANDARD.decode(sealed).map_err(|_| SealError::UnknownForm)?;
+    let opened = key.open(&sealed, &binding(provider, &host(provider)))?;
+    let [FORM, form @ ..] = &opened[..] else { return Err(SealError::UnknownForm) };
+    let form: Value = serde_json::from_slice(form).map_err(|_| SealError::UnknownForm)?;
+    match (form["header"][0].as_str(), form["header"][1].as_str()) {
+        (Some(of), Some(value)) if of == name => Ok(value.to_owned()),
+        (Some(_), Some(_)) => Err(SealError::Moved),
+        _ => Err(SealError::UnknownForm),
+    }
 }
 
 fn host(provider: &Provider) -> String {
@@ -150,6 +204,31 @@ mod tests {
         check("p", "openai-compatible", "https://h.example/v1", false);
         check("p", "openai", "https://h.example:444/v1", false);
         check("p", "openai", "https://i.example/v1", false);
+    }
+
+    #[test]
+    fn a_header_opens_under_its_name_at_its_place() {
+        let provider = at("p", "openai", "https://h.example/v1");
+        let sealed = seal_header(&key(), &provider, ("x-org", "secret"), [1; 32]).unwrap();
+        assert!(is_sealed_header(&sealed) && !sealed.contains("secret"));
+        let check = |name: &str, url: &str, stored: &str, expect: Result<&str, SealError>| {
+            let opened = open_header(&key(), &at("p", "openai", url), (name, stored));
+            assert_eq!(opened.as_deref(), expect.as_ref().copied(), "{name} {url} {stored}");
+        };
+        let (here, there) = ("https://h.example/v2", "https://i.example/v1");
+        check("x-org", here, &sealed, Ok("secret"));
+        check("x-org", there, &sealed, Err(SealError::Moved));
+        check("x-other", here, &sealed, Err(SealError::Moved));
+        check("x-org", here, "open", Ok("open"));
+        check("x-org", here, "", Ok(""));
+        check("x-org", here, "\u{1}%", Err(SealError::UnknownForm));
+        // Credentials and headers are not taken for one another.
+        let kept = Kept::ApiKeys(vec!["a".into(), "b".into()]);
+        let credential = seal(&key(), &provider, &kept, [1; 32]).unwrap();
+        let as_header = format!("{SEALED}{}", STANDARD.encode(credential));
+        check("x-org", here, &as_header, Err(SealError::UnknownForm));
+        let as_credential = STANDARD.decode(&sealed[1..]).unwrap();
+        assert_eq!(open(&key(), &provider, &as_credential).err(), Some(SealError::UnknownForm));
     }
 
     #[test]

@@ -11,12 +11,13 @@ use crate::admin::{
 
 pub(in crate::admin) async fn run(call: &Call) -> Checked<Reply> {
     call.query.finish()?;
-    let form = Form::read(&call.json()?)?;
+    let mut form = Form::read(&call.json()?)?;
     if let (Some(_), None) = (&form.record.options.tenant_id, &form.kept) {
         let text = "Missing required parameter: 'client_secret': it belongs to 'tenant_id'.";
         return Err(refuse::bad("missing_required_parameter", Some("client_secret"), text));
     }
     let sealed = form.seal(call)?;
+    form.seal_headers(call, &[])?;
     let mut record = form.record;
     record.sealed = sealed;
     let catalog = call.catalog().await?;

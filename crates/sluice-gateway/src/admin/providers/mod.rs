@@ -85,10 +85,9 @@ impl Form {
         Ok(Self { record, kept, provider })
     }
 
-    /// What a provider is now, in the form of a request; what is secret is there as far as a change needs it, so this
-    /// is never shown.
+    /// What a provider is now, in the form of a request, without anything secret: its headers have no values.
     fn of(record: &ProviderRecord) -> Value {
-        let headers = record.options.headers.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+        let headers = record.options.headers.iter().map(|(name, _)| (name.clone(), "".into()));
         json!({
             "name": record.name,
             "kind": record.kind,
@@ -113,6 +112,22 @@ impl Form {
         let config = call.shared.config.load();
         let sealed = sealed::seal(&config.master_key, &self.provider, kept, call.random()?);
         sealed.map(Some).map_err(|error| refuse::value("api_key", &error.to_string()))
+    }
+
+    /// Seals the values of headers for the place that they may go to. Those of `stay` stay as they are stored.
+    fn seal_headers(&mut self, call: &Call, stay: &[(String, String)]) -> Checked<()> {
+        let config = call.shared.config.load();
+        for (name, value) in &mut self.record.options.headers {
+            if let Some((_, stored)) = stay.iter().find(|(other, _)| other == name) {
+                value.clone_from(stored);
+            }
+            if !sealed::is_sealed_header(value) {
+                let (header, random) = ((name.as_str(), value.as_str()), call.random()?);
+                *value = sealed::seal_header(&config.master_key, &self.provider, header, random)
+                    .map_err(|error| refuse::value("headers", &error.to_string()))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -302,7 +317,10 @@ mod tests {
     #[test]
     fn a_provider_is_what_its_form_says() {
         let read = Form::read(&form()).unwrap();
-        assert_eq!(Form::of(&read.record), form());
+        let mut without_values = form();
+        without_values["headers"] = json!({ "x-org": "" });
+        assert_eq!(Form::of(&read.record), without_values);
+        assert_eq!(read.record.options.headers, [("x-org".to_owned(), "o".to_owned())]);
         assert_eq!(read.provider.endpoint().authority, "api.example.com");
         let least = Form::read(&json!({ "name": "p", "kind": "openai", "api_key": "k" })).unwrap();
         assert_eq!(least.record.base_url, None);

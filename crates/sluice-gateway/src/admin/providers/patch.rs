@@ -1,5 +1,5 @@
 //! `PATCH /admin/v1/providers/{name}`: what is named changes, `null` takes away. A credential belongs to one place:
-//! where the place changes it has to be sent again.
+//! where the place changes it has to be sent again, and so have the values of headers.
 
 use serde_json::Value;
 use sluice_providers::{Credential, Provider};
@@ -25,28 +25,19 @@ pub(in crate::admin) async fn run(call: &Call, name: &str) -> Checked<Reply> {
     let catalog = call.catalog().await?;
     let before = find_own(&catalog, &config, name)?.clone();
     let forgets = SECRETS.iter().any(|field| patch.get(field).is_some_and(Value::is_null));
+    let stay = headers_that_stay(&before, &patch);
     let mut merged = Form::of(&before);
     merge(&mut merged, patch);
-    let form = Form::read(&merged)?;
+    let mut form = Form::read(&merged)?;
     if form.record.name != before.name {
         return Err(keeps_its_name(&Fields::root(&merged)?.need("name")?));
     }
-    let sealed = match (form.seal(call)?, forgets) {
-        (Some(sealed), _) => Some(sealed),
-        (None, true) => None,
-        (None, false) => {
-            if before.sealed.is_some() && moves(&before, &form) {
-                let text = "the provider's place or kind has changed: send its key again, or null for none";
-                return Err(refuse::value("api_key", text));
-            }
-            if before.sealed.is_some() && signs_in_elsewhere(&before, &form.record) {
-                let text =
-                    "the tenant or the application has changed: send its secret again, or null for none";
-                return Err(refuse::value("client_secret", text));
-            }
-            before.sealed.clone()
-        }
-    };
+    let sealed = credential(call, &before, &form, forgets)?;
+    if !stay.is_empty() && moves(&before, &form) {
+        let text = "the provider's place or kind has changed: send the values of its headers again, or null for none";
+        return Err(refuse::value("headers", text));
+    }
+    form.seal_headers(call, &stay)?;
     let replaced = sealed != before.sealed;
     let Form { record, .. } = form;
     // What this API does not name stays as it was.
@@ -72,6 +63,35 @@ pub(in crate::admin) async fn run(call: &Call, name: &str) -> Checked<Reply> {
     Ok(Reply::ok(object))
 }
 
+/// What will be stored as the provider's credential.
+fn credential(call: &Call, before: &ProviderRecord, form: &Form, forgets: bool) -> Checked<Option<Vec<u8>>> {
+    match form.seal(call)? {
+        Some(sealed) => return Ok(Some(sealed)),
+        None if forgets => return Ok(None),
+        None => {}
+    }
+    if before.sealed.is_some() && moves(before, form) {
+        let text = "the provider's place or kind has changed: send its key again, or null for none";
+        return Err(refuse::value("api_key", text));
+    }
+    if before.sealed.is_some() && signs_in_elsewhere(before, &form.record) {
+        let text = "the tenant or the application has changed: send its secret again, or null for none";
+        return Err(refuse::value("client_secret", text));
+    }
+    Ok(before.sealed.clone())
+}
+
+/// The headers, as they are stored, of which the patch says nothing.
+fn headers_that_stay(before: &ProviderRecord, patch: &Value) -> Vec<(String, String)> {
+    let said = match patch.get("headers") {
+        None => None,
+        Some(Value::Object(said)) => Some(said),
+        Some(_) => return Vec::new(),
+    };
+    let stays = |(name, _): &&(String, String)| said.is_none_or(|said| !said.contains_key(name));
+    before.options.headers.iter().filter(stays).cloned().collect()
+}
+
 fn signs_in_elsewhere(before: &ProviderRecord, after: &ProviderRecord) -> bool {
     let ids = |record: &ProviderRecord| (record.options.tenant_id.clone(), record.options.client_id.clone());
     ids(before) != ids(after)
@@ -92,6 +112,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn headers_that_are_not_named_stay() {
+        let form = json!({ "name": "p", "kind": "openai", "headers": { "x-a": "1", "x-b": "2" } });
+        let before = Form::read(&form).unwrap().record;
+        let check = |patch: Value, expect: &[&str]| {
+            let stay = headers_that_stay(&before, &patch);
+            assert_eq!(stay.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), expect, "{patch}");
+        };
+        check(json!({}), &["x-a", "x-b"]);
+        check(json!({ "headers": {} }), &["x-a", "x-b"]);
+        check(json!({ "headers": { "x-c": "3" } }), &["x-a", "x-b"]);
+        check(json!({ "headers": { "x-a": "3" } }), &["x-b"]);
+        check(json!({ "headers": { "x-a": null, "x-b": "2" } }), &[]);
+        check(json!({ "headers": null }), &[]);
+    }
 
     #[test]
     fn a_credential_stays_where_it_is() {

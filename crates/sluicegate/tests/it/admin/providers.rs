@@ -7,11 +7,12 @@ use super::{Admin, SERVER, each};
 use crate::rig::{UPSTREAM_KEY, launch, provider};
 
 const OTHER_MASTER_KEY: &str = "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20";
+const HEADER: &str = "header-canary";
 
 fn form(upstream: &Upstream) -> Value {
     json!({
         "name": "up", "kind": "openai-compatible", "base_url": upstream.base_url(), "api_key": UPSTREAM_KEY,
-        "headers": { "x-org": "header-canary" }, "internal": true,
+        "headers": { "x-org": HEADER }, "internal": true,
     })
 }
 
@@ -27,12 +28,13 @@ async fn a_credential_reaches_its_provider_and_nobody_else() {
     assert_eq!(admin.ask(&secret, "up/m").await.0, 200);
     let sent = upstream.next_request().await;
     assert_eq!(sent.header("authorization"), Some(format!("Bearer {UPSTREAM_KEY}")));
-    assert_eq!(sent.header("x-org").as_deref(), Some("header-canary"));
+    assert_eq!(sent.header("x-org").as_deref(), Some(HEADER));
 
     admin.patch("/admin/v1/providers/up", json!({ "forward_headers": ["x-more"] })).await;
     assert_eq!(admin.ask(&secret, "up/m").await.0, 200);
     let sent = upstream.next_request().await;
     assert_eq!(sent.header("authorization"), Some(format!("Bearer {UPSTREAM_KEY}")), "it stays");
+    assert_eq!(sent.header("x-org").as_deref(), Some(HEADER), "it stays");
     admin.patch("/admin/v1/providers/up", json!({ "api_key": "another-canary" })).await;
     assert_eq!(admin.ask(&secret, "up/m").await.0, 200);
     assert_eq!(
@@ -55,7 +57,7 @@ async fn a_credential_reaches_its_provider_and_nobody_else() {
     for path in ["/admin/v1/providers", "/admin/v1/providers/up", "/admin/v1/audit"] {
         admin.get(path).await;
     }
-    for canary in [UPSTREAM_KEY, "another-canary", "header-canary"] {
+    for canary in [UPSTREAM_KEY, "another-canary", HEADER] {
         admin.never_said(canary);
     }
     admin.delete("/admin/v1/providers/up").await;
@@ -74,8 +76,10 @@ async fn a_credential_lies_sealed() {
         let path = file.unwrap().path();
         if path.is_file() {
             let bytes = std::fs::read(&path).unwrap();
-            let found = bytes.windows(UPSTREAM_KEY.len()).any(|part| part == UPSTREAM_KEY.as_bytes());
-            assert!(!found, "the credential stands in {}", path.display());
+            for secret in [UPSTREAM_KEY, HEADER] {
+                let found = bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
+                assert!(!found, "{secret} stands in {}", path.display());
+            }
         }
     }
     // Another master key opens nothing: that is said before anybody is served.
@@ -103,7 +107,14 @@ async fn a_credential_does_not_move() {
     let moved = json!({ "base_url": other.base_url() });
     admin.refused(("PATCH", path), moved.clone(), (400, "invalid_value", Some("api_key"))).await;
     admin.refused(("PATCH", path), json!({ "kind": "vllm" }), (400, "invalid_value", Some("api_key"))).await;
-    admin.patch(path, json!({ "base_url": other.base_url(), "api_key": "for-the-other" })).await;
+    let with_key = json!({ "base_url": other.base_url(), "api_key": "for-the-other" });
+    admin.refused(("PATCH", path), with_key.clone(), (400, "invalid_value", Some("headers"))).await;
+    let mut beside = with_key.clone();
+    beside["headers"] = json!({ "x-more": "more" });
+    admin.refused(("PATCH", path), beside, (400, "invalid_value", Some("headers"))).await;
+    let mut whole = with_key;
+    whole["headers"] = json!({ "x-org": "org-for-the-other" });
+    admin.patch(path, whole).await;
     let (_, secret) = admin.new_key("k", json!({})).await;
     assert_eq!(admin.ask(&secret, "up/m").await.0, 200);
     assert_eq!(other.next_request().await.header("authorization").as_deref(), Some("Bearer for-the-other"));
