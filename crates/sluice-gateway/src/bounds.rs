@@ -223,6 +223,20 @@ pub(crate) const QUEUE_COUNT: usize = 8_192;
 pub(crate) const QUEUE_BUSY: Duration = Duration::from_millis(500);
 pub(crate) const QUEUE_BUSY_AGE: Duration = Duration::from_millis(50);
 
+/// Requests that wait to become spans; what is beyond it is dropped.
+pub(crate) const TRACES_WAITING: usize = 4_096;
+/// So many requests go to the collector at once, or what there is after this time.
+pub(crate) const TRACES_BATCH: usize = 256;
+pub(crate) const TRACES_EVERY: Duration = Duration::from_secs(2);
+/// The collector: to connect to it, and for its whole answer, of which so much is read.
+pub(crate) const TRACES_CONNECT: Duration = Duration::from_secs(3);
+pub(crate) const TRACES_SEND: Duration = Duration::from_secs(10);
+pub(crate) const TRACES_ANSWER_BYTES: usize = 64 * 1024;
+/// After a failure that may pass the same is sent once more after this.
+pub(crate) const TRACES_AGAIN: Duration = Duration::from_secs(1);
+/// At the end of the process what is left is sent within this time.
+pub(crate) const TRACES_LAST: Duration = Duration::from_secs(5);
+
 /// Media that are fetched for one request, where a provider cannot: how many, each, all together, and within which
 /// time.
 pub(crate) const MEDIA_COUNT: usize = 20;

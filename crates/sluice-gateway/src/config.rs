@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 use sluice_ledger::PriceTable;
 use sluice_providers::Credential;
 use sluice_store::{ProviderRecord, seal::MasterKey, shared_limits};
+use url::Url;
 
 /// Settings of one gateway process.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Config {
     pub master_key: Arc<MasterKey>,
     /// Where limits are counted together with other nodes; `None`: this node counts for itself.
     pub redis: Option<shared_limits::Server>,
+    /// Where spans go; `None`: nothing is traced.
+    pub otel: Option<Otel>,
     /// Credentials of the providers by provider name, those of one provider equal to one another. They never leave the
     /// process.
     pub credentials: BTreeMap<String, Vec<Credential>>,
@@ -35,6 +38,25 @@ pub struct Config {
     pub prices: Option<Arc<PriceTable>>,
     /// Providers that are there although the database does not know them; one of the same name in it goes before.
     pub detected: Vec<ProviderRecord>,
+}
+
+/// A collector of spans, over OTLP/HTTP.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Otel {
+    /// `http` or `https`, without a user name; `/v1/traces` is added to a path that does not end in it.
+    pub endpoint: Url,
+    /// Lower-case names and values, which may be secret.
+    pub headers: Vec<(String, String)>,
+    /// The `service.name` of the spans.
+    pub service_name: String,
+    /// How many of a hundred requests are traced whose callers do not say whether.
+    pub sample_percent: u64,
+}
+
+impl std::fmt::Debug for Otel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Otel").field("service_name", &self.service_name).finish_non_exhaustive()
+    }
 }
 
 /// Certificate chain and private key of the data listener, in PEM.

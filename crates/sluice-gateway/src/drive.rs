@@ -266,7 +266,8 @@ impl Drive {
         let attempt = self.attempts.made();
         let number = self.exchange.calling(self.admitted.model(), target, why, attempt);
         match self.said(target, false) {
-            Ok(out) => {
+            Ok(mut out) => {
+                self.exchange.trace_call(number, &mut out);
                 if let Some(leash) = &self.leash {
                     leash.calls(out.upstream.drains());
                 }
@@ -322,7 +323,10 @@ impl Drive {
         if call.without_usage || !call.out.was_refused_over_usage(failure) {
             return None;
         }
-        self.said(call.out.target_index(), true).ok()
+        let mut out = self.said(call.out.target_index(), true).ok()?;
+        // The span of the call is still the same.
+        out.forwarded.clone_from(&call.out.forwarded);
+        Some(out)
     }
 
     /// Runs a call, and others on other targets as long as there is no content. The first content wins.

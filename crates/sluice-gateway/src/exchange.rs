@@ -25,6 +25,7 @@ use crate::{
     overload::Permit,
     settle::{self, Meter, PromptSize},
     snapshot::{Model, Target},
+    traces::Trace,
     worker::Worker,
 };
 
@@ -95,6 +96,8 @@ pub(crate) struct Record {
     pub(crate) ending: Ending,
     /// The request whose answer this one got again.
     pub(crate) replay_of: Option<RequestId>,
+    /// What spans are made of, where somebody collects them.
+    pub(crate) trace: Option<Box<Trace>>,
 }
 
 /// What is known of a call beside its [`AttemptDetails`].
@@ -178,6 +181,7 @@ impl Exchange {
             total: Duration::ZERO,
             ending: Ending::Complete,
             replay_of: None,
+            trace: None,
         };
         worker.shared.metrics.requests.inc();
         worker.shared.metrics.running.inc();
@@ -226,10 +230,13 @@ impl Exchange {
     }
 
     /// Notes what is asked for.
-    pub(crate) fn scanned(&mut self, scan: &RequestScan) {
+    pub(crate) fn scanned(&mut self, scan: &RequestScan, body: &[u8]) {
         self.note(|record| {
             record.model = scan.model.chars().take(bounds::LOGGED_NAME_CHARS).collect();
             record.stream = scan.stream;
+            if let Some(trace) = &mut record.trace {
+                trace.asked(scan, body);
+            }
         });
     }
 
@@ -339,7 +346,8 @@ impl Exchange {
             call.ended_us = unix_ms.saturating_sub(call.started_ms) * 1000;
             call.status = failure.status;
             call.outcome = "failed";
-            call.reason = kept_code(failure.error.code.clone()).map(Cow::into_owned);
+            let code = kept_code(failure.error.code.clone());
+            call.reason = Some(code.unwrap_or(Ended::Failed(failure.kind).reason().into()).into_owned());
             observe::call_ended(record, number, Ended::Failed(failure.kind));
         });
     }

@@ -27,6 +27,7 @@ use crate::{
     snapshot::{Parts, Snapshot, SnapshotError},
     tasks::{self, JoinTask},
     tokens::Tokens,
+    traces::{self, ExporterThread},
     upstream::{Connections, Tls},
     worker::{Phase, Shared, Worker},
 };
@@ -59,6 +60,7 @@ pub struct Gateway {
     threads: Vec<JoinHandle<()>>,
     log_thread: Option<JoinHandle<()>>,
     courier: Option<CourierThread>,
+    exporter: Option<ExporterThread>,
     desk: Beside,
     /// Asks for idempotency keys, and gives them back.
     keeper: Beside,
@@ -137,10 +139,13 @@ impl Gateway {
         let parts = Parts { registry: &books.registry, ..parts };
         let snapshot = Snapshot::new(config, catalog, &parts, clock::unix_ms())?;
         snapshot.publish();
+        let (tracer, exporter) =
+            traces::start(config.otel.as_ref(), &upstream_tls, &metrics).map_err(StartError::Thread)?;
         let (sharing, courier) = share_limits(config, &upstream_tls, &books, &metrics).await?;
         let shared = Arc::new(Shared {
             snapshot: ArcSwap::from_pointee(snapshot),
             metrics,
+            tracer,
             healths,
             tokens,
             signatures: Arc::default(),
@@ -172,7 +177,7 @@ impl Gateway {
         let desk = Beside::start(|stop| desk.run(Arc::clone(&shared), stop));
         let keeper = Beside::start(|stop| keeper.run(Arc::clone(&shared), stop));
         let log_thread = Some(log_thread);
-        Ok(Self { shared, data_addr, admin_addr, threads, log_thread, courier, desk, keeper })
+        Ok(Self { shared, data_addr, admin_addr, threads, log_thread, courier, exporter, desk, keeper })
     }
 
     /// Where the data plane listens.
@@ -212,7 +217,7 @@ impl Gateway {
 
     /// Waits until every worker is done and the books are closed. Call [`Gateway::shutdown`] first.
     pub async fn join(self) {
-        let Self { threads, log_thread, courier, desk, keeper, .. } = self;
+        let Self { threads, log_thread, courier, exporter, desk, keeper, .. } = self;
         let joined = tokio::task::spawn_blocking(move || {
             for thread in threads.into_iter().chain(log_thread) {
                 // A worker that panicked has said so; the others are still waited for.
@@ -220,6 +225,9 @@ impl Gateway {
             }
             if let Some(courier) = courier {
                 courier.stop();
+            }
+            if let Some(exporter) = exporter {
+                exporter.stop();
             }
         });
         let _ = joined.await;

@@ -42,6 +42,7 @@ mod stream_clock;
 mod tasks;
 mod timer;
 pub mod tokens;
+mod traces;
 mod translate;
 mod transport;
 #[doc(hidden)]

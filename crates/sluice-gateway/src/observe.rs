@@ -19,6 +19,9 @@ pub(crate) fn ended(worker: &Worker, mut record: Record, admitted: bool) {
     count(worker, &mut record);
     let dropped = worker.log.add(&record);
     shared.metrics.log_lines_dropped.inc_by(dropped);
+    if let (Some(tracer), Some(trace)) = (&shared.tracer, record.trace.take()) {
+        tracer.ended(trace, &record);
+    }
     tell(worker, record, admitted);
 }
 

@@ -71,7 +71,7 @@ async fn admitted(
     context.connection.body_read(true);
     overload::admit(exchange, context.ids, &caller).await?;
     let scan = admit::scan(&body).await?;
-    exchange.scanned(&scan);
+    exchange.scanned(&scan, &body);
     match idempotency::enter(exchange, context.ids, &head.headers, &caller, &body).await? {
         Entry::First(ticket) => Ok(Ok((ticket, admit::admit(context, &worker, &caller, body, scan).await?))),
         Entry::Repeat(repeat) => Ok(Err(repeat)),
@@ -96,6 +96,7 @@ async fn answered(context: &Context<'_>, exchange: Exchange, head: &Parts, admit
     in_flight.succeeded(clock::now());
     let about = About::of(&out, drive.made(), &drive.exchange);
     drive.exchange.delivered(answer.content_bytes, (answer.usage, answer.usage_absurd));
+    drive.exchange.trace_answer(std::slice::from_ref(&answer.body));
     match drive.exchange.settle().await {
         Ok(()) => reply::completion(context.ids, &about, answer.body),
         Err(NotWritten) => reply::refuse(context.ids, &Refusal::accounting_unavailable(), 0),

@@ -334,6 +334,7 @@ impl Relay {
 
     fn note_progress(&mut self) {
         let (Some(source), Some(drive)) = (&self.source, &mut self.drive) else { return };
+        drive.exchange.trace_answer(&self.out);
         let progress = source.progress();
         if source.is_through() {
             if self.mending.take().is_some() {

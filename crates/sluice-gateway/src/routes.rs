@@ -174,7 +174,10 @@ impl Routes {
             return pipeline::refused(ids, exchange, &refusal, 0);
         }
         let answer = match route {
-            Route::ChatCompletions => return pipeline::chat_completions(context, exchange, head, body).await,
+            Route::ChatCompletions => {
+                exchange.trace(&head.headers);
+                return pipeline::chat_completions(context, exchange, head, body).await;
+            }
             Route::Models => self.models(context, head, None),
             Route::Model(id) => self.models(context, head, Some(id)),
             Route::Live => Ok(reply::json(ids, &br#"{"status":"live"}"#[..])),

@@ -33,6 +33,7 @@ use crate::{
     snapshot::{Parts, Snapshot, SnapshotError},
     tasks,
     tokens::Tokens,
+    traces::Tracer,
     upstream::Connections,
 };
 
@@ -49,6 +50,8 @@ pub(crate) enum Phase {
 pub(crate) struct Shared {
     pub(crate) snapshot: ArcSwap<Snapshot>,
     pub(crate) metrics: Metrics,
+    /// Takes what becomes spans; `None`: nothing is traced.
+    pub(crate) tracer: Option<Arc<Tracer>>,
     pub(crate) healths: Arc<Healths>,
     pub(crate) tokens: Tokens,
     pub(crate) signatures: Arc<Signatures>,

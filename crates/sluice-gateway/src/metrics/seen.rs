@@ -15,11 +15,14 @@ use sluice_routing::{Load, Standing};
 
 use crate::{snapshot::Snapshot, worker::Shared};
 
+/// A provider, and its name of a model.
+type Name = (Arc<str>, Arc<str>);
+
 /// How things stand at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// By provider and its name of the model: one of them for each credential.
-    targets: BTreeMap<(Arc<str>, Arc<str>), Vec<(Standing, Load)>>,
+    /// One of them for each credential.
+    targets: BTreeMap<Name, Vec<(Standing, Load)>>,
     now: Option<Instant>,
     pub(super) request_body_bytes: usize,
     pub(super) repair_bytes: usize,

@@ -107,6 +107,11 @@ impl Ended {
         }
     }
 
+    /// What went wrong, in one word; `none` where nothing did.
+    pub(crate) fn reason(self) -> &'static str {
+        self.words().1
+    }
+
     /// The labels `outcome` and `reason`.
     fn words(self) -> (&'static str, &'static str) {
         match self {

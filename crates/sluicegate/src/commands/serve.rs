@@ -265,6 +265,9 @@ impl Process {
         for setting in self.settings.storage.fixed_at_start(&settings.storage) {
             tracing::warn!("{setting} has changed: it takes a restart to act");
         }
+        if settings.otel != self.settings.otel {
+            tracing::warn!("otel has changed: it takes a restart to act");
+        }
         if !settings.names_provider && self.settings.names_provider {
             self.ollama = is_ollama_there().await;
         }

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
-use sluice_gateway::config::Config;
+use sluice_gateway::config::{Config, Otel};
 use sluice_ledger::PriceTable;
 use sluice_providers::Credential;
 use sluice_store::{Catalog, ProviderRecord, seal::MasterKey};
@@ -17,6 +17,7 @@ mod dollars;
 mod expand;
 mod keys;
 mod models;
+mod otel;
 mod problem;
 mod providers;
 mod reader;
@@ -54,6 +55,8 @@ pub(crate) struct Secrets {
 pub(crate) struct Settings {
     pub(crate) server: Server,
     pub(crate) storage: Storage,
+    /// Where spans go.
+    pub(crate) otel: Option<Otel>,
     pub(crate) sandbox_enabled: bool,
     /// Keys, projects, providers and models that the file owns.
     pub(crate) catalog: Catalog,
@@ -94,6 +97,7 @@ impl Settings {
             admin_token: secrets.admin_token.clone(),
             master_key: Arc::clone(&secrets.master_key),
             redis: self.storage.redis.clone(),
+            otel: self.otel.clone(),
             credentials,
             prices: self.prices.clone(),
             detected: self.detected_records(ollama),
@@ -163,6 +167,7 @@ fn everything(
 ) -> Option<Settings> {
     let server = server::server(&root);
     let storage = server::storage(&root);
+    let otel = otel::otel(&root);
     server::later(&root);
     let sandbox_enabled = server::sandbox(&root);
     let providers = providers::providers(&root);
@@ -191,6 +196,7 @@ fn everything(
     Some(Settings {
         server: server?,
         storage,
+        otel,
         sandbox_enabled,
         catalog: Catalog { keys, projects, providers: providers.records, models },
         detected,

@@ -1,5 +1,5 @@
 //! `[server]` and the tables that stand alone: `[sandbox]`, `[database]`, `[redis]`, `[accounting]`, `[oidc]`,
-//! `[retention]`, `[otel]`.
+//! `[retention]`.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -258,10 +258,6 @@ fn redis(root: &Section<'_>) -> Option<(String, shared_limits::Server)> {
 
 /// Reads the tables whose features are still to come: checked, and said not to act.
 pub(super) fn later(root: &Section<'_>) {
-    if let Some(section) = announced(root, "otel", "nothing is exported") {
-        section.need("endpoint").and_then(|value| check_url(&value, HTTP));
-        section.finish();
-    }
     if let Some(section) = announced(root, "oidc", "there is no console to sign in to") {
         section.need("issuer").and_then(|value| check_url(&value, HTTP));
         for value in [
@@ -289,7 +285,7 @@ fn check_url(value: &Value<'_>, schemes: &[&str]) -> Option<()> {
 }
 
 /// A URL that may carry a password: it is not shown.
-fn checked_url(value: &Value<'_>, schemes: &[&str]) -> Option<String> {
+pub(super) fn checked_url(value: &Value<'_>, schemes: &[&str]) -> Option<String> {
     let text = value.secret()?;
     let list = schemes.iter().map(|scheme| format!("{scheme}://")).collect::<Vec<_>>().join(" or ");
     match Url::parse(&text.value) {

@@ -294,7 +294,7 @@ fn what_does_not_act_yet() {
     check_warnings("[database]\nurl = 'postgres://u:p@h/d'", &[]);
     check_warnings("[redis]\nurl = 'redis://127.0.0.1:6379'", &[]);
     check_warnings("[accounting]\ndurability = 'power'\n[retention]\nrequest_rows_days = 9", &[]);
-    check_warnings("[otel]\nendpoint = 'http://127.0.0.1:4318'", &["1:1: otel: does not act yet"]);
+    check_warnings("[otel]\nendpoint = 'http://127.0.0.1:4318'", &[]);
     check_warnings(
         "[oidc]\nissuer = 'https://id.example.com'\nclient_id = 'a'\nclient_secret = 'b'",
         &["1:1: oidc: does not act yet"],
@@ -362,6 +362,19 @@ fn tables_that_stand_alone() {
         &["2:14: accounting.durability: must be `process` or `power`, not `disk`"],
     );
     check("[otel]\nendpoint = 'x'", &["2:12: otel.endpoint: must be a URL"]);
+    check("[otel]\nendpoint = 'http://u:p@h'", &["2:12: otel.endpoint: must have no user name"]);
+    check(
+        "[otel]\nendpoint = 'http://h'\nservice_name = ''\nsample_percent = 101",
+        &["3:16: otel.service_name: must not be empty", "4:18: otel.sample_percent: ..100"],
+    );
+    check(
+        "[otel]\nendpoint = 'http://h'\n[otel.headers]\nhost = 'a'\nx-a = ' '\nX-A = 'b'",
+        &[
+            "4:1: otel.headers.host: the gateway writes `host` itself",
+            "5:7: otel.headers.x-a: must be printable",
+            "6:1: otel.headers.X-A: this header is there twice",
+        ],
+    );
     check(
         "[oidc]\nissuer = 'https://x'\nclient_id = ''",
         &["1:1: oidc: `client_secret` is missing", "3:13: oidc.client_id: must not be empty"],

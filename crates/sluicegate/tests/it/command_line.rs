@@ -44,10 +44,11 @@ async fn check_names_every_error_at_once() {
 
 #[tokio::test]
 async fn settings_of_features_to_come_are_warned_about() {
-    let config = base_config() + "[otel]\nendpoint = \"http://127.0.0.1:4318\"\n";
+    let config = base_config()
+        + "[oidc]\nissuer = \"https://id.example.com\"\nclient_id = \"a\"\nclient_secret = \"b\"\n";
     let ran = run(&config, "check").await;
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!((ran.out + &ran.err).contains("otel"));
+    assert!((ran.out + &ran.err).contains("oidc"));
 }
 
 #[tokio::test]

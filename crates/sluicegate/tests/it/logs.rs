@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 use sluice_testkit::{
     answers,
     client::{Client, get, post},
-    upstream::Script,
+    upstream::{Script, Upstream},
 };
 
-use crate::rig::{KEY, Rig, UPSTREAM_KEY, chat, config_for};
+use crate::rig::{KEY, Rig, UPSTREAM_KEY, chat, config_for, model};
 
 const SECRETS: &[&str] = &[KEY, UPSTREAM_KEY, "prompt-canary", "answer-canary", "canary-header"];
 
@@ -92,6 +92,13 @@ async fn other_forms_of_the_log() {
     assert!(line.contains("200") && line.contains("trace-7"), "{line}");
     assert_no_secret("the text log", &text.gateway.lines.so_far().join("\n"));
 
+    let rig = Rig::with(|upstream| two_targets(upstream).replace("\"json\"", "\"text\"")).await;
+    rig.upstream.script(Script::new().write(answers::json_answer(404, "{}")));
+    let (head, _) = rig.ask(chat("two", false)).await;
+    let id = head.header("x-request-id").unwrap().to_owned();
+    let line = rig.gateway.lines.find("its line", |line| line.contains(&id).then(|| line.to_owned())).await;
+    assert!(line.contains(" calls=up/a:model_missing:") && line.contains(",up/b:ok:"), "{line}");
+
     let mut off =
         Rig::with(|upstream| config_for(upstream).replace("access_log = \"json\"", "access_log = \"off\""))
             .await;
@@ -143,6 +150,69 @@ async fn metrics_count_requests_and_name_no_secret() {
     assert!(text.ends_with("# EOF\n") || text.contains("# TYPE"), "{text}");
     assert!(text.lines().any(|line| line.contains("requests") && !line.starts_with('#')), "{text}");
     assert_no_secret("metrics", &text);
+}
+
+/// The second target of `two` answers where the first does not know its model.
+fn two_targets(upstream: &Upstream) -> String {
+    config_for(upstream) + &model("two", &[("up", "a"), ("up", "b")], "")
+}
+
+#[tokio::test]
+async fn each_call_is_told_where_there_were_several() {
+    let rig = Rig::with(two_targets).await;
+    rig.upstream.script(Script::new().write(answers::json_answer(404, "{}")));
+    let (head, _) = rig.ask(chat("two", true)).await;
+    let line = rig.gateway.access_line(head.header("x-request-id").unwrap()).await;
+    assert_eq!((&line["attempts"], &line["upstream_model"]), (&json!(2), &json!("b")), "{line}");
+    let calls = line["calls"].as_array().unwrap();
+    assert_eq!(calls.len(), 2, "{line}");
+    for (call, (name, expect)) in [
+        (0, ("upstream_model", json!("a"))),
+        (0, ("why", json!("first"))),
+        (0, ("outcome", json!("failed"))),
+        (0, ("status", json!(404))),
+        (0, ("reason", json!("model_missing"))),
+        (0, ("first_token_ms", Value::Null)),
+        (1, ("provider", json!("up"))),
+        (1, ("why", json!("fallback"))),
+        (1, ("outcome", json!("ok"))),
+        (1, ("reason", Value::Null)),
+    ] {
+        assert_eq!(calls[call][name], expect, "{name} in {line}");
+    }
+    for number in
+        [&calls[0]["ended_ms"], &calls[1]["started_ms"], &calls[1]["first_token_ms"], &line["queue_ms"]]
+    {
+        assert!(number.is_number(), "{line}");
+    }
+    // One call that went well is told by the line itself.
+    let (head, _) = rig.ask(chat("m", false)).await;
+    let line = rig.gateway.access_line(head.header("x-request-id").unwrap()).await;
+    assert_eq!((&line["attempts"], &line["calls"], &line["hedged"]), (&json!(1), &Value::Null, &Value::Null));
+    let text = metrics(&rig).await;
+    for sample in [
+        r#"attempts_total{model="two",provider="up",outcome="failed",reason="model_missing"} 1"#,
+        r#"attempts_total{model="two",provider="up",outcome="ok",reason="none"} 1"#,
+        r#"attempts_begun_total{model="two",provider="up",why="fallback"} 1"#,
+        r#"targets{provider="up",upstream_model="a",state="open"} 1"#,
+        r#"targets{provider="up",upstream_model="b",state="ready"} 1"#,
+    ] {
+        assert!(text.contains(&format!("\nsluicegate_{sample}\n")), "{sample} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn callers_do_not_make_labels() {
+    let rig = Rig::start().await;
+    let (head, _) = rig.ask(chat("up/named-by-a-caller", false)).await;
+    rig.gateway.access_line(head.header("x-request-id").unwrap()).await;
+    assert_eq!(rig.ask(chat("nowhere/named-by-a-caller", false)).await.0.status, 404);
+    let text = metrics(&rig).await;
+    assert!(
+        text.contains(r#"sluicegate_completions_total{model="(direct)",provider="up",status="200"} 1"#),
+        "{text}"
+    );
+    assert!(!text.contains("named-by-a-caller"), "{text}");
 }
 
 #[tokio::test]

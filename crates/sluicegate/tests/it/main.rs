@@ -47,5 +47,6 @@ mod slow_readers;
 mod smuggling;
 mod stream_endings;
 mod tls;
+mod traces;
 mod upstream_faults;
 mod usage;
