@@ -13,12 +13,13 @@ mod servers;
 
 use crate::Outcome;
 
-const USAGE: &str = "usage: cargo xtask bench [--case NAME] [--rounds N] [--seconds S] [--json FILE]
+const USAGE: &str =
+    "usage: cargo xtask bench [--case NAME] [--rounds N] [--seconds S] [--json FILE] [--beside FILE]
   --case NAME   only cases whose name contains NAME (may be repeated)
   --rounds N    rounds of each case, 1 to 50 (default 5)
   --seconds S   length of one measurement, 0.2 to 60 (default 3)
   --json FILE   write all figures there too
-  --beside FILE another build of the gateway in place of nginx, where it says `nginx`";
+  --beside FILE another build of the gateway, measured in the same rounds, in rows of its own";
 
 /// What to measure, and for how long.
 #[derive(Debug)]

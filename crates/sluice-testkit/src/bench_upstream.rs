@@ -1,7 +1,8 @@
 //! The upstream of the benchmarks: as little work as possible, all of it prepared before the first request.
 //!
 //! The model's name says what it answers: `small` (a whole answer of 600 bytes), `burst` (67 events as fast as the
-//! socket takes them, a write each), `paced` (64 events, one each 5 ms), `idle` (the first word, then nothing).
+//! socket takes them, a write each), `paced` (64 events, one each 5 ms), `idle` (the first word, then nothing). Asked on
+//! the paths of Anthropic or Gemini, it answers every model with the texts of `burst` in their events.
 
 use std::{
     sync::Arc,
@@ -10,6 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use memchr::memmem;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -31,22 +33,83 @@ struct Answers {
     whole: Bytes,
     burst: Vec<Vec<u8>>,
     paced: Vec<Vec<u8>>,
+    anthropic: Vec<Vec<u8>>,
+    gemini: Vec<Vec<u8>>,
 }
 
 impl Answers {
     fn new() -> Self {
         let empty = answers::completion("").len();
         let whole = answers::whole(&"x".repeat(WHOLE_ANSWER_BYTES - empty));
-        Self { whole, burst: writes(BURST_EVENTS), paced: writes(PACED_EVENTS) }
+        let burst = words(BURST_EVENTS);
+        Self {
+            whole,
+            burst: writes(&openai(&burst)),
+            paced: writes(&openai(&words(PACED_EVENTS))),
+            anthropic: writes(&anthropic(&burst)),
+            gemini: writes(&gemini(&burst)),
+        }
     }
 }
 
-/// The writes of a stream with this many events: head and first event, the others, zero chunk with the last one.
-fn writes(events: usize) -> Vec<Vec<u8>> {
-    let words: Vec<String> = (0..events - 3).map(|n| format!(" word{n:02}")).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let mut writes: Vec<Vec<u8>> =
-        answers::events(&words, false).iter().map(|event| answers::chunk(event.as_bytes())).collect();
+/// The texts of a stream with this many events in OpenAI's dialect.
+fn words(events: usize) -> Vec<String> {
+    (0..events - 3).map(|n| format!(" word{n:02}")).collect()
+}
+
+fn openai(words: &[String]) -> Vec<String> {
+    answers::events(&words.iter().map(String::as_str).collect::<Vec<_>>(), false)
+}
+
+fn anthropic(words: &[String]) -> Vec<String> {
+    let event = |data: Value| {
+        let kind = data["type"].as_str().unwrap_or_default();
+        format!("event: {kind}\ndata: {data}\n\n")
+    };
+    let delta = |text: &String| {
+        let delta = json!({ "type": "text_delta", "text": text });
+        event(json!({ "type": "content_block_delta", "index": 0, "delta": delta }))
+    };
+    let mut all = vec![
+        event(json!({ "type": "message_start", "message": {
+            "id": "msg_up1", "type": "message", "role": "assistant", "model": answers::MODEL, "content": [],
+            "stop_reason": null, "stop_sequence": null, "usage": { "input_tokens": 9, "output_tokens": 1 },
+        } })),
+        event(json!({
+            "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" },
+        })),
+    ];
+    all.extend(words.iter().map(delta));
+    all.push(event(json!({ "type": "content_block_stop", "index": 0 })));
+    all.push(event(json!({
+        "type": "message_delta", "delta": { "stop_reason": "end_turn", "stop_sequence": null },
+        "usage": { "output_tokens": words.len() },
+    })));
+    all.push(event(json!({ "type": "message_stop" })));
+    all
+}
+
+/// Every event has the counts so far, and the last one the reason.
+fn gemini(words: &[String]) -> Vec<String> {
+    let event = |(at, text): (usize, &String)| {
+        let content = json!({ "parts": [{ "text": text }], "role": "model" });
+        let mut candidate = json!({ "content": content, "index": 0 });
+        if at + 1 == words.len() {
+            candidate["finishReason"] = json!("STOP");
+        }
+        let counts =
+            json!({ "promptTokenCount": 9, "candidatesTokenCount": at + 1, "totalTokenCount": at + 10 });
+        let data = json!({
+            "candidates": [candidate], "usageMetadata": counts, "modelVersion": answers::MODEL, "responseId": "up1",
+        });
+        format!("data: {data}\r\n\r\n")
+    };
+    words.iter().enumerate().map(event).collect()
+}
+
+/// The writes of a stream: head and first event, the others, zero chunk with the last one.
+fn writes(events: &[String]) -> Vec<Vec<u8>> {
+    let mut writes: Vec<Vec<u8>> = events.iter().map(|event| answers::chunk(event.as_bytes())).collect();
     writes[0].splice(0..0, answers::STREAM_HEAD.bytes());
     if let Some(last) = writes.last_mut() {
         last.extend_from_slice(answers::LAST_CHUNK.as_bytes());
@@ -78,6 +141,8 @@ enum Kind {
     Burst,
     Paced,
     Idle,
+    Anthropic,
+    Gemini,
 }
 
 async fn converse(
@@ -91,11 +156,9 @@ async fn converse(
     while let Some(kind) = next_request(&mut stream, &mut buffer).await? {
         match kind {
             Kind::Whole => stream.write_all(&answers.whole).await?,
-            Kind::Burst => {
-                for write in &answers.burst {
-                    stream.write_all(write).await?;
-                }
-            }
+            Kind::Burst => write_each(&mut stream, &answers.burst).await?,
+            Kind::Anthropic => write_each(&mut stream, &answers.anthropic).await?,
+            Kind::Gemini => write_each(&mut stream, &answers.gemini).await?,
             Kind::Paced => {
                 for write in &answers.paced {
                     beats.next(number).await;
@@ -105,6 +168,13 @@ async fn converse(
             // The role alone is no content, and a gateway may hold it back.
             Kind::Idle => stream.write_all(&answers.paced[..2].concat()).await?,
         }
+    }
+    Ok(())
+}
+
+async fn write_each(stream: &mut TcpStream, writes: &[Vec<u8>]) -> std::io::Result<()> {
+    for write in writes {
+        stream.write_all(write).await?;
     }
     Ok(())
 }
@@ -156,7 +226,12 @@ async fn next_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::
         }
     }
     let start = &buffer[head_end..(head_end + length).min(head_end + 200)];
-    let kind = if memmem::find(start, b"\"burst\"").is_some() {
+    let path = &buffer[..memchr::memchr(b'\r', buffer).unwrap_or_default()];
+    let kind = if memmem::find(path, b"/v1/messages").is_some() {
+        Kind::Anthropic
+    } else if memmem::find(path, b":streamGenerateContent").is_some() {
+        Kind::Gemini
+    } else if memmem::find(start, b"\"burst\"").is_some() {
         Kind::Burst
     } else if memmem::find(start, b"\"paced\"").is_some() {
         Kind::Paced

@@ -23,12 +23,14 @@ pub(crate) struct Case {
     pub(crate) mark: Option<Mark>,
     /// What the gateway's journal survives: `process` or `power`.
     pub(crate) durability: &'static str,
+    /// The load generator's name for the call that ours is compared with, by ours too; `None`: the same call by nginx.
+    pub(crate) against: Option<&'static str>,
 }
 
 /// What is to be reached.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mark {
-    /// At most this many times nginx.
+    /// At most this many times what it is compared with.
     Ratio(f64),
     /// At most this much, in the case's unit.
     Value(f64),
@@ -54,7 +56,10 @@ pub(crate) fn all() -> Vec<Case> {
         shape: Shape::Closed { connections, events },
         mark,
         durability: "process",
+        against: None,
     };
+    // Per event of the stream that they are compared with: the texts are the same, the framing is the dialect's.
+    let beside_burst = |name, mark| Case { against: Some("burst"), ..closed(name, name, 16, 67, mark) };
     vec![
         closed("small-c1", "small", 1, 1, None),
         closed("small-c16", "small", 16, 1, Some(Mark::Ratio(1.5))),
@@ -63,6 +68,9 @@ pub(crate) fn all() -> Vec<Case> {
         Case { durability: "power", ..closed("small-power", "small", 64, 1, None) },
         closed("body64k-c16", "body64k", 16, 1, Some(Mark::Ratio(1.6))),
         closed("burst-c16", "burst", 16, 67, Some(Mark::Ratio(1.0))),
+        beside_burst("normalised", None),
+        beside_burst("translated-anthropic", Some(Mark::Ratio(3.0))),
+        beside_burst("translated-gemini", Some(Mark::Ratio(3.0))),
         closed("paced-c64", "paced", 64, 64, Some(Mark::Ratio(1.0))),
         Case {
             name: "open-small",
@@ -70,6 +78,7 @@ pub(crate) fn all() -> Vec<Case> {
             shape: Shape::Open { connections: 64 },
             mark: Some(Mark::Ratio(2.0)),
             durability: "process",
+            against: None,
         },
         Case {
             name: "idle-streams",
@@ -77,6 +86,7 @@ pub(crate) fn all() -> Vec<Case> {
             shape: Shape::Hold { streams: 2_000 },
             mark: Some(Mark::Value(20.0)),
             durability: "process",
+            against: None,
         },
         Case {
             name: "idle-rss",
@@ -84,6 +94,7 @@ pub(crate) fn all() -> Vec<Case> {
             shape: Shape::Idle,
             mark: Some(Mark::Value(20.0)),
             durability: "process",
+            against: None,
         },
     ]
 }

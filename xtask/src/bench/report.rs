@@ -29,16 +29,9 @@ impl Spread {
     }
 }
 
-/// The ratio ours/nginx of each round: the two were measured side by side.
-fn ratios(measured: &Measured) -> Spread {
-    spread(
-        measured
-            .gateway
-            .iter()
-            .zip(&measured.nginx)
-            .map(|(ours, theirs)| ours.value / theirs.value)
-            .collect(),
-    )
+/// The ratio of each round: the two were measured side by side.
+fn ratios(ours: &[Sample], theirs: &[Sample]) -> Spread {
+    spread(ours.iter().zip(theirs).map(|(ours, theirs)| ours.value / theirs.value).collect())
 }
 
 fn values(samples: &[Sample]) -> Spread {
@@ -52,11 +45,11 @@ fn middle(samples: &[Sample], pick: impl Fn(&Sample) -> Option<f64>) -> Option<f
 
 pub(crate) fn print_header() {
     println!(
-        "{:<13} {:<16} {:>9} {:>9} {:>7} {:>13}  {:<15} {:>15} {:>15} {:>17} {:>15} {:>15}",
+        "{:<20} {:<16} {:>9} {:>9} {:>7} {:>13}  {:<15} {:>15} {:>15} {:>17} {:>15} {:>15}",
         "case",
         "unit",
-        "nginx",
-        "gateway",
+        "base",
+        "this",
         "ratio",
         "spread",
         "mark",
@@ -66,29 +59,40 @@ pub(crate) fn print_header() {
         "RSS MiB",
         "user µs"
     );
-    println!("{:>71}  {:<15} {:>15} {:>15} {:>17} {:>15} {:>15}", "", "", "nginx | ours", "", "", "", "");
+    println!("{:>78}  {:<15} {:>15} {:>15} {:>17} {:>15} {:>15}", "", "", "base | this", "", "", "", "");
 }
 
 pub(crate) fn print(measured: &Measured) {
-    let (nginx, ours, ratio) = (values(&measured.nginx), values(&measured.gateway), ratios(measured));
+    let case = &measured.case;
+    let (ours, ratio) = (values(&measured.gateway), ratios(&measured.gateway, &measured.base));
+    print_row(measured, case.name, &measured.gateway, &verdict(case.mark, ratio.median, ours.median));
+    if !measured.other.is_empty() {
+        let ours_to_it = ratios(&measured.gateway, &measured.other);
+        print_row(measured, "  other build", &measured.other, &format!("ours/it {:.2}x", ours_to_it.median));
+    }
+}
+
+/// One row: what was measured of `this`, beside what the case is compared with.
+fn print_row(measured: &Measured, name: &str, this: &[Sample], mark: &str) {
+    let (base, value, ratio) = (values(&measured.base), values(this), ratios(this, &measured.base));
     let pair = |pick: fn(&Sample) -> Option<f64>| {
         let show = |figure: Option<f64>| figure.map_or_else(|| "-".to_owned(), |n| format!("{n:.0}"));
-        format!("{} | {}", show(middle(&measured.nginx, pick)), show(middle(&measured.gateway, pick)))
+        format!("{} | {}", show(middle(&measured.base, pick)), show(middle(this, pick)))
     };
     println!(
-        "{:<13} {:<16} {:>9.2} {:>9.2} {:>6.2}x {:>13}  {:<15} {:>15} {:>15} {:>17} {:>15} {:>15}",
-        measured.case.name,
+        "{:<20} {:<16} {:>9.2} {:>9.2} {:>6.2}x {:>13}  {:<15} {:>15} {:>15} {:>17} {:>15} {:>15}",
+        name,
         measured.case.shape.unit(),
-        nginx.median,
-        ours.median,
+        base.median,
+        value.median,
         ratio.median,
         format!("{:.2}-{:.2}", ratio.low, ratio.high),
-        verdict(measured.case.mark, ratio.median, ours.median),
+        mark,
         pair(|s| s.calls_per_s),
         pair(|s| s.p50_us),
         pair(|s| s.p99_us),
         pair(|s| Some(s.rss_kib / 1024.0)),
-        format!("{} | {}", user(&measured.nginx), user(&measured.gateway)),
+        format!("{} | {}", user(&measured.base), user(this)),
     );
 }
 
@@ -97,7 +101,10 @@ fn user(samples: &[Sample]) -> String {
 }
 
 pub(crate) fn print_footer() {
-    println!("\nmedians over the rounds; the ratio is ours/nginx, with its lowest and highest round");
+    println!(
+        "\nmedians over the rounds; the ratio is this/base, with its lowest and highest round; base is nginx, and of \
+         normalised and translated streams ours, passing the same texts through"
+    );
 }
 
 fn verdict(mark: Option<Mark>, ratio: f64, value: f64) -> String {
@@ -128,9 +135,13 @@ pub(crate) fn to_json(results: &[Measured], options: &Options) -> String {
             };
             json!({
                 "name": m.case.name, "unit": m.case.shape.unit(), "mark": mark,
-                "nginx": values(&m.nginx).to_json(), "gateway": values(&m.gateway).to_json(),
-                "ratio": ratios(m).to_json(),
-                "rounds": { "nginx": samples(&m.nginx), "gateway": samples(&m.gateway) },
+                "against": m.case.against.unwrap_or("nginx"),
+                "base": values(&m.base).to_json(), "gateway": values(&m.gateway).to_json(),
+                "ratio": ratios(&m.gateway, &m.base).to_json(),
+                "other": (!m.other.is_empty()).then(|| values(&m.other).to_json()),
+                "rounds": {
+                    "base": samples(&m.base), "gateway": samples(&m.gateway), "other": samples(&m.other),
+                },
             })
         })
         .collect();

@@ -1,4 +1,4 @@
-//! The rounds of one case: nginx and the gateway in turn, so that a drift of the machine meets both.
+//! The rounds of one case: all that is compared in turn, so that a drift of the machine meets all of it.
 
 use std::net::SocketAddr;
 
@@ -32,12 +32,67 @@ pub(crate) struct Sample {
 #[derive(Debug)]
 pub(crate) struct Measured {
     pub(crate) case: Case,
-    pub(crate) nginx: Vec<Sample>,
+    /// What the others are compared with: nginx, or another call by the gateway.
+    pub(crate) base: Vec<Sample>,
     pub(crate) gateway: Vec<Sample>,
+    /// The other build of the gateway, if one was given.
+    pub(crate) other: Vec<Sample>,
+}
+
+impl Measured {
+    fn of(&mut self, party: Party) -> &mut Vec<Sample> {
+        match party {
+            Party::Base => &mut self.base,
+            Party::Gateway => &mut self.gateway,
+            Party::Other => &mut self.other,
+        }
+    }
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Party {
+    Base,
+    Gateway,
+    Other,
+}
+
+/// The servers of one case.
+struct Servers {
+    upstream: Server,
+    nginx: Option<Server>,
+    gateway: Server,
+    other: Option<Server>,
+}
+
+impl Servers {
+    fn start(tools: &Tools, case: &Case, options: &Options) -> Result<Self, String> {
+        let upstream = servers::upstream(tools)?;
+        let beside = options.beside.as_deref();
+        Ok(Self {
+            nginx: case.against.is_none().then(|| servers::nginx(tools, upstream.addr)).transpose()?,
+            gateway: servers::gateway(tools, upstream.addr, case.durability)?,
+            other: beside
+                .map(|file| servers::other(tools, file, upstream.addr, case.durability))
+                .transpose()?,
+            upstream,
+        })
+    }
+
+    /// Who takes part, with what serves it and the call that it is asked for.
+    fn parties(&self, case: &Case) -> Vec<(Party, &Server, &'static str)> {
+        let base = self.nginx.as_ref().unwrap_or(&self.gateway);
+        let mut parties = vec![
+            (Party::Base, base, case.against.unwrap_or(case.kind)),
+            (Party::Gateway, &self.gateway, case.kind),
+        ];
+        parties.extend(self.other.as_ref().map(|other| (Party::Other, other, case.kind)));
+        parties
+    }
 }
 
 pub(crate) fn measure(tools: &Tools, case: &Case, options: &Options) -> Result<Measured, String> {
-    let mut measured = Measured { case: *case, nginx: Vec::new(), gateway: Vec::new() };
+    let mut measured = Measured { case: *case, base: Vec::new(), gateway: Vec::new(), other: Vec::new() };
     let result = match case.shape {
         Shape::Closed { connections, events } => closed(tools, &mut measured, options, (connections, events)),
         Shape::Open { connections } => open(tools, &mut measured, options, connections),
@@ -53,11 +108,9 @@ fn closed(
     options: &Options,
     (connections, events): (u32, u32),
 ) -> Result<(), String> {
-    let upstream = servers::upstream(tools)?;
-    let nginx = servers::beside(tools, options.beside.as_deref(), upstream.addr)?;
-    let gateway = servers::gateway(tools, upstream.addr, measured.case.durability)?;
-    let kind = measured.case.kind;
-    let sample = |server: &Server, seconds: f64| {
+    let servers = Servers::start(tools, &measured.case, options)?;
+    let parties = servers.parties(&measured.case);
+    let sample = |server: &Server, kind: &str, seconds: f64| {
         let load =
             ["closed", kind, &server.addr.to_string(), KEY, &connections.to_string()].map(str::to_owned);
         let mut load =
@@ -71,44 +124,52 @@ fn closed(
         sample.user = Some(spent.user_us / all);
         Ok::<_, String>(sample)
     };
-    for server in [&nginx, &gateway] {
-        sample(server, options.seconds.min(0.5))?;
+    for (_, server, kind) in &parties {
+        sample(server, kind, options.seconds.min(0.5))?;
     }
     for round in 0..options.rounds {
+        let mut order = parties.clone();
         // Who goes first alternates.
-        let order = if round % 2 == 0 { [true, false] } else { [false, true] };
-        for is_nginx in order {
-            if is_nginx {
-                measured.nginx.push(sample(&nginx, options.seconds)?);
-            } else {
-                measured.gateway.push(sample(&gateway, options.seconds)?);
-            }
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for (party, server, kind) in order {
+            measured.of(party).push(sample(server, kind, options.seconds)?);
         }
     }
     Ok(())
 }
 
 fn open(tools: &Tools, measured: &mut Measured, options: &Options, connections: u32) -> Result<(), String> {
-    let upstream = servers::upstream(tools)?;
-    let nginx = servers::beside(tools, options.beside.as_deref(), upstream.addr)?;
-    let gateway = servers::gateway(tools, upstream.addr, measured.case.durability)?;
-    let kind = measured.case.kind;
-    let load = |how: &str, addr: SocketAddr, seconds: f64, last: u32| {
+    let servers = Servers::start(tools, &measured.case, options)?;
+    let parties = servers.parties(&measured.case);
+    let load = |how: &str, kind: &str, addr: SocketAddr, seconds: f64, last: u32| {
         let args = [how, kind, &addr.to_string(), KEY, &connections.to_string()].map(str::to_owned);
         Load::start(tools, &[&args[..], &[seconds.to_string(), last.to_string()]].concat())?.run()
     };
-    let capacity = load("closed", nginx.addr, options.seconds.min(2.0), MAX_CALLS)?;
-    let rate = (rate_of(&capacity)? / 2.0).round() as u32;
-    load("closed", gateway.addr, options.seconds.min(0.5), MAX_CALLS)?;
+    let (mut rate, capacity_s) = (0, options.seconds.min(2.0));
+    for (party, server, kind) in &parties {
+        let warm = *party != Party::Base;
+        let ran = load(
+            "closed",
+            kind,
+            server.addr,
+            if warm { capacity_s.min(0.5) } else { capacity_s },
+            MAX_CALLS,
+        )?;
+        if !warm {
+            rate = (rate_of(&ran)? / 2.0).round() as u32;
+        }
+    }
     for _ in 0..options.rounds {
-        let direct = load("open", upstream.addr, options.seconds, rate)?;
+        let direct = load("open", measured.case.kind, servers.upstream.addr, options.seconds, rate)?;
         let direct_p99 = number(&direct["total"]["p99_us"])?;
-        for (server, into) in [(&nginx, &mut measured.nginx), (&gateway, &mut measured.gateway)] {
-            let ran = load("open", server.addr, options.seconds, rate)?;
+        for (party, server, kind) in &parties {
+            let ran = load("open", kind, server.addr, options.seconds, rate)?;
             let mut sample = latencies(&ran, server)?;
             // At least one microsecond: a proxy that adds nothing cannot be divided by.
             sample.value = (number(&ran["total"]["p99_us"])? - direct_p99).max(1.0);
-            into.push(sample);
+            measured.of(*party).push(sample);
         }
     }
     Ok(())
@@ -118,11 +179,15 @@ fn memory(tools: &Tools, measured: &mut Measured, options: &Options) -> Result<(
     let kind = measured.case.kind;
     for _ in 0..options.rounds.min(3) {
         let upstream = servers::upstream(tools)?;
-        for is_nginx in [true, false] {
+        let durability = measured.case.durability;
+        let beside = options.beside.as_deref();
+        for party in [Party::Base, Party::Gateway, Party::Other] {
             // Fresh each time: what an earlier load left allocated would hide what a stream needs.
-            let server = match is_nginx {
-                true => servers::beside(tools, options.beside.as_deref(), upstream.addr)?,
-                false => servers::gateway(tools, upstream.addr, measured.case.durability)?,
+            let server = match (party, beside) {
+                (Party::Base, _) => servers::nginx(tools, upstream.addr)?,
+                (Party::Gateway, _) => servers::gateway(tools, upstream.addr, durability)?,
+                (Party::Other, Some(file)) => servers::other(tools, file, upstream.addr, durability)?,
+                (Party::Other, None) => continue,
             };
             let idle = rss_kib(server.id())?;
             let value = match measured.case.shape {
@@ -138,7 +203,7 @@ fn memory(tools: &Tools, measured: &mut Measured, options: &Options) -> Result<(
                 _ => idle / 1024.0,
             };
             let sample = Sample { value, rss_kib: rss_kib(server.id())?, ..Sample::default() };
-            if is_nginx { measured.nginx.push(sample) } else { measured.gateway.push(sample) }
+            measured.of(party).push(sample);
         }
     }
     Ok(())

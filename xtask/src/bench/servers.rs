@@ -142,20 +142,13 @@ http {{
     )
 }
 
-/// Starts what the gateway is compared with: another build of it if one is given, else nginx.
-pub(crate) fn beside(tools: &Tools, other: Option<&Path>, upstream: SocketAddr) -> Result<Server, String> {
-    match other {
-        Some(binary) => gateway_of(tools, binary, upstream, "process"),
-        None => nginx(tools, upstream),
-    }
-}
-
 /// Starts the gateway in front of `upstream`.
 pub(crate) fn gateway(tools: &Tools, upstream: SocketAddr, durability: &str) -> Result<Server, String> {
-    gateway_of(tools, &tools.gateway, upstream, durability)
+    other(tools, &tools.gateway, upstream, durability)
 }
 
-fn gateway_of(
+/// Starts a build of the gateway in front of `upstream`.
+pub(crate) fn other(
     tools: &Tools,
     binary: &Path,
     upstream: SocketAddr,
@@ -185,20 +178,38 @@ fn gateway_of(
 fn gateway_config(addr: SocketAddr, admin: SocketAddr, upstream: SocketAddr, durability: &str) -> String {
     const LIMITS: &str = "rpm = 4_000_000_000, tpm = 1_000_000_000_000, parallel = 1_000_000";
     const BUDGET: &str = "budget = { usd = 1_000_000.0, period = \"month\" }";
-    let models: String = ["small", "burst", "paced", "idle"]
-        .iter()
-        .map(|name| {
-            format!(
-                "[[models]]\nname = \"{name}\"\ntargets = [{{ provider = \"bench\", model = \"{name}\" }}]\n\
-                 price = {{ input = 0.15, output = 0.6 }}\ntimeouts = {{ idle_ms = 300000 }}\n"
-            )
-        })
-        .collect();
+    const MODELS: [(&str, &str, &str); 7] = [
+        ("small", "bench", "small"),
+        ("burst", "bench", "burst"),
+        ("paced", "bench", "paced"),
+        ("idle", "bench", "idle"),
+        ("normalised", "vllm", "burst"),
+        ("translated-anthropic", "anthropic", "burst"),
+        ("translated-gemini", "gemini", "burst"),
+    ];
+    const PROVIDERS: [(&str, &str, &str); 4] = [
+        ("bench", "openai-compatible", "/v1"),
+        ("vllm", "vllm", "/v1"),
+        ("anthropic", "anthropic", "/v1"),
+        ("gemini", "gemini", "/v1beta"),
+    ];
+    let models = MODELS.map(|(name, provider, model)| {
+        format!(
+            "[[models]]\nname = \"{name}\"\ntargets = [{{ provider = \"{provider}\", model = \"{model}\" }}]\n\
+             price = {{ input = 0.15, output = 0.6 }}\ntimeouts = {{ idle_ms = 300000 }}\n"
+        )
+    });
+    let providers = PROVIDERS.map(|(name, kind, prefix)| {
+        format!(
+            "[[providers]]\nname = \"{name}\"\nkind = \"{kind}\"\n\
+             base_url = \"http://{upstream}{prefix}\"\napi_key = \"upstream-key\"\n"
+        )
+    });
+    let (models, providers) = (models.concat(), providers.concat());
     format!(
         "[server]\nlisten = \"{addr}\"\nadmin_listen = \"{admin}\"\ndata_dir = \"data\"\naccess_log = \"json\"\n\
          [accounting]\ndurability = \"{durability}\"\n\
-         [[providers]]\nname = \"bench\"\nkind = \"openai-compatible\"\nbase_url = \"http://{upstream}/v1\"\n\
-         api_key = \"upstream-key\"\n{models}\
+         {providers}{models}\
          [[projects]]\nname = \"bench\"\nlimits = {{ {LIMITS} }}\n{BUDGET}\n\
          [[keys]]\nname = \"bench\"\nsecret = \"{KEY}\"\nmodels = [\"*\"]\nproject = \"bench\"\n\
          limits = {{ {LIMITS} }}\nmodel_limits = {{ \"small\" = {{ {LIMITS} }} }}\n{BUDGET}\n"

@@ -25,7 +25,7 @@ const USAGE: &str = "usage:
   sluice-load closed KIND ADDR KEY CONNECTIONS SECONDS MAX_CALLS
   sluice-load open KIND ADDR KEY CONNECTIONS SECONDS RATE
   sluice-load hold KIND ADDR KEY COUNT
-KIND: small, body64k, burst, paced, idle";
+KIND: small, body64k, burst, normalised, translated-anthropic, translated-gemini, paced, idle";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -17,6 +17,12 @@ pub enum Kind {
     Body64k,
     /// A stream as fast as it comes.
     Burst,
+    /// The same from a vendor whose chunks are normalised.
+    Normalised,
+    /// The same from Anthropic.
+    TranslatedAnthropic,
+    /// The same from Gemini.
+    TranslatedGemini,
     /// A stream with 5 ms between its events.
     Paced,
     /// A stream of one event that never ends.
@@ -31,6 +37,9 @@ impl Kind {
             "small" => Self::Small,
             "body64k" => Self::Body64k,
             "burst" => Self::Burst,
+            "normalised" => Self::Normalised,
+            "translated-anthropic" => Self::TranslatedAnthropic,
+            "translated-gemini" => Self::TranslatedGemini,
             "paced" => Self::Paced,
             "idle" => Self::Idle,
             _ => return None,
@@ -42,6 +51,9 @@ impl Kind {
             Self::Small => ("small", 300, false),
             Self::Body64k => ("small", 64 * 1024, false),
             Self::Burst => ("burst", 300, true),
+            Self::Normalised => ("normalised", 300, true),
+            Self::TranslatedAnthropic => ("translated-anthropic", 300, true),
+            Self::TranslatedGemini => ("translated-gemini", 300, true),
             Self::Paced => ("paced", 300, true),
             Self::Idle => ("idle", 300, true),
         };
@@ -148,7 +160,7 @@ impl Call {
     #[must_use]
     pub fn new(kind: Kind, key: &str) -> Self {
         let request = crate::client::post(key, "", kind.body());
-        Self { request, streamed: matches!(kind, Kind::Burst | Kind::Paced | Kind::Idle) }
+        Self { request, streamed: !matches!(kind, Kind::Small | Kind::Body64k) }
     }
 }
 
