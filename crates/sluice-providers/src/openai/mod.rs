@@ -7,6 +7,7 @@ pub(crate) mod failure;
 mod messages;
 pub(crate) mod normal;
 mod peek;
+mod recurring;
 mod repair;
 pub(crate) mod stream;
 mod template;

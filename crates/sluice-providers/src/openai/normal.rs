@@ -1,4 +1,4 @@
-//! The way back of a vendor that differs: every event is repaired and written anew.
+//! The way back of a vendor that differs: every event is repaired and written anew, or like one that was.
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -6,6 +6,7 @@ use sluice_chat::Failure;
 use sluice_chat::sse::{DONE, SseReader, write_event};
 
 use super::failure;
+use super::recurring::Recurring;
 use super::repair::{Repairer, Repairs};
 use crate::passage::Progress;
 use crate::quirk::ResponseQuirk;
@@ -25,6 +26,7 @@ pub struct NormalisedPassage {
 #[derive(Debug)]
 struct State {
     repairer: Repairer,
+    recurring: Recurring,
     progress: Progress,
     hide_usage: bool,
     /// Usage is kept back until the end.
@@ -41,6 +43,7 @@ impl NormalisedPassage {
     pub(crate) fn new(row: &VendorRow, hide_usage: bool, max_event_bytes: usize) -> Self {
         let state = State {
             repairer: Repairer::new(Repairs::of(row), false),
+            recurring: Recurring::new(),
             progress: Progress::default(),
             hide_usage,
             usage_at_end: row.answers_with(ResponseQuirk::UsagePlacement),
@@ -100,6 +103,14 @@ impl NormalisedPassage {
 impl State {
     fn event(&mut self, data: &[u8]) -> Result<(), Failure> {
         self.started = true;
+        let progress = &mut self.progress;
+        let transcript = progress.transcript.as_deref_mut();
+        if let Some(content_bytes) = self.recurring.write(data, &mut self.ready, transcript) {
+            progress.has_content = true;
+            progress.content_events += 1;
+            progress.content_bytes += content_bytes;
+            return Ok(());
+        }
         if data.starts_with(b"[DONE]") {
             return self.done();
         }
@@ -112,25 +123,44 @@ impl State {
         if let Some(chunk) = repaired {
             self.chunk(chunk);
         }
+        self.learn(data);
         Ok(())
     }
 
-    fn chunk(&mut self, mut chunk: Map<String, Value>) {
+    /// Learns from an event that was repaired what those like it become.
+    fn learn(&mut self, data: &[u8]) {
+        self.recurring.keep_while(&self.repairer);
+        let Some(probe) = self.recurring.probe(data) else { return };
+        let Ok(Value::Object(chunk)) = serde_json::from_slice(&probe.data) else { return };
+        let mut repairer = self.repairer.clone();
+        let Ok(Some(chunk)) = repairer.repair(chunk) else { return };
+        if let Some(chunk) = self.shaped(chunk).filter(|_| repairer.is_at(&self.repairer)) {
+            self.recurring.learn(&probe, &Value::Object(chunk), &self.repairer);
+        }
+    }
+
+    /// A repaired chunk as this caller gets it; `None` for one that was not asked for.
+    fn shaped(&self, mut chunk: Map<String, Value>) -> Option<Map<String, Value>> {
         let usage_alone = chunk.get("usage").is_some_and(Value::is_object)
             && chunk.get("choices").and_then(Value::as_array).is_none_or(Vec::is_empty);
         if usage_alone && self.hide_usage {
-            return;
-        }
-        let content_bytes = content_bytes(&chunk, "delta");
-        if let Some(content_bytes) = content_bytes {
-            self.progress.has_content = true;
-            self.progress.content_events += 1;
-            self.progress.content_bytes += content_bytes;
+            return None;
         }
         if self.usage_at_end && !self.hide_usage {
             chunk.insert("usage".to_owned(), Value::Null);
         } else if let Some(usage) = chunk.get_mut("usage").filter(|usage| usage.is_object()) {
             *usage = self.repairer.tally.canonical().unwrap_or_else(|| usage.take());
+        }
+        Some(chunk)
+    }
+
+    fn chunk(&mut self, chunk: Map<String, Value>) {
+        let Some(chunk) = self.shaped(chunk) else { return };
+        let content_bytes = content_bytes(&chunk, "delta");
+        if let Some(content_bytes) = content_bytes {
+            self.progress.has_content = true;
+            self.progress.content_events += 1;
+            self.progress.content_bytes += content_bytes;
         }
         let chunk = Value::Object(chunk);
         if let Some(transcript) = &mut self.progress.transcript {
@@ -173,6 +203,11 @@ impl State {
     }
 }
 
+/// UTF-8 bytes of text in a chunk of a stream; `None` when nothing in it is content.
+pub(super) fn content_bytes_of(chunk: &Value) -> Option<u64> {
+    content_bytes(chunk.as_object()?, "delta")
+}
+
 /// UTF-8 bytes of text in a chunk (`said` is `delta`) or a whole answer (`message`); `None` when nothing in it is
 /// content.
 pub(super) fn content_bytes(chunk: &Map<String, Value>, said: &str) -> Option<u64> {
@@ -196,3 +231,7 @@ pub(super) fn content_bytes(chunk: &Map<String, Value>, said: &str) -> Option<u6
     }
     bytes
 }
+
+#[cfg(test)]
+#[path = "normal_tests.rs"]
+mod tests;

@@ -33,7 +33,7 @@ impl Repairs {
 }
 
 /// Repairs the chunks of one answer, or its one body.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Repairer {
     repairs: Repairs,
     /// The body is a whole answer: choices have a `message`.
@@ -44,7 +44,7 @@ pub(super) struct Repairer {
     pub(super) tally: UsageTally,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct ChoiceState {
     role_given: bool,
     calls: ToolCalls,
@@ -57,6 +57,11 @@ struct ChoiceState {
 impl Repairer {
     pub(super) fn new(repairs: Repairs, whole: bool) -> Self {
         Self { repairs, whole, head: Map::new(), choices: Vec::new(), tally: UsageTally::default() }
+    }
+
+    /// Both have come to the same point of the same answer: they make the same of whatever comes.
+    pub(super) fn is_at(&self, other: &Self) -> bool {
+        self.head == other.head && self.choices == other.choices && self.tally == other.tally
     }
 
     /// How many choices appeared.

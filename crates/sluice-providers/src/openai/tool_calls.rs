@@ -5,12 +5,12 @@ use serde_json::{Map, Value, json};
 use crate::hash::stable_hash;
 
 /// The tool calls of one choice.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct ToolCalls {
     calls: Vec<Call>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Call {
     /// The index that the vendor gave it.
     given_index: Option<u64>,

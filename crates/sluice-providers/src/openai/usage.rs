@@ -235,7 +235,7 @@ impl PlainUsage {
 }
 
 /// Gathers usage objects: of each number the last that was given and not null holds, nothing is ever added up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct UsageTally {
     /// Null, or an object.
     merged: Value,
