@@ -22,6 +22,8 @@ pub struct ChunkWriter {
     frame: Option<[Vec<u8>; 2]>,
     /// Calls that are not plain functions, by choice and index: their fragments go to another place.
     unusual: SmallVec<[(u32, u32, ToolCallKind); 2]>,
+    /// How many entries the lists of a choice have so far, by choice and name of the list.
+    listed: SmallVec<[(u32, &'static str, u32); 2]>,
 }
 
 impl ChunkWriter {
@@ -30,7 +32,8 @@ impl ChunkWriter {
     pub fn new(include_usage: bool) -> Self {
         let usage = if include_usage { ChunkUsage::Null } else { ChunkUsage::Absent };
         let head = Chunk { usage, ..Chunk::default() };
-        Self { include_usage, head, opened: SmallVec::new(), frame: None, unusual: SmallVec::new() }
+        let (opened, unusual, listed) = <_>::default();
+        Self { include_usage, head, opened, frame: None, unusual, listed }
     }
 
     /// The chunk of one event. None for `Started` (its facts stand in every later chunk), for `Usage` that nobody
@@ -134,13 +137,32 @@ impl ChunkWriter {
                 call_goes_on(&mut delta, *index, self.kind(choice, *index), fragment);
             }
             ChatEvent::ThinkingBlock { block, .. } => {
+                let block = self.entry(choice, THINKING_BLOCKS, block);
                 delta.rest.insert(THINKING_BLOCKS.to_owned(), json!([block]));
             }
-            ChatEvent::Annotation { annotation, .. } => delta.annotations = Some(vec![annotation.clone()]),
+            ChatEvent::Annotation { annotation, .. } => {
+                delta.annotations = Some(vec![self.entry(choice, "annotations", annotation)]);
+            }
             ChatEvent::Audio { audio, .. } => delta.audio = Some(audio.clone()),
             _ => {}
         }
         delta
+    }
+
+    /// An entry of a list, with its place in it. OpenAI's own clients put the entries of deltas together by `index`, as
+    /// those of `tool_calls`, and fail at the second one without.
+    fn entry(&mut self, choice: u32, list: &'static str, entry: &Value) -> Value {
+        let known = self.listed.iter().position(|(c, name, _)| (*c, *name) == (choice, list));
+        let at = known.unwrap_or(self.listed.len());
+        if known.is_none() {
+            self.listed.push((choice, list, 0));
+        }
+        let mut entry = entry.clone();
+        if let (Value::Object(fields), Some((_, _, count))) = (&mut entry, self.listed.get_mut(at)) {
+            fields.insert("index".to_owned(), json!(*count));
+            *count += 1;
+        }
+        entry
     }
 
     fn kind(&self, choice: u32, index: u32) -> ToolCallKind {

@@ -125,8 +125,10 @@ fn plain(message: &Value) -> Value {
     if let Value::Object(fields) = &mut message {
         fields.retain(|_, value| !value.is_null() && value != "");
     }
-    for call in message.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
-        call.as_object_mut().unwrap().remove("index");
+    for list in ["tool_calls", "thinking_blocks", "annotations"] {
+        for entry in message.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            entry.as_object_mut().unwrap().remove("index");
+        }
     }
     message
 }
@@ -279,6 +281,11 @@ fn thinking_and_extra_content_stand_in_messages_and_deltas() {
     assert_eq!(message["tool_calls"][0]["extra_content"], extra);
     let chunks: Vec<Value> =
         chunks(&events, false).iter().map(|chunk| serde_json::to_value(chunk).unwrap()).collect();
-    assert_eq!(chunks[1]["choices"][0]["delta"], json!({ "thinking_blocks": [block("b")] }));
+    // Clients tell entries of a list in deltas apart by their index.
+    for (chunk, (signature, index)) in chunks.iter().zip([("a", 0), ("b", 1)]) {
+        let mut expect = block(signature);
+        expect["index"] = json!(index);
+        assert_eq!(chunk["choices"][0]["delta"]["thinking_blocks"], json!([expect]));
+    }
     assert_eq!(chunks[2]["choices"][0]["delta"]["tool_calls"][0]["extra_content"], extra);
 }
