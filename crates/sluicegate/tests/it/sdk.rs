@@ -8,6 +8,7 @@ mod node;
 pub(crate) mod program;
 mod provider_types;
 mod python;
+mod translated;
 
 use serde_json::{Value, json};
 use sluice_testkit::{
