@@ -142,7 +142,8 @@ pub(crate) fn seal_header(
     Ok(format!("{SEALED}{}", STANDARD.encode(sealed)))
 }
 
-/// Whether a header's value, as it is stored, is sealed. Those of the configuration file and of earlier releases are not.
+/// Whether a header's value, as it is stored, is sealed. Those of the configuration file and of earlier releases are
+/// not.
 pub(crate) fn is_sealed_header(stored: &str) -> bool {
     stored.starts_with(SEALED)
 }

@@ -125,7 +125,11 @@ fn must_be_told(state: &ConnectionState, told: bool) -> bool {
     state.is_draining() && !told && !state.awaits_first_request()
 }
 
-async fn drive_http2<S: Service>(io: TokioIo<ClientIo>, service: S, state: &Rc<ConnectionState>) {
+async fn drive_http2<S: Service>(
+    io: impl hyper::rt::Read + hyper::rt::Write + Unpin,
+    service: S,
+    state: &Rc<ConnectionState>,
+) {
     let answer = answer_with(service, state);
     let connection = http2::Builder::new(LocalExecutor)
         .timer(TokioTimer::new())
@@ -165,4 +169,63 @@ fn answer_with<S: Service>(
         let answer = service.clone().answer(Rc::clone(&state), request);
         async move { Ok::<_, Infallible>(answer.await) }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{sync::Notify, task::LocalSet};
+
+    use super::*;
+    use crate::tasks;
+
+    /// Paths of requests that ended, and whether a panic was under way.
+    type Ends = Rc<RefCell<Vec<(String, bool)>>>;
+
+    /// Notes the end of its request as an exchange does.
+    struct End(String, Ends);
+
+    impl Drop for End {
+        fn drop(&mut self) {
+            self.1.borrow_mut().push((self.0.clone(), std::thread::panicking()));
+        }
+    }
+
+    #[derive(Clone)]
+    struct Stage {
+        ends: Ends,
+        gate: Rc<Notify>,
+    }
+
+    impl Service for Stage {
+        async fn answer(self, _: Rc<ConnectionState>, request: Request<Incoming>) -> Response<ReplyBody> {
+            let path = request.uri().path().to_owned();
+            let _end = End(path.clone(), self.ends);
+            assert_ne!(path, "/breaks", "on purpose");
+            self.gate.notified().await;
+            Response::new(ReplyBody::whole("fine".to_owned()))
+        }
+    }
+
+    /// `Exchange` takes a panic under way when it is dropped for one of its own.
+    #[tokio::test]
+    async fn a_panic_in_one_stream_ends_no_other() {
+        let stage = Stage { ends: Ends::default(), gate: Rc::new(Notify::new()) };
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let serve = stage.clone();
+        let talk = async {
+            let state = ConnectionState::new(clock::now());
+            tasks::spawn_local(async move { drive_http2(TokioIo::new(far), serve, &state).await });
+            let (mut sender, connection) =
+                hyper::client::conn::http2::handshake(LocalExecutor, TokioIo::new(near)).await.unwrap();
+            tasks::spawn_local(async move { drop(connection.await) });
+            let request = |path: &str| Request::get(format!("http://h{path}")).body(String::new()).unwrap();
+            let waits = sender.send_request(request("/waits"));
+            let breaks = sender.send_request(request("/breaks"));
+            assert!(breaks.await.is_err());
+            stage.gate.notify_one();
+            assert_eq!(waits.await.unwrap().status(), 200);
+        };
+        LocalSet::new().run_until(talk).await;
+        assert_eq!(*stage.ends.borrow(), [("/breaks".to_owned(), true), ("/waits".to_owned(), false)]);
+    }
 }
