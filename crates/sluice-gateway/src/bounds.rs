@@ -218,10 +218,21 @@ pub(crate) const RUNNING_LEAST: usize = 64;
 pub(crate) const LAG_HIGH: Duration = Duration::from_millis(20);
 pub(crate) const LAG_LOW: Duration = Duration::from_millis(5);
 pub(crate) const LAG_WINDOW: Duration = Duration::from_millis(250);
+/// One that had nothing to do for this part of the window is not late for its requests.
+pub(crate) const IDLE_PART: u32 = 4;
+/// Late windows after which a fall is judged although requests beyond it still run, and in which it does not fall again
+/// where that has not helped.
+pub(crate) const FALL_WINDOWS: u32 = 8;
 /// Requests of one worker that wait for room; those of a key that has had some waiting for so long wait only so long.
 pub(crate) const QUEUE_COUNT: usize = 8_192;
 pub(crate) const QUEUE_BUSY: Duration = Duration::from_millis(500);
 pub(crate) const QUEUE_BUSY_AGE: Duration = Duration::from_millis(50);
+/// Of such a key so many may wait beside those who will be let in within that time.
+pub(crate) const QUEUE_BUSY_LEAST: usize = 4;
+/// Rows that the books get of requests refused by one worker for overload, within one [`TICK`].
+pub(crate) const SHED_ROWS: u32 = 2;
+/// The body of a request that is to be refused so is read up to this size, which spares its caller a new connection.
+pub(crate) const SHED_READ_BYTES: u64 = 64 * 1024;
 
 /// Requests that wait to become spans; what is beyond it is dropped.
 pub(crate) const TRACES_WAITING: usize = 4_096;

@@ -98,6 +98,8 @@ pub(crate) struct Record {
     pub(crate) replay_of: Option<RequestId>,
     /// What spans are made of, where somebody collects them.
     pub(crate) trace: Option<Box<Trace>>,
+    /// The books get a row of it, if it has a key.
+    pub(crate) has_row: bool,
 }
 
 /// What is known of a call beside its [`AttemptDetails`].
@@ -182,6 +184,7 @@ impl Exchange {
             ending: Ending::Complete,
             replay_of: None,
             trace: None,
+            has_row: true,
         };
         worker.shared.metrics.requests.inc();
         worker.shared.metrics.running.inc();

@@ -65,8 +65,8 @@ fn count(worker: &Worker, record: &mut Record) {
 
 /// Tells the books what is to be known of a request beside its money.
 fn tell(worker: &Worker, record: Record, admitted: bool) {
-    if record.replay_of.is_some() {
-        // The request that it repeats has its row.
+    if record.replay_of.is_some() || !record.has_row {
+        // The request that it repeats has its row; of many that are alike, some have.
         return;
     }
     let Some(key) = record.key.as_ref().filter(|_| record.method == Method::POST) else { return };

@@ -7,6 +7,7 @@
 use std::rc::Rc;
 
 use http::{Response, request::Parts};
+use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::{
@@ -67,6 +68,7 @@ async fn admitted(
     let stale = || worker.shared.books.may_be_stale(exchange.started);
     let caller: Caller = authenticate(&head.headers, context.snapshot, context.unix_ms, stale)?;
     exchange.called_by(caller.key());
+    overload::before_body(exchange, context.ids, &caller, body.size_hint().lower())?;
     let body = request_body::read(head, body, context.snapshot, exchange.worker()).await?;
     context.connection.body_read(true);
     overload::admit(exchange, context.ids, &caller).await?;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use sluice_chat::{ApiError, Failure, FailureKind, error::kind};
 use sluice_ledger::{AccountId, NanoUsd, RequestId};
 
@@ -9,6 +10,12 @@ use crate::accounting::{LimitKind, Limited, Standings};
 
 /// Longest `Retry-After` that is passed on: clients give up on more.
 const RETRY_AFTER_MAX_MS: u64 = 120_000;
+
+/// That of [`Refusal::overloaded`], which there is no time to write.
+const OVERLOADED: &str = concat!(
+    r#"{"error":{"message":"The gateway has no room for this request just now; please try again.","#,
+    r#""type":"service_unavailable_error","param":null,"code":"server_is_overloaded"}}"#,
+);
 
 /// An error answer: who is at fault is in its type, whether trying again helps in its headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +29,8 @@ pub(crate) struct Refusal {
     pub(crate) allow: Option<&'static str>,
     /// Where a limited caller stands.
     pub(crate) standings: Standings,
+    /// The error is [`OVERLOADED`].
+    ready: bool,
 }
 
 impl Refusal {
@@ -33,6 +42,7 @@ impl Refusal {
             no_retry: false,
             allow: None,
             standings: Standings::default(),
+            ready: false,
         }
     }
 
@@ -102,7 +112,12 @@ impl Refusal {
             "server_is_overloaded",
             "The gateway has no room for this request just now; please try again.",
         );
-        Self { retry_after_ms: Some(1000), ..Self::new(503, error) }
+        Self { retry_after_ms: Some(1000), ready: true, ..Self::new(503, error) }
+    }
+
+    /// The error as JSON.
+    pub(crate) fn body(&self) -> Bytes {
+        if self.ready { Bytes::from_static(OVERLOADED.as_bytes()) } else { self.error.to_json().into() }
     }
 
     /// 503: the worker has had no room for as long as a request may wait.
@@ -335,6 +350,14 @@ mod tests {
         check(FailureKind::EventTooLarge, "event_too_large");
         check(FailureKind::Overloaded, "server_is_overloaded");
         check(FailureKind::TotalTimeout, "upstream_timeout");
+    }
+
+    #[test]
+    fn what_is_ready_is_what_would_be_written() {
+        let refusal = Refusal::overloaded_for(7);
+        assert!(refusal.ready);
+        assert_eq!(refusal.body(), refusal.error.to_json());
+        assert_eq!(Refusal::internal().body(), Refusal::internal().error.to_json());
     }
 
     #[test]

@@ -276,7 +276,7 @@ fn number(attempts: u32) -> HeaderValue {
 
 /// An error. `attempts`: how many calls were made for it.
 pub(crate) fn refuse(ids: &Ids, refusal: &Refusal, attempts: u32) -> Response<ReplyBody> {
-    let mut response = response(refusal.status, ids, JSON, ReplyBody::whole(refusal.error.to_json()));
+    let mut response = response(refusal.status, ids, JSON, ReplyBody::whole(refusal.body()));
     let headers = response.headers_mut();
     if attempts > 0 {
         headers.insert(X_ATTEMPTS, number(attempts));

@@ -26,7 +26,7 @@ use crate::{
     idempotency,
     ids::IdMaker,
     metrics::Metrics,
-    overload::Admission,
+    overload::{self, Admission},
     request_body::BodyMemory,
     server::Live,
     signatures::Signatures,
@@ -147,11 +147,13 @@ impl Worker {
         let worker = Rc::clone(self);
         tasks::spawn_local(async move {
             let mut ticks = tokio::time::interval(bounds::TICK);
+            let mut rest = overload::Rest::new(clock::now());
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 let due = ticks.tick().await.into_std();
                 let now = clock::now();
-                worker.admission.look(now, now.saturating_duration_since(due));
+                let idle = rest.since(now);
+                worker.admission.look(now, (now.saturating_duration_since(due), idle));
                 worker.tidy();
                 worker.read_leftovers();
             }

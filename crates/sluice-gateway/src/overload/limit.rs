@@ -3,7 +3,9 @@
 //! A worker is late when it does at 20 ms what it should have done at 0: between the two it did what came before. That
 //! is what each step of each request waits, and nothing else shows it as directly. The limit falls only where the
 //! worker was late at every look of a window, and does not catch up: one long step, or a machine that was busy for a
-//! moment, is no overload.
+//! moment, is no overload. Nor is it one where the worker had nothing to do for a part of the window: then somebody
+//! else had the processor. And where a fall has not made it less late, the limit goes back to where it was: what makes
+//! it late are not the requests that it answers.
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,30 @@ pub(super) struct Limit {
     allowed: usize,
     most: usize,
     window: Window,
+    fall: Option<Fall>,
+    /// Late windows in which it does not fall, as that has not helped.
+    rest: u32,
+}
+
+/// The last fall, while nobody knows whether it helps.
+#[derive(Clone, Copy, Debug)]
+struct Fall {
+    from: usize,
+    to: usize,
+    lag: Duration,
+    /// Late windows since then.
+    windows: u32,
+    /// Those who ran beyond it have ended, at the end of an earlier window.
+    done: bool,
+}
+
+impl Fall {
+    /// Whether the worker is less late by half of the share that was taken away.
+    fn has_helped(&self, lag: Duration) -> bool {
+        let of = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).max(1);
+        lag.as_secs_f64()
+            <= self.lag.as_secs_f64() * f64::midpoint(1.0, f64::from(of(self.to)) / f64::from(of(self.from)))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +49,9 @@ struct Window {
     first_lag: Duration,
     least_lag: Duration,
     most_lag: Duration,
+    lags: Duration,
+    looks: u32,
+    idle: Duration,
     /// Whether somebody had to wait.
     reached: bool,
 }
@@ -33,8 +62,15 @@ impl Window {
         first_lag: Duration::ZERO,
         least_lag: Duration::MAX,
         most_lag: Duration::ZERO,
+        lags: Duration::ZERO,
+        looks: 0,
+        idle: Duration::ZERO,
         reached: false,
     };
+
+    fn mean_lag(&self) -> Duration {
+        self.lags / self.looks.max(1)
+    }
 }
 
 /// One look at a worker.
@@ -43,6 +79,8 @@ pub(super) struct Look {
     pub(super) now: Instant,
     /// How late it is.
     pub(super) lag: Duration,
+    /// How long it had nothing to do since the last look.
+    pub(super) idle: Duration,
     /// Requests that it answers.
     pub(super) running: usize,
 }
@@ -51,7 +89,7 @@ impl Limit {
     /// At most `most`; it begins there.
     pub(super) fn new(most: usize) -> Self {
         let most = most.max(1);
-        Self { allowed: most, most, window: Window::NEW }
+        Self { allowed: most, most, window: Window::NEW, fall: None, rest: 0 }
     }
 
     pub(super) fn allowed(&self) -> usize {
@@ -65,29 +103,71 @@ impl Limit {
 
     pub(super) fn look(&mut self, look: Look) {
         let window = &mut self.window;
-        if window.since.is_none() {
-            (window.since, window.first_lag) = (Some(look.now), look.lag);
-        }
+        let Some(since) = window.since else {
+            *window = Window { since: Some(look.now), first_lag: look.lag, ..*window };
+            return;
+        };
         window.least_lag = window.least_lag.min(look.lag);
         window.most_lag = window.most_lag.max(look.lag);
-        if window.since.is_some_and(|since| look.now.saturating_duration_since(since) < bounds::LAG_WINDOW) {
+        window.lags += look.lag;
+        window.looks += 1;
+        window.idle += look.idle;
+        let length = look.now.saturating_duration_since(since);
+        if length < bounds::LAG_WINDOW {
             return;
         }
         let window = *window;
+        let has_time = window.idle * bounds::IDLE_PART >= length;
         let is_late = window.least_lag > bounds::LAG_HIGH;
-        let is_quick = window.most_lag < bounds::LAG_LOW;
-        let next = match (is_late, window.reached) {
-            (true, _) if look.lag * 4 >= window.first_lag * 3 => look.running.min(self.allowed) / 10 * 8,
-            // It catches up.
-            (true, _) => self.allowed,
-            // Nobody needs more: what an earlier overload has taken away comes back at once.
-            (false, false) if is_quick => self.allowed + self.allowed / 2,
-            (false, true) if is_quick => self.allowed + self.allowed / 10 + 1,
-            (false, true) => self.allowed + self.allowed / 40 + 1,
-            (false, false) => self.allowed,
-        };
+        let next =
+            if is_late && !has_time { self.late(&window, look) } else { self.in_time(&window, has_time) };
         self.allowed = next.clamp(bounds::RUNNING_LEAST.min(self.most), self.most);
         self.window = Window { since: Some(look.now), first_lag: look.lag, ..Window::NEW };
+    }
+
+    fn in_time(&mut self, window: &Window, has_time: bool) -> usize {
+        (self.fall, self.rest) = (None, 0);
+        let is_quick = window.most_lag < bounds::LAG_LOW;
+        match window.reached {
+            // Nobody needs more: what an earlier overload has taken away comes back at once.
+            false if is_quick => self.allowed + self.allowed / 2,
+            false => self.allowed,
+            true if is_quick || has_time => self.allowed + self.allowed / 10 + 1,
+            // As many as it can.
+            true if window.most_lag > bounds::LAG_HIGH => self.allowed,
+            true => self.allowed + self.allowed / 40 + 1,
+        }
+    }
+
+    fn late(&mut self, window: &Window, look: Look) -> usize {
+        let lag = window.mean_lag();
+        if let Some(fall) = &mut self.fall {
+            fall.windows += 1;
+            // Judged by a window that was whole without those who had to go. Where they stay, it cannot help.
+            let (was_done, is_done) = (fall.done, look.running <= fall.to);
+            fall.done = is_done;
+            if !(was_done && is_done) && fall.windows < bounds::FALL_WINDOWS {
+                return self.allowed;
+            }
+            let fall = *fall;
+            self.fall = None;
+            if !fall.has_helped(lag) {
+                self.rest = bounds::FALL_WINDOWS;
+                return fall.from;
+            }
+        }
+        // It catches up, or nothing helps.
+        if look.lag * 4 < window.first_lag * 3 || self.rest > 0 {
+            self.rest = self.rest.saturating_sub(1);
+            return self.allowed;
+        }
+        let from = look.running.min(self.allowed);
+        // As late as there are requests: so many less, by a fifth to a half.
+        let permille = (bounds::LAG_HIGH.as_micros() * 1000).checked_div(lag.as_micros()).unwrap_or(1000);
+        let permille = usize::try_from(permille).unwrap_or(usize::MAX).clamp(500, 800);
+        let to = (from * permille / 1000).max(bounds::RUNNING_LEAST.min(self.most));
+        self.fall = Some(Fall { from, to, lag, windows: 0, done: look.running <= to });
+        to
     }
 }
 
@@ -98,38 +178,95 @@ mod tests {
 
     const MOST: usize = 1_000;
 
-    /// The limit after a window with these lags, in milliseconds.
-    fn after(limit: &mut Limit, start: &mut Instant, running: usize, lags: &[u64]) -> usize {
-        let step = bounds::LAG_WINDOW / u32::try_from(lags.len()).unwrap();
-        for lag in lags {
-            *start += step;
-            limit.look(Look { now: *start, lag: Duration::from_millis(*lag), running });
+    /// A worker that is looked at: the limit after windows of five looks.
+    struct Watched {
+        limit: Limit,
+        now: Instant,
+    }
+
+    impl Watched {
+        fn new() -> Self {
+            let now = clock::now();
+            let mut limit = Limit::new(MOST);
+            limit.look(Look { now, lag: Duration::ZERO, idle: Duration::ZERO, running: 0 });
+            Self { limit, now }
         }
-        limit.allowed()
+
+        /// A window with so many running, these lags in milliseconds, and this share of it without work.
+        fn window(&mut self, running: usize, lags: [u64; 5], idle_percent: u32) -> usize {
+            let step = bounds::LAG_WINDOW / 5;
+            for lag in lags {
+                self.now += step;
+                let (lag, idle) = (Duration::from_millis(lag), step * idle_percent / 100);
+                self.limit.look(Look { now: self.now, lag, idle, running });
+            }
+            self.limit.allowed()
+        }
     }
 
     #[test]
     fn falls_while_the_worker_is_late_and_rises_when_it_is_not() {
-        let mut now = clock::now();
-        let mut limit = Limit::new(MOST);
-        limit.look(Look { now, lag: Duration::ZERO, running: 0 });
-        let mut check = |reached: bool, running, lags: &[u64], expect| {
+        let mut worker = Watched::new();
+        let mut check = |reached: bool, running, lags, expect| {
             if reached {
-                limit.reached();
+                worker.limit.reached();
             }
-            assert_eq!(after(&mut limit, &mut now, running, lags), expect, "{running} {lags:?}");
+            assert_eq!(worker.window(running, lags, 0), expect, "{running} {lags:?}");
         };
-        check(false, 10, &[1, 0, 1, 0, 1], MOST);
-        check(false, 900, &[500, 500, 500, 500, 20], MOST);
-        check(false, 900, &[31, 40, 50, 90, 31], 720);
-        check(true, 720, &[31, 40, 50, 90, 90], 576);
-        check(true, 720, &[80, 70, 60, 50, 40], 576);
-        check(true, 720, &[30, 30, 28, 26, 25], 576);
-        check(false, 400, &[10, 10, 10, 10, 10], 576);
-        check(true, 576, &[10, 10, 10, 10, 10], 591);
-        check(true, 576, &[1, 1, 1, 1, 1], 651);
-        check(false, 3, &[1, 1, 1, 1, 1], 976);
-        check(false, 3, &[1, 1, 1, 1, 1], MOST);
-        check(true, 3, &[99, 99, 99, 99, 99], bounds::RUNNING_LEAST);
+        check(false, 10, [1, 0, 1, 0, 1], MOST);
+        check(false, 900, [500, 500, 500, 500, 20], MOST);
+        check(false, 900, [25, 25, 25, 25, 25], 720);
+        // Those who run beyond it end, then a whole window is looked at.
+        check(true, 800, [25, 25, 25, 25, 25], 720);
+        check(true, 720, [25, 25, 25, 25, 25], 720);
+        check(true, 720, [22, 22, 22, 22, 22], 576);
+        check(true, 576, [80, 70, 60, 50, 40], 576);
+        check(true, 576, [10, 10, 10, 10, 10], 591);
+        check(false, 400, [10, 10, 10, 10, 10], 591);
+        check(true, 576, [1, 1, 1, 1, 1], 651);
+        check(false, 3, [1, 1, 1, 1, 1], 976);
+        check(false, 3, [1, 1, 1, 1, 1], MOST);
+        // Very late: by half.
+        check(true, 900, [90, 90, 90, 90, 90], 450);
+        check(true, 450, [90, 90, 90, 90, 90], 450);
+        check(true, 450, [45, 45, 45, 45, 45], 450);
+        check(true, 450, [45, 45, 45, 45, 45], 225);
+        check(true, 225, [1, 1, 1, 50, 1], 225);
+        check(false, 3, [1, 1, 1, 1, 1], 337);
+        check(true, 3, [99, 99, 99, 99, 99], bounds::RUNNING_LEAST);
+    }
+
+    #[test]
+    fn what_does_not_help_is_taken_back() {
+        let check = |running: &dyn Fn(usize) -> usize, idle_percent, windows: u32, least: usize| {
+            let mut worker = Watched::new();
+            let mut fallen = 0;
+            for _ in 0..windows {
+                worker.limit.reached();
+                let allowed =
+                    worker.window(running(worker.limit.allowed()), [60, 60, 60, 60, 60], idle_percent);
+                fallen += u32::from(allowed < 800);
+                assert!(allowed >= least, "{allowed}");
+            }
+            fallen
+        };
+        // Late all the time whatever it does: most of the time it does nothing about it.
+        let fallen = check(&|allowed| allowed.min(800), 10, 400, 400);
+        assert!((1..150).contains(&fallen), "{fallen}");
+        // Streams that do not end.
+        let fallen = check(&|_| 900, 10, 400, 450);
+        assert!((1..250).contains(&fallen), "{fallen}");
+        // Somebody else has the processor: it had nothing to do.
+        assert_eq!(check(&|allowed| allowed.min(900), 30, 400, 900), 0);
+    }
+
+    #[test]
+    fn a_worker_with_time_left_takes_more_however_late_it_is() {
+        let mut worker = Watched::new();
+        worker.window(100, [25, 25, 25, 25, 25], 0);
+        assert_eq!(worker.limit.allowed(), 80);
+        worker.limit.reached();
+        assert_eq!(worker.window(80, [60, 60, 60, 60, 60], 30), 89);
+        assert_eq!(worker.window(80, [60, 60, 60, 60, 60], 30), 89, "nobody waits");
     }
 }

@@ -7,6 +7,7 @@
 
 mod limit;
 mod queue;
+mod rest;
 #[cfg(test)]
 mod simulation;
 
@@ -20,6 +21,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use sluice_ledger::RequestId;
 use tokio::sync::oneshot;
 
+pub(crate) use self::rest::Rest;
 use self::{
     limit::{Limit, Look},
     queue::Queue,
@@ -32,6 +34,8 @@ pub(crate) struct Admission {
     running: Cell<usize>,
     allowed: Cell<usize>,
     waiting: Cell<usize>,
+    /// Rows of refused requests that may still be written before the next look.
+    rows: Cell<u32>,
     state: RefCell<State>,
 }
 
@@ -62,6 +66,7 @@ impl Admission {
             running: Cell::new(0),
             allowed: Cell::new(limit.allowed()),
             waiting: Cell::new(0),
+            rows: Cell::new(bounds::SHED_ROWS),
             state: RefCell::new(State { limit, queue: Queue::new(bounds::QUEUE_COUNT) }),
         })
     }
@@ -103,10 +108,12 @@ impl Admission {
         }
     }
 
-    /// Looks at how late the worker is: `lag` behind what it should have done at `now`.
-    pub(crate) fn look(self: &Rc<Self>, now: Instant, lag: Duration) {
+    /// Looks at how late the worker is: `lag` behind what it should have done at `now`; since the last look it had
+    /// nothing to do for so long as `idle`.
+    pub(crate) fn look(self: &Rc<Self>, now: Instant, (lag, idle): (Duration, Duration)) {
+        self.rows.set(bounds::SHED_ROWS);
         let mut state = self.state.borrow_mut();
-        state.limit.look(Look { now, lag, running: self.running.get() });
+        state.limit.look(Look { now, lag, idle, running: self.running.get() });
         self.allowed.set(state.limit.allowed());
         drop(state.queue.expire(now));
         let any = !state.queue.is_empty();
@@ -116,6 +123,40 @@ impl Admission {
             self.grant(now);
         }
     }
+
+    /// Whether one more request of this key would be refused at once.
+    fn refuses(&self, key: &str, now: Instant) -> bool {
+        self.waiting.get() > 0 && self.state.borrow().queue.refuses(key, now)
+    }
+
+    /// Whether the books are to have a row of a request that is refused: of the first ones only. A row costs more than
+    /// the refusal, and tells nothing that the others do not.
+    fn has_row(&self) -> bool {
+        let left = self.rows.get();
+        self.rows.set(left.saturating_sub(1));
+        left > 0
+    }
+}
+
+/// Refuses a request with a large body before that is read, where there will be no room for it.
+///
+/// # Errors
+/// 503 where there is none.
+pub(crate) fn before_body(
+    exchange: &mut Exchange,
+    ids: &Ids,
+    caller: &Caller,
+    announced_bytes: u64,
+) -> Result<(), Refusal> {
+    let refuses = || exchange.worker().admission.refuses(&caller.key().id, clock::now());
+    if announced_bytes > bounds::SHED_READ_BYTES && refuses() { Err(shed(exchange, ids)) } else { Ok(()) }
+}
+
+fn shed(exchange: &mut Exchange, ids: &Ids) -> Refusal {
+    exchange.worker().shared.metrics.shed.inc();
+    let has_row = exchange.worker().admission.has_row();
+    exchange.note(|record| record.has_row = has_row);
+    Refusal::overloaded_for(retry_after_ms(ids.request()))
 }
 
 /// Waits until the worker has room for a request of this caller; without a wait where it has.
@@ -131,13 +172,11 @@ pub(crate) async fn admit(exchange: &mut Exchange, ids: &Ids, caller: &Caller) -
     let permit = match asked {
         Ok(permit) => permit,
         Err(granted) => {
-            let metrics = &exchange.worker().shared.metrics;
-            let counted = Counted::new(&metrics.queued);
-            let Ok(permit) = granted.await else {
-                metrics.shed.inc();
-                return Err(Refusal::overloaded_for(retry_after_ms(ids.request())));
-            };
+            let counted = Counted::new(&exchange.worker().shared.metrics.queued);
+            let granted = granted.await;
             drop(counted);
+            let permit = granted.map_err(|_| shed(exchange, ids))?;
+            let metrics = &exchange.worker().shared.metrics;
             metrics.waited.inc();
             metrics.waited_seconds.inc_by(clock::now().saturating_duration_since(since).as_secs_f64());
             permit
@@ -214,9 +253,19 @@ mod tests {
         let admission = Admission::new(1);
         let _first = admission.ask("a", now).unwrap();
         let mut second = admission.ask("a", now).unwrap_err();
-        admission.look(now + bounds::ADMISSION_QUEUE, Duration::ZERO);
+        admission.look(now + bounds::ADMISSION_QUEUE, (Duration::ZERO, Duration::ZERO));
         assert_eq!(second.try_recv().err(), Some(oneshot::error::TryRecvError::Closed));
         assert_eq!(admission.waiting.get(), 0);
+    }
+
+    #[test]
+    fn only_some_refusals_have_rows() {
+        let admission = Admission::new(1);
+        let rows = |admission: &Admission| (0..100).filter(|_| admission.has_row()).count();
+        let most = usize::try_from(bounds::SHED_ROWS).unwrap();
+        assert_eq!((rows(&admission), rows(&admission)), (most, 0));
+        admission.look(clock::now(), (Duration::ZERO, Duration::ZERO));
+        assert_eq!(rows(&admission), most);
     }
 
     #[test]

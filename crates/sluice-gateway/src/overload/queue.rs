@@ -24,6 +24,9 @@ struct Line<T> {
     /// Since when it was never empty.
     since: Instant,
     members: VecDeque<Member<T>>,
+    /// Members that were let in since the last look, and between the two before.
+    taken: usize,
+    taken_before: usize,
 }
 
 #[derive(Debug)]
@@ -37,6 +40,13 @@ impl<T> Line<T> {
     fn age(&self, now: Instant) -> Duration {
         let busy = now.saturating_duration_since(self.since);
         if busy >= bounds::QUEUE_BUSY { bounds::QUEUE_BUSY_AGE } else { bounds::ADMISSION_QUEUE }
+    }
+
+    /// Whether the last of so many, and one more, would wait in vain: no more are let in while they may wait.
+    fn is_full(&self, now: Instant) -> bool {
+        let taken = self.taken.max(self.taken_before);
+        self.age(now) == bounds::QUEUE_BUSY_AGE
+            && self.members.len() >= taken + taken / 4 + bounds::QUEUE_BUSY_LEAST
     }
 
     /// Takes the first out if it has waited too long.
@@ -61,13 +71,28 @@ impl<T> Queue<T> {
         self.length == 0
     }
 
-    /// Adds one. Returns who must go for it: where the queue is full, the newest of the longest line.
+    /// Whether one more of this key would wait in vain.
+    pub(super) fn refuses(&self, key: &str, now: Instant) -> bool {
+        self.lines.get(key).is_some_and(|line| line.is_full(now))
+    }
+
+    /// Adds one. Returns who must go for it: itself where it would wait in vain; where the queue is full, the newest of
+    /// the longest line.
     pub(super) fn push(&mut self, key: &str, what: T, now: Instant) -> Option<T> {
         let member = Member { since: now, what };
         match self.lines.get_mut(key) {
-            Some(line) => line.members.push_back(member),
+            Some(line) => {
+                while line.pop_late(now).is_some() {
+                    self.length -= 1;
+                }
+                if line.is_full(now) {
+                    return Some(member.what);
+                }
+                line.members.push_back(member);
+            }
             None => {
-                self.lines.insert(key.to_owned(), Line { since: now, members: VecDeque::from([member]) });
+                let members = VecDeque::from([member]);
+                self.lines.insert(key.to_owned(), Line { since: now, members, taken: 0, taken_before: 0 });
                 self.turns.push_back(key.to_owned());
             }
         }
@@ -99,6 +124,7 @@ impl<T> Queue<T> {
             }
             let next = line.members.pop_front();
             self.length -= usize::from(next.is_some());
+            line.taken += usize::from(next.is_some());
             if line.members.is_empty() {
                 self.lines.remove(&key);
             } else {
@@ -110,10 +136,11 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Removes those who have waited too long.
+    /// Removes those who have waited too long. Is to be called once in the time that a busy line may wait.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<T> {
         let mut late = Vec::new();
         for line in self.lines.values_mut() {
+            line.taken_before = std::mem::take(&mut line.taken);
             while let Some(what) = line.pop_late(now) {
                 late.push(what);
             }
@@ -205,5 +232,35 @@ mod tests {
         fill(&mut queue, &[("a", "6")], later);
         assert_eq!(queue.expire(later + bounds::ADMISSION_QUEUE), ["6"]);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_busy_line_takes_no_more_than_are_let_in() {
+        let check = |let_in: usize, looks: u32, expect: usize| {
+            let (mut queue, mut now) = (Queue::new(1_000), clock::now());
+            fill(&mut queue, &[("a", "1")], now);
+            for _ in 0..looks {
+                now += ms(40);
+                for _ in 0..=let_in {
+                    queue.push("a", "next", now);
+                }
+                queue.expire(now);
+                assert!((0..let_in).all(|_| queue.pop(now).is_some()));
+            }
+            for _ in 0..300 {
+                queue.push("a", "more", now);
+            }
+            assert_eq!(
+                (queue.len().min(300), queue.refuses("a", now)),
+                (expect, expect < 300),
+                "{let_in} {looks}"
+            );
+            assert_eq!(queue.push("b", "another", now), None);
+        };
+        check(0, 12, 300);
+        check(40, 12, 300);
+        check(0, 13, 4);
+        check(40, 13, 40 + 10 + 4);
+        check(100, 50, 100 + 25 + 4);
     }
 }

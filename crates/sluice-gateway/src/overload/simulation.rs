@@ -1,6 +1,8 @@
 //! One worker in simulated time, with more to do than it can: the real queue and the real limit, around a model of what
 //! a worker does. It does one thing after another. A stream is twenty of them, which its provider sends at their times
-//! whether the worker is late or not; to look at a request that is then refused costs a hundredth of answering one.
+//! whether the worker is late or not. Counted in instructions of a release build, to refuse a request costs 60,000, and
+//! an answer 28,000 for each of its events while they come one by one: a hundredth of an answer of 200 events, and a
+//! thirtieth of one of 64.
 
 use std::{
     cmp::Reverse,
@@ -19,7 +21,9 @@ use crate::{bounds, clock};
 const SLICES: u32 = 20;
 const SLICE_US: u64 = 75;
 const PAUSE_US: u64 = 25_000;
+/// To look at a request, which may then be refused; where answers are long, and where they are short.
 const LOOK_US: u64 = 15;
+const LOOK_SHORT_US: u64 = 50;
 /// What a worker can answer in a second if it refuses nobody.
 const CAPACITY: f64 = 1e6 / (SLICES as u64 * SLICE_US + LOOK_US) as f64;
 const SECOND: u64 = 1_000_000;
@@ -31,10 +35,39 @@ const KEYS: usize = 10;
 /// What waits to be done by the worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Work {
-    Arrival { key: usize },
-    Slice { due: u64, key: usize, came: u64, left: u32 },
-    Tick { due: u64 },
+    Arrival {
+        key: usize,
+    },
+    Slice {
+        due: u64,
+        key: usize,
+        came: u64,
+        left: u32,
+    },
+    Tick {
+        due: u64,
+    },
+    /// Another process takes the processor.
+    Stolen,
+    /// Something comes of a stream that has begun long ago and does not end.
+    Quiet,
 }
+
+/// What is asked of a worker.
+#[derive(Clone, Copy)]
+struct Load {
+    /// Times of the capacity,
+    load: f64,
+    /// of which the first key asks for this share.
+    flood: f64,
+    /// Streams that are there from the beginning, and say something once a second.
+    quiet: usize,
+    look_us: u64,
+    /// Of each [`STEAL_US`] another process takes the processor for so long.
+    stolen_us: u64,
+}
+
+const STEAL_US: u64 = 100_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
@@ -50,6 +83,10 @@ struct World {
     queue: Queue<Waiting>,
     limit: Limit,
     running: usize,
+    /// Since the last look.
+    idle: u64,
+    stolen_us: u64,
+    look_us: u64,
     outcome: Outcome,
 }
 
@@ -104,7 +141,7 @@ impl World {
         match work {
             Work::Arrival { key } => {
                 let came = self.now;
-                self.now += LOOK_US;
+                self.now += self.look_us;
                 self.ask(Waiting { key, came });
             }
             Work::Slice { due, key, came, left } => {
@@ -123,7 +160,8 @@ impl World {
             }
             Work::Tick { due } => {
                 let lag = Duration::from_micros(self.now - due);
-                self.limit.look(Look { now: self.instant(), lag, running: self.running });
+                let idle = Duration::from_micros(std::mem::take(&mut self.idle));
+                self.limit.look(Look { now: self.instant(), lag, idle, running: self.running });
                 drop(self.queue.expire(self.instant()));
                 self.grant();
                 if due > SETTLED {
@@ -132,12 +170,21 @@ impl World {
                 let next = self.now + u64::try_from(bounds::TICK.as_micros()).unwrap();
                 self.later.push(Reverse((next, Work::Tick { due: next })));
             }
+            Work::Stolen => {
+                self.later.push(Reverse((self.now + STEAL_US, Work::Stolen)));
+                self.now += self.stolen_us;
+                // It would have waited.
+                self.idle += if self.ready.is_empty() { self.stolen_us } else { 0 };
+            }
+            Work::Quiet => {
+                self.later.push(Reverse((self.now + SECOND, Work::Quiet)));
+                self.now += SLICE_US;
+            }
         }
     }
 }
 
-/// Offers `load` times the capacity, of which the first key asks for `flood` and the others share the rest.
-fn run(seed: u64, load: f64, flood: f64, most: usize) -> Outcome {
+fn run(seed: u64, Load { load, flood, quiet, look_us, stolen_us }: Load) -> Outcome {
     let mut dice = SmallRng::seed_from_u64(seed);
     let mut uniform = move || (dice.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
     let mut world = World {
@@ -146,10 +193,16 @@ fn run(seed: u64, load: f64, flood: f64, most: usize) -> Outcome {
         later: BinaryHeap::from([Reverse((0, Work::Tick { due: 0 }))]),
         ready: VecDeque::new(),
         queue: Queue::new(bounds::QUEUE_COUNT),
-        limit: Limit::new(most),
-        running: 0,
+        limit: Limit::new(MOST),
+        running: quiet,
+        idle: 0,
+        stolen_us,
+        look_us,
         outcome: Outcome::default(),
     };
+    let spread = |n: usize| SECOND * n as u64 / quiet as u64;
+    world.later.extend((0..quiet).map(|n| Reverse((spread(n), Work::Quiet))));
+    world.later.extend((stolen_us > 0).then_some(Reverse((0, Work::Stolen))));
     let mut next_arrival = 0;
     while world.now < END {
         while next_arrival <= world.now {
@@ -171,7 +224,9 @@ fn run(seed: u64, load: f64, flood: f64, most: usize) -> Outcome {
             Some(work) => world.work(work),
             None => {
                 let at = world.later.peek().map_or(u64::MAX, |Reverse((at, _))| *at);
-                world.now = at.min(next_arrival).max(world.now + 1);
+                let next = at.min(next_arrival).max(world.now + 1);
+                world.idle += next - world.now;
+                world.now = next;
             }
         }
     }
@@ -180,11 +235,16 @@ fn run(seed: u64, load: f64, flood: f64, most: usize) -> Outcome {
 
 const MOST: usize = 16_384;
 
+/// So many times the capacity, of which the first key asks for a share; nothing else.
+fn offered(load: f64, flood: f64) -> Load {
+    Load { load, flood, quiet: 0, look_us: LOOK_US, stolen_us: 0 }
+}
+
 #[test]
 fn what_a_worker_can_do_it_does_and_in_time() {
-    let unloaded = run(1, 0.2, 0.1, MOST).p99();
+    let unloaded = run(1, offered(0.2, 0.1)).p99();
     for (seed, load) in [(1, 0.8), (2, 1.5), (3, 2.0), (4, 5.0), (5, 5.0)] {
-        let mut outcome = run(seed, load, 0.1, MOST);
+        let mut outcome = run(seed, offered(load, 0.1));
         let (goodput, p99) = (outcome.goodput(), outcome.p99());
         let wanted = CAPACITY * load.min(1.0);
         assert!(goodput >= 0.9 * wanted, "load {load}: {goodput:.0} of {wanted:.0} a second");
@@ -192,10 +252,21 @@ fn what_a_worker_can_do_it_does_and_in_time() {
     }
 }
 
+/// Refusals take their time; of what they leave, nine tenths are used.
+#[test]
+fn where_answers_are_short_refusing_takes_its_share() {
+    for (seed, load) in [(1, 2.0), (2, 5.0)] {
+        let goodput = run(seed, Load { look_us: LOOK_SHORT_US, ..offered(load, 0.1) }).goodput();
+        let left = 1.0 - load * CAPACITY * LOOK_SHORT_US as f64 / 1e6;
+        let wanted = left * 1e6 / (u64::from(SLICES) * SLICE_US) as f64;
+        assert!(goodput >= 0.9 * wanted, "load {load}: {goodput:.0} of {wanted:.0} a second");
+    }
+}
+
 #[test]
 fn no_key_starves() {
     for (seed, load, flood) in [(1, 5.0, 0.9), (2, 5.0, 0.5), (3, 2.0, 0.9)] {
-        let outcome = run(seed, load, flood, MOST);
+        let outcome = run(seed, offered(load, flood));
         let seconds = (END - SETTLED) as f64 / SECOND as f64;
         for (key, (asked, answered)) in outcome.asked.iter().zip(&outcome.answered).enumerate() {
             let share = 0.9 * CAPACITY / KEYS as f64 * seconds;
@@ -208,13 +279,28 @@ fn no_key_starves() {
     }
 }
 
-/// Streams that wait for their providers are no load: nothing holds them back but the memory.
+/// Streams that wait for their providers are no load, and what another process takes is not theirs: nothing holds them
+/// back but the memory.
 #[test]
-fn below_its_capacity_a_worker_takes_everybody() {
-    let outcome = run(1, 0.7, 0.5, MOST);
-    let asked: u64 = outcome.asked.iter().sum();
-    let answered: u64 = outcome.answered.iter().sum();
-    // Those of the last half second are still running.
-    assert!(answered as f64 >= 0.97 * asked as f64, "{answered} of {asked}");
-    assert!(outcome.running_most > bounds::RUNNING_LEAST, "{}", outcome.running_most);
+fn a_worker_that_has_time_takes_everybody() {
+    let check = |load: Load| {
+        let outcome = run(1, load);
+        let asked: u64 = outcome.asked.iter().sum();
+        let answered: u64 = outcome.answered.iter().sum();
+        // Those of the last half second are still running.
+        assert!(answered as f64 >= 0.97 * asked as f64, "{answered} of {asked}");
+        assert!(outcome.running_most > bounds::RUNNING_LEAST, "{}", outcome.running_most);
+    };
+    check(offered(0.7, 0.5));
+    check(Load { quiet: 1_000, ..offered(0.1, 0.1) });
+    for stolen_us in [30_000, 60_000, 80_000] {
+        check(Load { quiet: 1_000, stolen_us, ..offered(0.05, 0.1) });
+    }
+}
+
+/// Where streams that do not end are there before an overload, the others share what is left.
+#[test]
+fn quiet_streams_keep_nobody_out() {
+    let outcome = run(1, Load { quiet: 1_000, ..offered(5.0, 0.1) });
+    assert!(outcome.goodput() >= 0.6 * CAPACITY, "{}", outcome.goodput());
 }
