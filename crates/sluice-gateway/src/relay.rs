@@ -461,9 +461,9 @@ impl Relay {
 impl Drop for Relay {
     /// The caller has left. A call that is to go on is only handed over.
     fn drop(&mut self) {
-        if !matches!(self.state, State::Relaying)
-            || !self.source.as_ref().is_some_and(|source| source.drains())
-        {
+        let drains = self.source.as_ref().is_some_and(|source| source.drains());
+        // Where we panicked it is not the caller who left.
+        if !matches!(self.state, State::Relaying) || !drains || std::thread::panicking() {
             return;
         }
         if let (Some(source), Some(drive)) = (self.source.take(), self.drive.take()) {
