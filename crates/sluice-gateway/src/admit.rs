@@ -6,16 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sluice_chat::{ApiError, ChatRequest, scan::RequestScan};
 use sluice_ledger::{Limits, NanoUsd};
-use sluice_providers::dialect;
 use smallvec::SmallVec;
 
 use crate::{
     accounting::{self, Demand, Hold, Standings},
     authenticate::Caller,
-    bounds, clock,
+    bounds, clock, eligible,
     pipeline::Context,
     refusal::Refusal,
-    snapshot::{Model, Snapshot, Target},
+    snapshot::{Model, Snapshot},
     worker::Worker,
 };
 
@@ -131,11 +130,7 @@ fn allowed(
     let limits = key.model_limits.get(&scan.model).copied().unwrap_or_default();
     let cap = output_cap(&key.limits, &limits, caller.guard().project_output_cap);
     check_output_limit(&scan, cap)?;
-    let mut eligible: SmallVec<[usize; 4]> =
-        (0..model.targets.len()).filter(|i| takes(&model.targets[*i], &scan).is_ok()).collect();
-    if eligible.is_empty() {
-        return Err(Refusal::bad_request(no_target_takes(&model, &scan)));
-    }
+    let mut eligible = eligible::targets(&model, &scan, &body).map_err(Refusal::bad_request)?;
     let has_budget = caller.guard().has_budget();
     if has_budget {
         eligible.retain(|i| model.targets[*i].priced.is_some());
@@ -149,7 +144,7 @@ fn allowed(
         .or(model.options.default_max_output_tokens)
         .or(has_budget.then_some(bounds::DEFAULT_OUTPUT_TOKENS));
     // What the targets can give at all bounds a default, and is no limit of its own.
-    let most = eligible.iter().filter_map(|i| model.targets[*i].max_output_tokens).min();
+    let most = eligible.iter().filter_map(|i| model.targets[*i].facts.max_output_tokens).min();
     let output_limit = match scan.output_limit() {
         Some(_) => None,
         None => default.into_iter().chain(cap).chain(default.and(most)).min(),
@@ -170,7 +165,7 @@ fn cost_bound(admitted: &Admitted, output_tokens: u64) -> NanoUsd {
     let targets = admitted.eligible.iter().map(|i| &admitted.model.targets[*i]);
     let bounds =
         targets.filter_map(|target| Some((target, target.priced.as_ref()?))).map(|(target, priced)| {
-            let bound = accounting::bound(priced, &admitted.scan, output_tokens, target.context_length);
+            let bound = accounting::bound(priced, &admitted.scan, output_tokens, target.facts.context_length);
             // Beyond the range of the type no budget is large enough.
             bound.unwrap_or(NanoUsd(u64::MAX))
         });
@@ -197,32 +192,4 @@ fn check_output_limit(scan: &RequestScan, cap: Option<u64>) -> Result<(), Refusa
         }
     }
     Ok(())
-}
-
-/// Whether a target can take the request at all, else the field that it has no words for. Targets of the caller's own
-/// dialect take everything that a scan accepts; the sandbox knows which content parts there are.
-fn takes(target: &Target, scan: &RequestScan) -> Result<(), &'static str> {
-    let provider = target.upstream.provider();
-    if provider.is_sandbox() && scan.features.unknown_part.is_some() {
-        return Err("messages");
-    }
-    dialect(provider.row(), target.model.name()).takes(scan)
-}
-
-fn no_target_takes(model: &Model, scan: &RequestScan) -> ApiError {
-    let param = model.targets.iter().find_map(|target| takes(target, scan).err());
-    match (scan.features.unknown_part, param) {
-        (Some((message, part)), Some("messages")) => {
-            let param = format!("messages[{message}].content[{part}].type");
-            let text = format!(
-                "Invalid value for '{param}': no target of this model knows this type of content part."
-            );
-            ApiError::invalid("invalid_value", text).with_param(param)
-        }
-        (_, Some(param)) => {
-            let text = format!("Unsupported value: no target of this model can take this '{param}'.");
-            ApiError::invalid("unsupported_value", text).with_param(param)
-        }
-        _ => ApiError::invalid("unsupported_parameter", "No target of this model can take this request."),
-    }
 }

@@ -12,6 +12,7 @@ mod clock;
 pub mod config;
 mod drain;
 mod drive;
+mod eligible;
 mod exchange;
 mod fleet;
 mod gateway;

@@ -62,8 +62,8 @@ fn facts(model: &Model) -> ModelCapabilities {
         })
     };
     ModelCapabilities {
-        context_length: own.context_length.or_else(|| least(|target| target.context_length)),
-        max_output_tokens: own.max_output_tokens.or_else(|| least(|target| target.max_output_tokens)),
+        context_length: own.context_length.or_else(|| least(|target| target.facts.context_length)),
+        max_output_tokens: own.max_output_tokens.or_else(|| least(|target| target.facts.max_output_tokens)),
         capabilities: own
             .capabilities
             .clone()

@@ -9,7 +9,8 @@ use sluice_routing::{Attempts, Candidate, HedgeTerms, Terms};
 use smallvec::SmallVec;
 
 use crate::{
-    admit::Admitted, bounds, clock, drive::deadline, exchange::Exchange, fleet::Targets, snapshot::Model,
+    admit::Admitted, bounds, clock, drive::deadline, eligible, exchange::Exchange, fleet::Targets,
+    snapshot::Model,
 };
 
 /// The attempts of a request.
@@ -17,7 +18,7 @@ pub(crate) fn route(admitted: &Admitted, exchange: &Exchange) -> Attempts {
     let model = admitted.model();
     let stream = admitted.scan().stream;
     let candidates: SmallVec<[Candidate; 4]> =
-        admitted.eligible().iter().map(|index| candidate(model, *index)).collect();
+        admitted.eligible().iter().map(|index| candidate(admitted, *index)).collect();
     let many = candidates.len() > 1;
     let terms = Terms {
         max_attempts: model.options.max_attempts.unwrap_or(bounds::MAX_ATTEMPTS),
@@ -37,15 +38,22 @@ pub(crate) fn route(admitted: &Admitted, exchange: &Exchange) -> Attempts {
     Attempts::new(&candidates, terms, &targets, now, &mut || exchange.worker().ids.bits())
 }
 
-fn candidate(model: &Model, index: usize) -> Candidate {
-    let target = &model.targets[index];
+fn candidate(admitted: &Admitted, index: usize) -> Candidate {
+    let targets = &admitted.model().targets;
+    let target = &targets[index];
+    let behind = if targets.len() < 2 || eligible::is_likely(target, admitted.scan()) {
+        0
+    } else {
+        // Of the tiers behind all others.
+        targets.iter().map(|other| other.place.priority).max().unwrap_or(0).saturating_add(1)
+    };
     Candidate {
         target: index,
         identity: target.place.identity,
         same_model: target.place.same_model,
-        priority: target.place.priority,
+        priority: target.place.priority.saturating_add(behind),
         weight: target.place.weight,
-        context_length: target.context_length,
+        context_length: target.facts.context_length,
         healthless: target.health.is_none(),
     }
 }

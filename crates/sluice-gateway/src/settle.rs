@@ -49,8 +49,8 @@ pub(crate) struct Sane {
 impl Sane {
     pub(crate) fn of(target: &Target, choices: u32) -> Self {
         Self {
-            context_length: target.context_length,
-            max_output_tokens: target.max_output_tokens,
+            context_length: target.facts.context_length,
+            max_output_tokens: target.facts.max_output_tokens,
             choices: u64::from(choices.max(1)),
         }
     }

@@ -103,9 +103,8 @@ pub(crate) struct Target {
     pub(crate) facts: ModelFacts,
     /// Whether anybody says what it can do.
     pub(crate) known: bool,
-    /// Tokens of prompt and answer together, and of the answer alone, that this target can have.
-    pub(crate) context_length: Option<u64>,
-    pub(crate) max_output_tokens: Option<u64>,
+    /// Whether it is the operator who does.
+    pub(crate) declared: bool,
     pub(crate) clocks: Clocks,
     pub(crate) place: Place,
     /// The sandbox has none.
@@ -417,9 +416,8 @@ fn target(
     Some(Target {
         facts: of_model,
         known: in_table.is_some() || said.is_some(),
+        declared: said.is_some(),
         priced: priced(upstream, model, facts),
-        context_length: of_model.context_length,
-        max_output_tokens: of_model.max_output_tokens,
         provider_header: HeaderValue::from_str(upstream.provider().name()).ok()?,
         model_header: HeaderValue::from_str(model).ok()?,
         upstream: Arc::clone(upstream),

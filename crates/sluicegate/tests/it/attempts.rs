@@ -1,5 +1,6 @@
 //! What is tried, and when: one free replay on a fresh connection, repeats, equals, fallbacks, hedges and repairs.
 
+mod eligible;
 mod hedges;
 mod repair;
 mod rows;
