@@ -5,6 +5,7 @@ use std::{
     panic::AssertUnwindSafe,
     pin::{Pin, pin},
     rc::Rc,
+    sync::Arc,
     task::Poll,
 };
 
@@ -242,7 +243,7 @@ impl Routes {
         body: Incoming,
         (place, id): (admin::Place, &str),
     ) -> Result<Response<ReplyBody>, Refusal> {
-        admin::authenticate(&head.headers, |token| self.is_admin_token(token))?;
+        let principal = admin::authenticate(&head.headers, |token| self.is_admin_token(token))?;
         let method = head.method.clone();
         let body = match method == Method::POST || method == Method::PATCH {
             true => {
@@ -254,7 +255,8 @@ impl Routes {
         };
         let query = head.uri.query().map(str::to_owned);
         let unix_ms = context.unix_ms;
-        let asked = admin::Asked { place, method, id: id.to_owned(), query, body, unix_ms };
+        let principal = Arc::new(principal);
+        let asked = admin::Asked { principal, place, method, id: id.to_owned(), query, body, unix_ms };
         let (status, body) = admin::answer(&self.worker, asked).await?;
         Ok(reply::admin(context.ids, status, body))
     }

@@ -50,6 +50,10 @@ macro_rules! statement_piece {
         "id, name, hash, prefix, project, models_json, limits_json, model_limits_json, budget_json, \
          default_max_output_tokens, expires_at, owner, revoked, origin, previous_hash, previous_until, created_at"
     };
+    ($engine:ident USER_COLUMNS) => {
+        "id, email, role, projects_json, password, invite_hash, invite_until_ms, totp, recovery_json, \
+         oidc_issuer, oidc_subject, epoch, disabled, created_ms, seen_ms"
+    };
     // Two sums that no count of rows takes out of their range: of whole dollars, and of the rest.
     ($engine:ident COST_SUMS) => {
         "CAST(COALESCE(SUM(cost / 1000000000), 0) AS BIGINT), CAST(COALESCE(SUM(cost % 1000000000), 0) AS BIGINT)"
@@ -84,6 +88,11 @@ macro_rules! statement_piece {
     (postgres ROWS) => { " json_array_elements($1::json) AS j(value) " };
     (sqlite ID) => { " unhex(value ->> 0) " };
     (postgres ID) => { " decode(value ->> 0, 'hex') " };
+    // Whether what stands before it is in the array of texts that the JSON text of this argument holds.
+    (sqlite [AMONG $argument:literal]) => { concat!(" IN (SELECT value FROM json_each(", $argument, "))") };
+    (postgres [AMONG $argument:literal]) => {
+        concat!(" IN (SELECT json_array_elements_text(CAST(CAST(", $argument, " AS TEXT) AS json)))")
+    };
     (sqlite LOCK) => { "" };
     (postgres LOCK) => { " FOR UPDATE" };
     (sqlite LOCK_BUDGETS) => { "" };

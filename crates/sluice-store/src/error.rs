@@ -10,6 +10,7 @@ pub enum ObjectKind {
     Provider,
     Model,
     Node,
+    User,
 }
 
 impl std::fmt::Display for ObjectKind {
@@ -20,6 +21,7 @@ impl std::fmt::Display for ObjectKind {
             Self::Provider => "provider",
             Self::Model => "model",
             Self::Node => "node",
+            Self::User => "user",
         })
     }
 }

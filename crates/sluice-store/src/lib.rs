@@ -17,6 +17,7 @@ mod sql;
 mod store;
 #[cfg(test)]
 mod suite;
+pub mod users;
 
 pub use catalog::{
     Catalog, CatalogChange, ModelCapabilities, ModelOptions, ModelRecord, ProviderOptions, ProviderRecord,

@@ -20,6 +20,29 @@ pub enum Bucket {
     Day,
 }
 
+/// Whose usage and requests somebody sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Visible {
+    #[default]
+    All,
+    /// What was asked for in these projects.
+    Projects(Vec<String>),
+    /// What was asked for with these keys, by their ids.
+    Keys(Vec<String>),
+}
+
+impl Visible {
+    /// Whether what was asked for with this key in this project is among it.
+    pub fn shows(&self, project: &str, key: &str) -> bool {
+        let among = |list: &[String], name: &str| list.iter().any(|one| one == name);
+        match self {
+            Self::All => true,
+            Self::Projects(projects) => among(projects, project),
+            Self::Keys(keys) => among(keys, key),
+        }
+    }
+}
+
 /// Which usage. Times are Unix seconds, widened to whole hours: usage is kept by the hour in which requests came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UsageQuery {
@@ -33,6 +56,8 @@ pub struct UsageQuery {
     pub project: Option<String>,
     pub model: Option<String>,
     pub provider: Option<String>,
+    /// And of these only what is among it.
+    pub visible: Visible,
 }
 
 /// Sums over one group. A property that was not grouped by is `None`.
@@ -62,6 +87,8 @@ pub struct RequestFilter {
     pub model: Option<String>,
     pub status: Option<u16>,
     pub trace_id: Option<String>,
+    /// And of these only what is among it.
+    pub visible: Visible,
     /// Only requests that came before this one, as a list's last row gave it: (milliseconds, id).
     pub before: Option<(u64, RequestId)>,
     /// Largest number of rows.

@@ -10,6 +10,7 @@ use crate::{
     books::{Batch, BudgetRow, Cursor, Heartbeat, LeaseAnswer, LeaseRequest, Session},
     claims::{Claim, ClaimId, Claimed},
     query::{AuditEntry, AuditRow, Mismatch, NodeRow, RequestFilter, RequestRow, UsageQuery, UsageRow},
+    users::{SessionRow, SignIn, User, UserChange},
 };
 
 /// A database of keys, projects, providers and models, and of what was spent.
@@ -162,6 +163,65 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes claims that no longer hold at `unix_ms`, at most `limit` of them. Returns how many.
     fn retire_claims(&self, unix_ms: u64, limit: u32)
     -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// All users, in the order of their addresses.
+    fn users(&self) -> impl Future<Output = Result<Vec<User>, StoreError>> + Send;
+
+    /// Whether there is any user.
+    fn has_users(&self) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// One user by its id.
+    fn user(&self, id: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+
+    /// One user by its address, in any letters.
+    fn user_by_email(&self, email: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+
+    /// One user by the hash of its invitation, which may be over.
+    fn user_by_invite(
+        &self,
+        hash: &[u8; 32],
+    ) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+
+    /// Changes one user and writes the entry of the audit log, both or neither. A new epoch ends all sessions.
+    ///
+    /// # Errors
+    /// [`StoreError::DuplicateName`] of an address; [`StoreError::NotFound`]; [`StoreError::Stale`] when the user is
+    /// no longer as the change says, or is not the first; [`StoreError::InUse`] for the last owner.
+    fn change_user(
+        &self,
+        change: &UserChange,
+        audit: &AuditEntry,
+        unix_ms: u64,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Begins a session and uses up what its factor names, all or nothing. `false`: the account is disabled, gone or
+    /// in another epoch, or the factor was used before.
+    fn sign_in(
+        &self,
+        sign_in: &SignIn,
+        audit: &AuditEntry,
+        unix_ms: u64,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// A session and its user. `None`: there is none, or its user is disabled or in another epoch. How old it is, is
+    /// for the caller to judge.
+    fn session(
+        &self,
+        hash: &[u8; 32],
+    ) -> impl Future<Output = Result<Option<(SessionRow, User)>, StoreError>> + Send;
+
+    /// The sessions of a user, the one seen last first.
+    fn sessions(&self, user: &str) -> impl Future<Output = Result<Vec<SessionRow>, StoreError>> + Send;
+
+    /// Notes that a session is in use.
+    fn touch_session(
+        &self,
+        hash: &[u8; 32],
+        unix_ms: u64,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Ends a session, if it is there.
+    fn end_session(&self, hash: &[u8; 32]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Compares what is derived with what it is derived from: rollups with rows, leases with budgets.
     fn self_check(&self) -> impl Future<Output = Result<Vec<Mismatch>, StoreError>> + Send;

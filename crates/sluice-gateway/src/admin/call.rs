@@ -5,17 +5,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::Value;
 use sluice_ledger::secret;
-use sluice_store::{Catalog, SqlStore, Store};
+use sluice_store::{Catalog, SqlStore, Store, query::Visible};
 
 use super::{
     body,
+    principal::Principal,
     query::Query,
     refuse::{self, Checked},
 };
 use crate::{refusal::Refusal, worker::Shared};
 
-/// Who changes things, in the audit log.
-const ACTOR: &str = "admin_token";
 /// Objects are told apart by this much of a random id, in hexadecimal digits.
 const ID_BYTES: usize = 12;
 
@@ -27,6 +26,7 @@ pub(super) type Random = fn() -> Result<[u8; 32], String>;
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) shared: Arc<Shared>,
+    pub(super) principal: Arc<Principal>,
     /// Milliseconds since the Unix epoch.
     pub(super) unix_ms: u64,
     pub(super) query: Arc<Query>,
@@ -75,13 +75,22 @@ impl Call {
         self.store().load_catalog().await.map_err(|error| refuse::store(&error))
     }
 
+    /// Whose usage and requests the caller sees.
+    pub(super) async fn visible(&self) -> Checked<Visible> {
+        if self.principal.is_everywhere() {
+            return Ok(Visible::All);
+        }
+        Ok(self.principal.visible(&self.catalog().await?))
+    }
+
     /// When the call came, in Unix seconds.
     pub(super) fn unix_s(&self) -> i64 {
         i64::try_from(self.unix_ms / 1000).unwrap_or(i64::MAX)
     }
 
-    pub(super) fn actor(&self) -> &'static str {
-        ACTOR
+    /// Who changes things, in the audit log.
+    pub(super) fn actor(&self) -> &str {
+        &self.principal.actor
     }
 
     /// 256 random bits.

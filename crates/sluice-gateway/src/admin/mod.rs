@@ -10,11 +10,13 @@ mod keys;
 mod models;
 mod names;
 mod nodes;
+pub(crate) mod principal;
 mod projects;
 mod providers;
 mod query;
 mod refuse;
 mod requests;
+mod roles;
 mod spent;
 mod usage;
 
@@ -25,6 +27,7 @@ use http::{HeaderMap, Method};
 
 use self::{
     call::{Call, Random, Reply},
+    principal::Principal,
     query::Query,
     refuse::Checked,
 };
@@ -95,6 +98,8 @@ const PLACES: &[Place] = &[
 /// What was asked, taken from its request: nothing in it is tied to the worker.
 #[derive(Debug)]
 pub(crate) struct Asked {
+    /// Who asks.
+    pub(crate) principal: Arc<Principal>,
     pub(crate) place: Place,
     pub(crate) method: Method,
     /// The variable part of the path.
@@ -130,15 +135,19 @@ impl Place {
 }
 
 /// Lets nobody in who does not have the token.
-pub(crate) fn authenticate(headers: &HeaderMap, is_admin_token: impl FnOnce(&str) -> bool) -> Checked<()> {
+pub(crate) fn authenticate(
+    headers: &HeaderMap,
+    is_admin_token: impl FnOnce(&str) -> bool,
+) -> Checked<Principal> {
     match bearer(headers) {
-        Some(token) if is_admin_token(token) => Ok(()),
+        Some(token) if is_admin_token(token) => Ok(Principal::admin_token()),
         _ => Err(refuse::unauthorized()),
     }
 }
 
 /// Answers a call whose caller is known. What was begun goes on to its end, whoever leaves.
 pub(crate) async fn answer(worker: &Worker, asked: Asked) -> Checked<Answer> {
+    roles::permit(&asked.principal, asked.place.what, &asked.method)?;
     if asked.place.what == What::ProviderTest {
         let tested = Box::pin(providers::test::run(worker, &asked)).await?;
         return Ok((200, Some(tested.to_string().into_bytes())));
@@ -165,10 +174,10 @@ fn random_bits() -> Result<[u8; 32], String> {
 }
 
 async fn handled(shared: Arc<Shared>, asked: Asked, random: Random) -> Checked<Answer> {
-    let Asked { place, method, id, query, body, unix_ms } = asked;
+    let Asked { principal, place, method, id, query, body, unix_ms } = asked;
     let id = unescape(&id).ok_or_else(|| Refusal::unknown_url(method.as_str(), place.pattern))?;
     let query = Arc::new(Query::new(query.as_deref()));
-    let call = Call { shared: Arc::clone(&shared), unix_ms, query, body, random };
+    let call = Call { shared: Arc::clone(&shared), principal, unix_ms, query, body, random };
     let reads = method == Method::GET || method == Method::HEAD;
     // Who changes things is alone: what a handler has read is still so when it writes.
     let _alone = if reads { None } else { Some(shared.changing.lock().await) };

@@ -34,6 +34,7 @@ pub(super) fn not_found(kind: ObjectKind, name: &str) -> Refusal {
         ObjectKind::Provider => "provider_not_found",
         ObjectKind::Model => "model_not_found",
         ObjectKind::Node => "node_not_found",
+        ObjectKind::User => "user_not_found",
     };
     Refusal::new(404, ApiError::invalid(code, format!("There is no {kind} '{name}'.")))
 }
@@ -41,6 +42,11 @@ pub(super) fn not_found(kind: ObjectKind, name: &str) -> Refusal {
 /// 403: somebody else than the admin API owns the object.
 pub(super) fn owned(code: &'static str, text: String) -> Refusal {
     Refusal::new(403, ApiError::invalid(code, text))
+}
+
+/// 403: the role does not allow it.
+pub(super) fn role(param: Option<&str>, text: &str) -> Refusal {
+    with_param(Refusal::new(403, ApiError::invalid("role_not_allowed", text)), param)
 }
 
 /// 409.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use sluice_store::{
     Store,
-    query::{Bucket, GroupBy, UsageQuery, UsageRow},
+    query::{Bucket, GroupBy, UsageQuery, UsageRow, Visible},
 };
 
 use super::{
@@ -30,7 +30,8 @@ const GROUPS: [(&str, GroupBy); 4] = [
 ];
 
 pub(super) async fn run(call: &Call) -> Checked<Reply> {
-    let query = read(&call.query, call.unix_s())?;
+    let mut query = read(&call.query, call.unix_s())?;
+    query.visible = call.visible().await?;
     let rows = call.store().usage(&query).await.map_err(|error| refuse::store(&error))?;
     if rows.len() > ROWS_MAX {
         let text = format!("This is more than {ROWS_MAX} rows: ask for less time, or fewer groups.");
@@ -65,6 +66,7 @@ fn read(query: &Query, now: i64) -> Checked<UsageQuery> {
         project: query.text("project")?,
         model: query.text("model")?,
         provider: query.text("provider")?,
+        visible: Visible::All,
     };
     query.finish()?;
     if !(0..=UNIX_S_MAX).contains(&from) {

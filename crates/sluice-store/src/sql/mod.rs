@@ -12,6 +12,7 @@ mod post;
 mod request;
 mod rollup;
 mod usage;
+mod user;
 
 use std::{future::Future, path::Path, time::Duration};
 
@@ -24,6 +25,7 @@ use crate::{
     engine::{Arg, Engine, Local, Mode, Remote, Row, Statement, Tx},
     listen::Listener,
     query::{AuditEntry, AuditRow, Mismatch, NodeRow, RequestFilter, RequestRow, UsageQuery, UsageRow},
+    users::{SessionRow, SignIn, User, UserChange},
 };
 
 /// How long a transaction of a database behind a network may take before it counts as away.
@@ -236,6 +238,57 @@ impl Store for SqlStore {
         self.within(async { claim::retire(self.begin(Mode::Write).await?, unix_ms, limit).await }).await
     }
 
+    async fn users(&self) -> Result<Vec<User>, StoreError> {
+        self.within(async { user::list(&mut self.begin(Mode::Read).await?).await }).await
+    }
+
+    async fn has_users(&self) -> Result<bool, StoreError> {
+        self.within(async { user::any(&mut self.begin(Mode::Read).await?).await }).await
+    }
+
+    async fn user(&self, id: &str) -> Result<Option<User>, StoreError> {
+        self.within(async { user::one(&mut self.begin(Mode::Read).await?, id).await }).await
+    }
+
+    async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
+        self.within(async { user::by_email(&mut self.begin(Mode::Read).await?, email).await }).await
+    }
+
+    async fn user_by_invite(&self, hash: &[u8; 32]) -> Result<Option<User>, StoreError> {
+        self.within(async { user::by_invite(&mut self.begin(Mode::Read).await?, hash).await }).await
+    }
+
+    async fn change_user(
+        &self,
+        change: &UserChange,
+        audit: &AuditEntry,
+        unix_ms: u64,
+    ) -> Result<(), StoreError> {
+        self.within(async { user::change(self.begin(Mode::Write).await?, change, audit, unix_ms).await })
+            .await
+    }
+
+    async fn sign_in(&self, sign_in: &SignIn, audit: &AuditEntry, unix_ms: u64) -> Result<bool, StoreError> {
+        self.within(async { user::sign_in(self.begin(Mode::Write).await?, sign_in, audit, unix_ms).await })
+            .await
+    }
+
+    async fn session(&self, hash: &[u8; 32]) -> Result<Option<(SessionRow, User)>, StoreError> {
+        self.within(async { user::session(&mut self.begin(Mode::Read).await?, hash).await }).await
+    }
+
+    async fn sessions(&self, user: &str) -> Result<Vec<SessionRow>, StoreError> {
+        self.within(async { user::sessions(&mut self.begin(Mode::Read).await?, user).await }).await
+    }
+
+    async fn touch_session(&self, hash: &[u8; 32], unix_ms: u64) -> Result<(), StoreError> {
+        self.within(async { user::touch(self.begin(Mode::Write).await?, hash, unix_ms).await }).await
+    }
+
+    async fn end_session(&self, hash: &[u8; 32]) -> Result<(), StoreError> {
+        self.within(async { user::end(self.begin(Mode::Write).await?, hash).await }).await
+    }
+
     async fn self_check(&self) -> Result<Vec<Mismatch>, StoreError> {
         self.within(async { check::run(&mut self.begin(Mode::Read).await?).await }).await
     }
@@ -262,6 +315,12 @@ fn is_nowhere(text: &Option<String>) -> bool {
     text.as_deref().is_some_and(has_nul)
 }
 
+/// Texts as the JSON array that `AMONG` looks into. One with a NUL character is nowhere.
+fn list_of(texts: &[String]) -> String {
+    let there: Vec<&String> = texts.iter().filter(|text| !has_nul(text)).collect();
+    crate::document::write(&there)
+}
+
 fn has_nul(text: &str) -> bool {
     text.contains('\0')
 }
@@ -283,6 +342,7 @@ pub(crate) fn every_statement() -> Vec<Statement> {
         request::EVERY,
         rollup::EVERY,
         usage::EVERY,
+        user::EVERY,
     ] {
         all.extend_from_slice(part);
     }

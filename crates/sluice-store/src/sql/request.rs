@@ -9,7 +9,7 @@ use crate::{
     books::{AttemptDetails, Details},
     document,
     engine::{Arg, Row, Statement, Tx},
-    query::{RequestFilter, RequestRow},
+    query::{RequestFilter, RequestRow, Visible},
     statement,
 };
 
@@ -41,8 +41,39 @@ const ONE: Statement = statement!("SELECT ", REQUEST_COLUMNS, " FROM requests WH
 #[cfg(test)]
 pub(super) const EVERY: &[Statement] = &[BY_TRACE, BY_KEY, BY_FAILURE, BY_MODEL, BY_PROJECT, BY_TIME, ONE];
 
+/// What somebody sees of what was asked for. Of several projects or keys each is asked for by its index: there are
+/// few of them, and requests of others may be many.
 pub(super) async fn list(tx: &mut Tx, filter: &RequestFilter) -> Result<Vec<RequestRow>, StoreError> {
-    let RequestFilter { key, project, model, status, trace_id, before, limit } = filter;
+    let one = |key: Option<&String>, project: Option<&String>| RequestFilter {
+        key: key.or(filter.key.as_ref()).cloned(),
+        project: project.or(filter.project.as_ref()).cloned(),
+        ..filter.clone()
+    };
+    let asked =
+        |name: &&String, wanted: &Option<String>| wanted.as_ref().is_none_or(|wanted| wanted == *name);
+    let parts: Vec<RequestFilter> = match &filter.visible {
+        Visible::All => return list_seen(tx, filter).await,
+        Visible::Projects(list) => {
+            let list = list.iter().filter(|name| asked(name, &filter.project));
+            list.map(|project| one(None, Some(project))).collect()
+        }
+        Visible::Keys(list) => {
+            let list = list.iter().filter(|id| asked(id, &filter.key));
+            list.map(|key| one(Some(key), None)).collect()
+        }
+    };
+    let mut rows = Vec::new();
+    for part in &parts {
+        rows.append(&mut list_seen(tx, part).await?);
+    }
+    rows.sort_by_key(|row| std::cmp::Reverse((row.unix_ms, row.request.0)));
+    rows.dedup_by_key(|row| row.request);
+    rows.truncate(usize::try_from(filter.limit).unwrap_or(usize::MAX));
+    Ok(rows)
+}
+
+async fn list_seen(tx: &mut Tx, filter: &RequestFilter) -> Result<Vec<RequestRow>, StoreError> {
+    let RequestFilter { key, project, model, status, trace_id, before, limit, visible: _ } = filter;
     if [key, project, model, trace_id].into_iter().any(super::is_nowhere) {
         return Ok(Vec::new());
     }

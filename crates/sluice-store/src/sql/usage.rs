@@ -5,7 +5,7 @@ use sluice_ledger::NanoUsd;
 use crate::{
     StoreError,
     engine::{Arg, Row, Statement, Tx},
-    query::{Bucket, GroupBy, UsageQuery, UsageRow},
+    query::{Bucket, GroupBy, UsageQuery, UsageRow, Visible},
     statement,
 };
 
@@ -32,7 +32,11 @@ const SUMS: Statement = statement!(
     ROLLUP_COLUMNS,
     " FROM usage_hourly WHERE start >= $5 AND start < $6) AS u \
      WHERE (CAST($12 AS TEXT) IS NULL OR key_id = $12) AND (CAST($13 AS TEXT) IS NULL OR project = $13) AND (CAST($14 AS TEXT) IS NULL OR model = $14) \
-     AND (CAST($15 AS TEXT) IS NULL OR provider = $15) GROUP BY 1, 2, 3, 4, 5 \
+     AND (CAST($15 AS TEXT) IS NULL OR provider = $15) AND (CAST($16 AS TEXT) IS NULL OR project",
+    [AMONG "$16"],
+    ") AND (CAST($17 AS TEXT) IS NULL OR key_id",
+    [AMONG "$17"],
+    ") GROUP BY 1, 2, 3, 4, 5 \
      HAVING SUM(requests) <> 0 ORDER BY 1, 2, 3, 4, 5"
 );
 
@@ -60,11 +64,16 @@ fn parts(from: i64, to: i64, by_hour: bool) -> Parts {
 }
 
 pub(super) async fn run(tx: &mut Tx, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError> {
-    let UsageQuery { from, to, group_by, bucket, key, project, model, provider } = query;
+    let UsageQuery { from, to, group_by, bucket, key, project, model, provider, visible } = query;
     if [key, project, model, provider].into_iter().any(super::is_nowhere) {
         return Ok(Vec::new());
     }
     let Parts { days, before, after } = parts(*from, *to, *bucket == Some(Bucket::Hour));
+    let (projects, keys) = match visible {
+        Visible::All => (None, None),
+        Visible::Projects(projects) => (Some(super::list_of(projects)), None),
+        Visible::Keys(keys) => (None, Some(super::list_of(keys))),
+    };
     let by = |property| Arg::Int(i64::from(group_by.contains(&property)));
     let args = [
         Arg::Int(days.0),
@@ -86,6 +95,8 @@ pub(super) async fn run(tx: &mut Tx, query: &UsageQuery) -> Result<Vec<UsageRow>
         Arg::MaybeText(project.as_deref()),
         Arg::MaybeText(model.as_deref()),
         Arg::MaybeText(provider.as_deref()),
+        Arg::MaybeText(projects.as_deref()),
+        Arg::MaybeText(keys.as_deref()),
     ];
     tx.rows(&SUMS, &args).await?.iter().map(read).collect()
 }

@@ -15,6 +15,7 @@ mod outage;
 mod post;
 mod request;
 mod usage;
+mod user;
 
 use std::pin::Pin;
 
@@ -48,6 +49,8 @@ const CASES: &[Case] = cases! {
     claim: held_by_one_body of_each_key freed_and_expired after_the_end_of_its_request of_an_earlier_run
         of_another_node race;
     faults: post_fails_at_each_statement lease_fails_at_each_statement change_fails_at_each_statement claim_fails_at_each_statement;
+    user: addresses_are_unique_in_any_letters every_field_is_kept changes_of_what_still_is_so the_last_owner_stays
+        the_first_owner_is_one sessions_end_with_their_epoch what_is_used_once;
     outage: events;
 };
 

@@ -9,7 +9,7 @@ use super::made::{NOW_MS, batch, details, id, posting, session, voided};
 use crate::{
     SqlStore, Store as _,
     books::Details,
-    query::{RequestFilter, RequestRow},
+    query::{RequestFilter, RequestRow, Visible},
 };
 
 fn numbers(rows: &[RequestRow]) -> Vec<u8> {
@@ -43,6 +43,17 @@ pub(super) async fn filters(store: SqlStore) {
     check(RequestFilter { trace_id: one("trace"), key: one("other"), ..all.clone() }, &[]).await;
     check(RequestFilter { key: one("key_a"), model: one("m"), status: Some(200), ..all.clone() }, &[2]).await;
     check(RequestFilter { key: one("'; --\0"), ..all.clone() }, &[]).await;
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let seen = |visible: Visible| RequestFilter { visible, ..all.clone() };
+    check(seen(Visible::Keys(names(&["other"]))), &[1]).await;
+    check(seen(Visible::Keys(names(&["other", "key_a", "other"]))), &[5, 4, 3, 2, 1]).await;
+    check(RequestFilter { limit: 3, ..seen(Visible::Keys(names(&["other", "key_a"]))) }, &[5, 4, 3]).await;
+    check(RequestFilter { key: one("key_a"), ..seen(Visible::Keys(names(&["other"]))) }, &[]).await;
+    check(RequestFilter { project: one("other"), ..seen(Visible::Keys(names(&["key_a"]))) }, &[2]).await;
+    check(seen(Visible::Projects(names(&["other", "a\0b"]))), &[2]).await;
+    check(RequestFilter { project: one("other"), ..seen(Visible::Projects(names(&["none"]))) }, &[]).await;
+    check(RequestFilter { model: one("other"), ..seen(Visible::Projects(names(&["other"]))) }, &[]).await;
+    check(seen(Visible::Keys(Vec::new())), &[]).await;
 }
 
 pub(super) async fn pages_with_equal_times(store: SqlStore) {

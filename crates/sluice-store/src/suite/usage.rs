@@ -5,7 +5,7 @@ use sluice_ledger::{NanoUsd, Posting, record::Outcome};
 use super::made::{DAY_S, assert_sound, batch, posting, session};
 use crate::{
     SqlStore, Store as _,
-    query::{Bucket, GroupBy, UsageQuery, UsageRow},
+    query::{Bucket, GroupBy, UsageQuery, UsageRow, Visible},
 };
 
 /// A request of somebody at some time, in milliseconds after the beginning of the day.
@@ -66,6 +66,21 @@ pub(super) async fn groups_and_filters(store: SqlStore) {
         assert_eq!(costs(&query).await, [(String::new(), expect)], "{query:?}");
     }
     assert_eq!(costs(&UsageQuery { key: one("nobody"), ..all.clone() }).await, []);
+    let seen = |visible: Visible| UsageQuery { visible, ..all.clone() };
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let by_projects = Visible::Projects(names(&["p1", "none", "a\0b", "'\"]"]));
+    assert_eq!(
+        costs(&seen(by_projects.clone())).await,
+        costs(&UsageQuery { project: one("p1"), ..all.clone() }).await
+    );
+    assert_eq!(costs(&UsageQuery { project: one("p2"), ..seen(by_projects) }).await, []);
+    assert_eq!(
+        costs(&seen(Visible::Keys(names(&["k1"])))).await,
+        costs(&UsageQuery { key: one("k1"), ..all.clone() }).await
+    );
+    for nothing in [Visible::Projects(Vec::new()), Visible::Keys(Vec::new())] {
+        assert_eq!(costs(&seen(nothing)).await, []);
+    }
     let whole = store.usage(&all).await.unwrap();
     let expect = UsageRow {
         requests: 4,

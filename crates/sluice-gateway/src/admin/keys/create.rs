@@ -34,7 +34,7 @@ pub(in crate::admin) async fn run(call: &Call) -> Checked<Reply> {
     };
     form.write(&mut key);
     let catalog = call.catalog().await?;
-    fits(&key, &catalog, false)?;
+    fits(call, &key, &catalog, false)?;
     let after = Some(recorded(&key, call.unix_s()));
     let entry = Entry { action: "create", object: "key", id: &key.id, before: None, after };
     change::make(call, catalog, CatalogChange::InsertKey(key.clone()), &entry).await?;

@@ -9,5 +9,5 @@ use crate::admin::{
 pub(in crate::admin) async fn run(call: &Call, id: &str) -> Checked<Reply> {
     call.query.finish()?;
     let catalog = call.catalog().await?;
-    Ok(Reply::ok(shown_alone(call, find(&catalog, id)?).await?))
+    Ok(Reply::ok(shown_alone(call, find(call, &catalog, id)?).await?))
 }

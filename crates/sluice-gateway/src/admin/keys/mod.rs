@@ -143,8 +143,11 @@ fn owner(item: &Item<'_>) -> Checked<String> {
 }
 
 /// Whether the key fits where it belongs: its project is there, and allows no less than the key. A key whose project
-/// has gone with the file that named it may `stay` in it.
-fn fits(key: &Key, catalog: &Catalog, stays: bool) -> Checked<()> {
+/// has gone with the file that named it may `stay` in it. Projects that the caller does not see are not there.
+fn fits(call: &Call, key: &Key, catalog: &Catalog, stays: bool) -> Checked<()> {
+    if !call.principal.sees_project(&key.project) {
+        return Err(refuse::value("project", &format!("there is no project '{}'", key.project)));
+    }
     match catalog.projects.iter().find(|project| project.name == key.project) {
         Some(project) => narrowed(key, project).map_err(|wider| refuse::wider(&wider)),
         None if stays || key.project == DEFAULT_PROJECT => Ok(()),
@@ -166,13 +169,15 @@ pub(super) fn all_fit(project: &Project, catalog: &Catalog) -> Checked<()> {
     Ok(())
 }
 
-fn find<'a>(catalog: &'a Catalog, id: &str) -> Checked<&'a Key> {
-    catalog.keys.iter().find(|key| key.id == id).ok_or_else(|| refuse::not_found(ObjectKind::Key, id))
+/// A key that the caller sees.
+fn find<'a>(call: &Call, catalog: &'a Catalog, id: &str) -> Checked<&'a Key> {
+    let found = catalog.keys.iter().find(|key| key.id == id && call.principal.sees_key(key));
+    found.ok_or_else(|| refuse::not_found(ObjectKind::Key, id))
 }
 
 /// A key that may be changed here.
-fn find_own<'a>(catalog: &'a Catalog, id: &str) -> Checked<&'a Key> {
-    let key = find(catalog, id)?;
+fn find_own<'a>(call: &Call, catalog: &'a Catalog, id: &str) -> Checked<&'a Key> {
+    let key = find(call, catalog, id)?;
     if key.origin == Origin::File {
         let text = format!("The key '{}' is owned by the configuration file: change it there.", key.name);
         return Err(refuse::owned("owned_by_file", text));

@@ -13,14 +13,15 @@ use crate::admin::{
 pub(in crate::admin) async fn run(call: &Call, id: &str) -> Checked<Reply> {
     call.query.finish()?;
     let patch = call.json()?;
+    call.principal.may_patch(&patch)?;
     let catalog = call.catalog().await?;
-    let before = find_own(&catalog, id)?.clone();
+    let before = find_own(call, &catalog, id)?.clone();
     not_revoked(&before)?;
     let mut form = Form::of(&before);
     merge(&mut form, patch);
     let mut after = before.clone();
     Form::read(&form)?.write(&mut after);
-    fits(&after, &catalog, after.project == before.project)?;
+    fits(call, &after, &catalog, after.project == before.project)?;
     if after != before {
         let now = call.unix_s();
         let entry = Entry {

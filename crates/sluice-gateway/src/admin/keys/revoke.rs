@@ -13,7 +13,7 @@ use crate::admin::{
 pub(in crate::admin) async fn run(call: &Call, id: &str) -> Checked<Reply> {
     call.query.finish()?;
     let catalog = call.catalog().await?;
-    let before = find_own(&catalog, id)?.clone();
+    let before = find_own(call, &catalog, id)?.clone();
     if before.revoked {
         return Ok(Reply::nothing());
     }

@@ -22,7 +22,7 @@ pub(in crate::admin) async fn run(call: &Call, id: &str) -> Checked<Reply> {
         false => overlap(&call.json()?)?,
     };
     let catalog = call.catalog().await?;
-    let before = find_own(&catalog, id)?.clone();
+    let before = find_own(call, &catalog, id)?.clone();
     not_revoked(&before)?;
     let secret = call.new_secret()?;
     let now = call.unix_s();

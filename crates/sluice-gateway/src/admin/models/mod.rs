@@ -14,11 +14,16 @@ use sluice_providers::sandbox;
 use sluice_store::{Catalog, ModelRecord, ObjectKind};
 
 use super::{
+    call::Call,
     names::origin_json,
     providers,
     refuse::{self, Checked},
 };
 use crate::{config::Config, snapshot::SANDBOX};
+
+/// What everybody sees of a model who may see models at all.
+const PUBLIC: [&str; 6] =
+    ["name", "price", "context_length", "max_output_tokens", "capabilities", "unpriced"];
 
 fn find<'a>(catalog: &'a Catalog, name: &str) -> Checked<&'a ModelRecord> {
     let found = catalog.models.iter().find(|model| model.name == name);
@@ -49,6 +54,15 @@ fn has_targets(record: &ModelRecord, catalog: &Catalog, config: &Config) -> Chec
         }
     }
     Ok(())
+}
+
+/// A model as its reader may see it. Who answers for it is shown to those who see all projects.
+fn shown_to(call: &Call, record: &ModelRecord) -> Value {
+    let mut object = shown(record);
+    if let (false, Value::Object(fields)) = (call.principal.is_everywhere(), &mut object) {
+        fields.retain(|name, _| PUBLIC.contains(&name.as_str()));
+    }
+    object
 }
 
 /// A model as it is shown and as the audit log has it.

@@ -12,7 +12,7 @@ use crate::admin::{
 pub(in crate::admin) async fn run(call: &Call, name: &str) -> Checked<Reply> {
     call.query.finish()?;
     let catalog = call.catalog().await?;
-    let before = Some(recorded(find_own(&catalog, name)?));
+    let before = Some(recorded(find_own(call, &catalog, name)?));
     let entry = Entry { action: "delete", object: "project", id: name, before, after: None };
     change::make(call, catalog, CatalogChange::DeleteProject(name.to_owned()), &entry).await?;
     Ok(Reply::nothing())

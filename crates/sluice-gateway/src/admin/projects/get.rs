@@ -9,5 +9,5 @@ use crate::admin::{
 pub(in crate::admin) async fn run(call: &Call, name: &str) -> Checked<Reply> {
     call.query.finish()?;
     let catalog = call.catalog().await?;
-    Ok(Reply::ok(shown_alone(call, find(&catalog, name)?).await?))
+    Ok(Reply::ok(shown_alone(call, find(call, &catalog, name)?).await?))
 }

@@ -12,7 +12,8 @@ use crate::admin::{
 pub(in crate::admin) async fn run(call: &Call) -> Checked<Reply> {
     let page = call.query.page()?;
     call.query.finish()?;
-    let projects = call.catalog().await?.projects;
+    let mut projects = call.catalog().await?.projects;
+    projects.retain(|project| call.principal.sees_project(&project.name));
     let (projects, next) = page.of(projects, |project| project.name.clone());
     let accounts = projects.iter().map(|project| (AccountId::project(&project.name), project.budget));
     let spent = Spent::read(call, accounts).await?;

@@ -40,14 +40,16 @@ fn form(project: &Project) -> Value {
     })
 }
 
-fn find<'a>(catalog: &'a Catalog, name: &str) -> Checked<&'a Project> {
-    let found = catalog.projects.iter().find(|project| project.name == name);
+/// A project that the caller sees.
+fn find<'a>(call: &Call, catalog: &'a Catalog, name: &str) -> Checked<&'a Project> {
+    let sees = call.principal.sees_project(name);
+    let found = catalog.projects.iter().find(|project| sees && project.name == name);
     found.ok_or_else(|| refuse::not_found(ObjectKind::Project, name))
 }
 
 /// A project that may be changed here.
-fn find_own<'a>(catalog: &'a Catalog, name: &str) -> Checked<&'a Project> {
-    let project = find(catalog, name)?;
+fn find_own<'a>(call: &Call, catalog: &'a Catalog, name: &str) -> Checked<&'a Project> {
+    let project = find(call, catalog, name)?;
     if project.origin == Origin::File {
         let text = format!("The project '{name}' is owned by the configuration file: change it there.");
         return Err(refuse::owned("owned_by_file", text));

@@ -17,8 +17,9 @@ use crate::admin::{
 pub(in crate::admin) async fn run(call: &Call, name: &str) -> Checked<Reply> {
     call.query.finish()?;
     let patch = call.json()?;
+    call.principal.may_patch(&patch)?;
     let catalog = call.catalog().await?;
-    let before = find_own(&catalog, name)?.clone();
+    let before = find_own(call, &catalog, name)?.clone();
     let mut form = form(&before);
     merge(&mut form, patch);
     let after = Project { origin: before.origin, ..read(&form)? };

@@ -2,7 +2,7 @@
 
 use sluice_store::CatalogChange;
 
-use super::{Form, shown_stored};
+use super::{Form, may_be_internal, shown_stored};
 use crate::admin::{
     call::{Call, Reply},
     change::{self, Entry},
@@ -21,6 +21,7 @@ pub(in crate::admin) async fn run(call: &Call) -> Checked<Reply> {
     let mut record = form.record;
     record.sealed = sealed;
     let catalog = call.catalog().await?;
+    may_be_internal(call, &record)?;
     let object = shown_stored(&record, &call.shared.config.load());
     let entry = Entry {
         action: "create",

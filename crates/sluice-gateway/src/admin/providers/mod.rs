@@ -12,7 +12,7 @@ pub(super) mod test;
 use serde_json::{Value, json};
 use sluice_ledger::Origin;
 use sluice_providers::{Credential, Provider, ProviderError, vendors};
-use sluice_store::{Catalog, ObjectKind, ProviderOptions, ProviderRecord};
+use sluice_store::{Catalog, ObjectKind, ProviderOptions, ProviderRecord, users::Role};
 
 use super::{
     call::Call,
@@ -213,6 +213,15 @@ fn is_on_the_internet(provider: &Provider) -> Checked<()> {
 
 fn find<'a>(catalog: &'a Catalog, name: &str) -> Option<&'a ProviderRecord> {
     catalog.providers.iter().find(|provider| provider.name == name)
+}
+
+/// Only owners may send requests, and what is asked back, into networks of their own.
+fn may_be_internal(call: &Call, record: &ProviderRecord) -> Checked<()> {
+    if record.options.internal && call.principal.role != Role::Owner {
+        let text = "Only an owner may make a provider with 'internal': true, or change it.";
+        return Err(refuse::role(Some("internal"), text));
+    }
+    Ok(())
 }
 
 /// A provider that may be changed here.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sluice_providers::{Credential, Provider};
 use sluice_store::{CatalogChange, ProviderOptions, ProviderRecord};
 
-use super::{Form, credential::SECRETS, find_own, shown_stored};
+use super::{Form, credential::SECRETS, find_own, may_be_internal, shown_stored};
 use crate::{
     admin::{
         body::merge,
@@ -46,6 +46,7 @@ pub(in crate::admin) async fn run(call: &Call, name: &str) -> Checked<Reply> {
     let after = ProviderRecord { options, sealed, origin: before.origin, ..record };
     let object = shown_stored(&after, &config);
     if after != before {
+        may_be_internal(call, &after)?;
         let mut noted = object.clone();
         if replaced {
             noted["api_key_changed"] = true.into();

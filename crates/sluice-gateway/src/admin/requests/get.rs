@@ -23,5 +23,7 @@ pub(in crate::admin) async fn run(call: &Call, id: &str) -> Checked<Reply> {
         let text = "There is no row of this request: it may be too old, or come in a moment.";
         Refusal::new(404, ApiError::invalid("request_not_found", text))
     };
+    let visible = call.visible().await?;
+    let row = row.filter(|row| visible.shows(&row.project, &row.key));
     row.map(|row| Reply::ok(shown(&row))).ok_or_else(unknown)
 }

@@ -1,7 +1,10 @@
 //! `GET /admin/v1/requests`: newest first.
 
 use sluice_ledger::RequestId;
-use sluice_store::{Store, query::RequestFilter};
+use sluice_store::{
+    Store,
+    query::{RequestFilter, Visible},
+};
 
 use super::shown;
 use crate::admin::{
@@ -12,6 +15,7 @@ use crate::admin::{
 
 pub(in crate::admin) async fn run(call: &Call) -> Checked<Reply> {
     let mut filter = read(&call.query)?;
+    filter.visible = call.visible().await?;
     let limit = filter.limit;
     // One more tells whether there is another page.
     filter.limit = limit.saturating_add(1);
@@ -35,6 +39,7 @@ fn read(query: &Query) -> Checked<RequestFilter> {
         trace_id: query.text("trace_id")?,
         before: page.after.as_deref().map(|after| before(after).ok_or_else(bad_cursor)).transpose()?,
         limit: page.limit,
+        visible: Visible::All,
     };
     query.finish()?;
     Ok(filter)
