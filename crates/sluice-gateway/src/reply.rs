@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
+    header::{ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
 };
 use http_body::{Frame, SizeHint};
 
@@ -200,9 +200,15 @@ pub(crate) fn admin(ids: &Ids, status: u16, body: Option<Vec<u8>>) -> Response<R
     response
 }
 
-/// A plain text answer.
-pub(crate) fn text(status: u16, ids: &Ids, body: String) -> Response<ReplyBody> {
-    response(status, ids, HeaderValue::from_static("text/plain; charset=utf-8"), ReplyBody::whole(body))
+/// The metrics, called what they are where the scraper knows that; as Prometheus' older format they can be read too.
+pub(crate) fn metrics(ids: &Ids, accept: &HeaderMap, body: String) -> Response<ReplyBody> {
+    let ranges = accept.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut names = ranges.flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
+    let content_type = match names.any(|name| name.trim().eq_ignore_ascii_case("application/openmetrics-text")) {
+        true => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        false => "text/plain; version=0.0.4; charset=utf-8",
+    };
+    response(200, ids, HeaderValue::from_static(content_type), ReplyBody::whole(body))
 }
 
 /// A whole completion.

@@ -232,7 +232,8 @@ impl Routes {
             return Err(Refusal::invalid_api_key());
         }
         let shared = &self.worker.shared;
-        Ok(reply::text(200, ids, shared.metrics.text(&Seen::of(shared, clock::now()))))
+        let text = shared.metrics.text(&Seen::of(shared, clock::now()));
+        Ok(reply::metrics(ids, &head.headers, text))
     }
 
     /// A call of the admin API: the token, then the body, then the rest.

@@ -1,4 +1,4 @@
-//! Counters and histograms in Prometheus' text format. What a request touches is looked up when a snapshot is made,
+//! Counters and histograms as OpenMetrics text. What a request touches is looked up when a snapshot is made,
 //! never while it runs.
 //!
 //! `docs/observability.md` has them all in a table, and a test holds it against this.
@@ -322,7 +322,7 @@ impl Metrics {
         self.refusals.get_or_create(&RefusalLabels { status }).inc();
     }
 
-    /// Everything, and what was seen just now, in Prometheus' text format.
+    /// Everything, and what was seen just now, as OpenMetrics text.
     pub(crate) fn text(&self, seen: &Seen) -> String {
         let mut now = Registry::with_prefix(PREFIX);
         seen.register(&mut now);

@@ -226,13 +226,16 @@ fn metrics() -> Value {
     json!({
         "tags": ["operation"],
         "operationId": "metrics",
-        "summary": "Metrics in Prometheus' text format",
-        "description": "On the admin listener. The admin token is needed unless that listens on loopback.",
+        "summary": "Metrics as OpenMetrics text",
+        "description": "On the admin listener. The admin token is needed unless that listens on loopback. The content type is OpenMetrics' own where `Accept` names it, else that of Prometheus' older text format, as which it can be read too.",
         "security": [{}, { "admin": [] }],
         "responses": answers(
             json!({ "200": {
                 "description": "The metrics.",
-                "content": { "text/plain": { "schema": { "type": "string" } } }
+                "content": {
+                    "application/openmetrics-text": { "schema": { "type": "string" } },
+                    "text/plain": { "schema": { "type": "string" } }
+                }
             }}),
             &[401]
         )

@@ -147,9 +147,27 @@ async fn metrics_count_requests_and_name_no_secret() {
     let (head, _) = rig.exchange(post("sk-wrong", "", chat("m", false))).await;
     rig.gateway.access_line(head.header("x-request-id").unwrap()).await;
     let text = metrics(&rig).await;
-    assert!(text.ends_with("# EOF\n") || text.contains("# TYPE"), "{text}");
-    assert!(text.lines().any(|line| line.contains("requests") && !line.starts_with('#')), "{text}");
+    assert!(text.contains("\nsluicegate_http_requests_total 2\n"), "{text}");
+    assert!(text.contains("\nsluicegate_refusals_total{status=\"401\"} 1\n"), "{text}");
     assert_no_secret("metrics", &text);
+}
+
+#[tokio::test]
+async fn metrics_say_in_which_format_they_are() {
+    let rig = Rig::start().await;
+    let mut client = Client::connect(rig.gateway.admin).await;
+    let mut check = async |accept: &str, expect: &str| {
+        let (head, body) = client.exchange(get("/metrics", accept)).await;
+        assert_eq!(head.header("content-type"), Some(expect), "{accept}");
+        assert!(body.text().ends_with("# EOF\n"), "{accept}");
+    };
+    let old = "text/plain; version=0.0.4; charset=utf-8";
+    let new = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    check("", old).await;
+    check("accept: */*\r\n", old).await;
+    check("accept: text/plain;version=0.0.4\r\n", old).await;
+    check("accept: text/plain;q=0.3, application/openmetrics-text;version=1.0.0;q=0.5\r\n", new).await;
+    check("accept: text/plain\r\naccept: Application/OpenMetrics-Text\r\n", new).await;
 }
 
 /// The second target of `two` answers where the first does not know its model.
