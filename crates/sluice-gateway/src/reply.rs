@@ -204,10 +204,11 @@ pub(crate) fn admin(ids: &Ids, status: u16, body: Option<Vec<u8>>) -> Response<R
 pub(crate) fn metrics(ids: &Ids, accept: &HeaderMap, body: String) -> Response<ReplyBody> {
     let ranges = accept.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut names = ranges.flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
-    let content_type = match names.any(|name| name.trim().eq_ignore_ascii_case("application/openmetrics-text")) {
-        true => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        false => "text/plain; version=0.0.4; charset=utf-8",
-    };
+    let content_type =
+        match names.any(|name| name.trim().eq_ignore_ascii_case("application/openmetrics-text")) {
+            true => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            false => "text/plain; version=0.0.4; charset=utf-8",
+        };
     response(200, ids, HeaderValue::from_static(content_type), ReplyBody::whole(body))
 }
 

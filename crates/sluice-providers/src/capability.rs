@@ -172,7 +172,7 @@ mod tests {
         let mut seen = BTreeMap::new();
         for line in include_str!("capabilities.txt").lines() {
             let Some(((kind, model), facts)) = row(line).unwrap() else { continue };
-            assert!(vendor(kind).is_some() || vendor::LATER_KINDS.contains(&kind), "{line}");
+            assert!(vendor(kind).is_some(), "{line}");
             assert!(facts.ends_on.is_none_or(|day| day.len() == 10), "{line}");
             assert_ne!(facts, ModelFacts::default(), "{line}");
             assert_eq!(seen.insert((kind, model), facts), None, "{line}");

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     credential::{Credential, Secret, Source},
     site::{self, Site},
-    vendor::{Auth, LATER_KINDS, VendorRow, vendor},
+    vendor::{Auth, VendorRow, vendor},
 };
 
 /// Where a provider is.
@@ -32,8 +32,6 @@ pub struct Endpoint {
 pub enum ProviderError {
     /// No vendor has this kind.
     UnknownKind(String),
-    /// The kind is known; its dialect is not part of this version.
-    KindNotSupportedYet(String),
     /// The vendor has no address of its own.
     BaseUrlMissing { kind: String },
     /// The address cannot be used, and why.
@@ -50,7 +48,6 @@ impl fmt::Display for ProviderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownKind(kind) => write!(f, "unknown kind \"{kind}\""),
-            Self::KindNotSupportedYet(kind) => write!(f, "kind \"{kind}\" is not supported yet"),
             Self::BaseUrlMissing { kind } => write!(f, "kind \"{kind}\" needs a base_url"),
             Self::BaseUrlInvalid { base_url, reason } => write!(f, "base_url \"{base_url}\" {reason}"),
             Self::SettingMissing { kind, setting } => write!(f, "kind \"{kind}\" needs `{setting}`"),
@@ -104,15 +101,7 @@ impl Provider {
         site: &Site<'_>,
         credential: Credential,
     ) -> Result<Self, ProviderError> {
-        let Some(row) = vendor(kind) else {
-            let kind = kind.to_owned();
-            let later = LATER_KINDS.contains(&&*kind);
-            return Err(if later {
-                ProviderError::KindNotSupportedYet(kind)
-            } else {
-                ProviderError::UnknownKind(kind)
-            });
-        };
+        let row = vendor(kind).ok_or_else(|| ProviderError::UnknownKind(kind.to_owned()))?;
         if !credential.is_sendable() {
             return Err(ProviderError::CredentialInvalid);
         }

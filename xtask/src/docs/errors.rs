@@ -8,6 +8,7 @@ use super::read;
 const SOURCES: &[&str] = &[
     "crates/sluice-gateway/src/refusal.rs",
     "crates/sluice-gateway/src/admit.rs",
+    "crates/sluice-gateway/src/media/mod.rs",
     "crates/sluice-gateway/src/translate.rs",
     "crates/sluice-chat/src/request/check/refusal.rs",
 ];

@@ -10,6 +10,10 @@ pub(super) type Row = (u16, &'static str, &'static str, [Option<&'static str>; 4
 const INVALID: Option<&str> = Some("invalid_request_error");
 const UPSTREAM: Option<&str> = Some("upstream_error");
 
+const SHOULD_RETRY: (&str, &str) = ("x-should-retry", "ShouldRetry");
+const RETRY_AFTER: (&str, &str) = ("Retry-After", "RetryAfter");
+const RETRY_AFTER_MS: (&str, &str) = ("retry-after-ms", "RetryAfterMs");
+
 /// Every error status, in the order of the document.
 const ROWS: &[Row] = &[
     (
@@ -51,7 +55,8 @@ const ROWS: &[Row] = &[
     (
         403,
         "Forbidden",
-        "The key may not use the model.",
+        "The key may not use the model (`model_not_allowed`), or has a budget and nobody knows what the model costs \
+         (`model_not_priced`).",
         [
             INVALID,
             Some("model"),
@@ -120,7 +125,8 @@ const ROWS: &[Row] = &[
     (
         429,
         "TooManyRequests",
-        "A limit of the key, or all targets are rate limited. `Retry-After` and `retry-after-ms` say when to come back.",
+        "A limit of the key, or all targets are rate limited. `Retry-After` and `retry-after-ms` say when to come back; \
+         a request that alone is above the limit has `x-should-retry: false` instead.",
         [
             Some("rate_limit_error"),
             None,
@@ -150,7 +156,8 @@ const ROWS: &[Row] = &[
     (
         503,
         "Unavailable",
-        "Overloaded, here or at every upstream. `Retry-After` says when to come back.",
+        "Overloaded, here or at every upstream (`server_is_overloaded`), or the database or the journal cannot take the \
+         request (`accounting_unavailable`). `Retry-After` says when to come back.",
         [
             Some("service_unavailable_error"),
             None,
@@ -179,9 +186,10 @@ pub(super) fn response((status, _, description, example): &Row) -> Value {
         headers.insert(name.to_owned(), header(reference));
     }
     let more: &[(&str, &str)] = match status {
-        402 | 409 | 502 | 504 => &[("x-should-retry", "ShouldRetry")],
+        402 | 409 | 502 | 504 => &[SHOULD_RETRY],
         405 => &[("Allow", "Allow")],
-        429 | 503 => &[("Retry-After", "RetryAfter"), ("retry-after-ms", "RetryAfterMs")],
+        429 => &[RETRY_AFTER, RETRY_AFTER_MS, SHOULD_RETRY],
+        503 => &[RETRY_AFTER, RETRY_AFTER_MS],
         _ => &[],
     };
     for (name, reference) in more {

@@ -181,7 +181,7 @@ fn everything(
             .map(|name| (name, name))
             .collect(),
     };
-    let known = models::KnownProviders { names, later: &providers.later, sandbox_enabled };
+    let known = models::KnownProviders { names, sandbox_enabled };
     let models = models::models(&root, &known);
     let projects = keys::projects(&root);
     let keys = keys::keys(&root, &projects);

@@ -23,8 +23,6 @@ const MAX_RETRY_AFTER_WAIT_MS: u64 = 60_000;
 pub(super) struct KnownProviders<'a> {
     /// Of the file, or where it has none those that are detected: each name, and how it is shown.
     pub(super) names: Vec<(&'a str, &'a str)>,
-    /// Named, but of a kind that is not built yet.
-    pub(super) later: &'a [String],
     pub(super) sandbox_enabled: bool,
 }
 
@@ -41,23 +39,12 @@ fn model(section: Section<'_>, providers: &KnownProviders<'_>, names: &mut Names
     let targets = section.need("targets").and_then(|value| targets(&value, providers));
     let price = section.section("price").and_then(price);
     let options = options(&section);
-    let offset = section.offset;
-    let path = section.path.clone();
-    let reader = section.reader;
     section.finish();
     let (name, targets) = (name?, targets?);
-    if targets.is_empty() {
-        reader.warning(
-            offset,
-            &path,
-            format!("the model `{}` is left out: none of its targets acts yet", name.shown),
-        );
-        return None;
-    }
     Some(ModelRecord { name: name.value, targets, price, options, origin: Origin::File })
 }
 
-/// The targets that act, in the order in which they are tried.
+/// The targets, in the order in which they are tried.
 fn targets(value: &Value<'_>, providers: &KnownProviders<'_>) -> Option<Vec<TargetRecord>> {
     let items = value.items()?;
     if items.is_empty() {
@@ -66,8 +53,7 @@ fn targets(value: &Value<'_>, providers: &KnownProviders<'_>) -> Option<Vec<Targ
     }
     let mut list = Vec::new();
     for item in items {
-        let target = item.section().and_then(|section| target(section, providers));
-        list.extend(target.filter(|target| !providers.later.contains(&target.provider)));
+        list.extend(item.section().and_then(|section| target(section, providers)));
     }
     list.sort_by_key(|target| target.priority);
     Some(list)

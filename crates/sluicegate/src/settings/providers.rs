@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use sluice_gateway::rules::{NEVER_FORWARDED, OWN_HEADERS, is_header_name, is_header_text};
 use sluice_ledger::Origin;
-use sluice_providers::{Credential, Provider, ProviderError, Site, vendor::LATER_KINDS, vendors};
+use sluice_providers::{Credential, Provider, ProviderError, Site, vendors};
 use sluice_store::{ProviderOptions, ProviderRecord};
 
 use super::{
     credentials::{self, Wanted},
     problem::hint,
     reader::{Section, Text},
-    server::NOT_YET,
     unique::Names,
 };
 
@@ -23,10 +22,8 @@ pub(super) const SANDBOX: &str = "sandbox";
 pub(super) struct Providers {
     pub(super) records: Vec<ProviderRecord>,
     pub(super) wanted: BTreeMap<String, Wanted>,
-    /// Every name in the file, with those that do not act yet.
+    /// Every name in the file.
     pub(super) names: Vec<Text>,
-    /// Names of providers whose kind is not built yet.
-    pub(super) later: Vec<String>,
     /// Whether the file has any `[[providers]]` at all, good or bad.
     pub(super) any: bool,
 }
@@ -38,10 +35,6 @@ pub(super) fn providers(root: &Section<'_>) -> Providers {
         found.any = true;
         if let Some(one) = provider(section, &mut names) {
             found.names.push(one.name);
-            if one.later {
-                found.later.push(one.record.name);
-                continue;
-            }
             found.wanted.insert(one.record.name.clone(), one.wanted);
             found.records.push(one.record);
         }
@@ -53,7 +46,6 @@ struct One {
     name: Text,
     record: ProviderRecord,
     wanted: Wanted,
-    later: bool,
 }
 
 /// One provider. `None` after an error that leaves it without a name.
@@ -68,7 +60,6 @@ fn provider(section: Section<'_>, names: &mut Names) -> Option<One> {
     let base_url = section.get("base_url").map(|value| (value.text(), value));
     let mut options = options(&section);
     let wanted = credentials::credentials(&section, kind.as_ref().filter(|_| known), &mut options);
-    let later = kind.as_ref().is_some_and(|kind| LATER_KINDS.contains(&kind.value.as_str()));
     let base = base_url.as_ref().and_then(|(text, _)| text.as_ref());
     let unread = base_url.as_ref().is_some_and(|(text, _)| text.is_none());
     if let (Some(kind), true, false) = (&kind, known, unread) {
@@ -84,7 +75,7 @@ fn provider(section: Section<'_>, names: &mut Names) -> Option<One> {
         origin: Origin::File,
     };
     section.finish();
-    Some(One { name, record, wanted, later })
+    Some(One { name, record, wanted })
 }
 
 fn check_name(section: &Section<'_>, name: &Text) {
@@ -106,7 +97,6 @@ fn check_kind(section: &Section<'_>, kind: &Text) -> bool {
     }
     let mut kinds: Vec<&str> = vendors().iter().map(|row| row.kind.as_str()).collect();
     kinds.retain(|kind| *kind != SANDBOX);
-    kinds.extend(LATER_KINDS);
     if kinds.contains(&kind.value.as_str()) {
         return true;
     }
@@ -132,17 +122,7 @@ fn whole(section: &Section<'_>, kind: &Text, base_url: Option<&Text>, options: &
         location: options.location.as_deref(),
         api_version: options.api_version.as_deref(),
     };
-    // The address is checked also where the dialect is still to come.
-    let made = match Provider::at("", &kind.value, &site, Credential::none()) {
-        Err(ProviderError::KindNotSupportedYet(_)) => {
-            let text =
-                format!("the kind `{}` {NOT_YET}: this provider and its targets are left out", kind.shown);
-            section.reader.warning(kind.offset, &kind.path, text);
-            Provider::new("", "openai-compatible", base.or(Some("http://localhost")), Credential::none())
-        }
-        made => made,
-    };
-    match (made, base_url) {
+    match (Provider::at("", &kind.value, &site, Credential::none()), base_url) {
         (Ok(provider), None) => {
             if let Some(own) = provider.row().base_url.as_deref() {
                 section.reader.note(section.path_of("base_url"), format!("{own:?}"), true);

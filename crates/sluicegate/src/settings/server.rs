@@ -18,9 +18,6 @@ const MAX_GRACE_MS: u64 = 600_000;
 const MAX_WORKERS: u64 = 1024;
 const MAX_RETENTION_DAYS: u64 = 36_500;
 
-/// What is not built yet says so in these words.
-pub(super) const NOT_YET: &str = "does not act yet";
-
 /// The values of `[server]`.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
@@ -276,7 +273,7 @@ const HTTP: &[&str] = &["http", "https"];
 
 fn announced<'a>(root: &Section<'a>, key: &'static str, meanwhile: &str) -> Option<Section<'a>> {
     let section = root.section(key)?;
-    root.reader.warning(section.offset, key, format!("{NOT_YET}: {meanwhile}"));
+    root.reader.warning(section.offset, key, format!("does not act yet: {meanwhile}"));
     Some(section)
 }
 

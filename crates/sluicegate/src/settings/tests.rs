@@ -2,8 +2,6 @@
 
 use std::net::SocketAddr;
 
-use sluice_providers::vendor::LATER_KINDS;
-
 use super::*;
 
 mod objects;
@@ -122,8 +120,7 @@ fn example_env(name: &str) -> Option<String> {
 #[test]
 fn the_example_is_accepted() {
     let settings = read(EXAMPLE, &Overrides::default(), &example_env).unwrap();
-    let later = LATER_KINDS.iter().filter(|kind| EXAMPLE.contains(&format!("kind = \"{kind}\""))).count();
-    assert_eq!(settings.catalog.providers.len(), EXAMPLE.matches("[[providers]]").count() - later);
+    assert_eq!(settings.catalog.providers.len(), EXAMPLE.matches("[[providers]]").count());
     assert_eq!(settings.catalog.models[0].targets.len(), 3);
     assert!(!settings.warnings.is_empty() && !show(&settings).contains("sk-value-of"));
 }
@@ -321,27 +318,6 @@ fn what_does_not_act_yet() {
         ),
         &[],
     );
-    // A vendor whose dialect is not built yet: it and what depends on it is left out.
-    let Some(kind) = LATER_KINDS.last() else { return };
-    let settings = ok(&format!(
-        "[[providers]]\nname = 'later'\nkind = '{kind}'\napi_key = 'x'\n\
-         [[models]]\nname = 'a'\ntargets = [{{ provider = 'later', model = 'x' }}]\n\
-         [[models]]\nname = 'b'\ntargets = [{{ provider = 'later', model = 'x' }}, {{ provider = 'sandbox', model = 'echo' }}]"
-    ));
-    let found: Vec<String> = settings.warnings.iter().map(ToString::to_string).collect();
-    compare(
-        "",
-        &found,
-        &[
-            &format!(
-                "3:8: providers[0].kind: the kind `{kind}` does not act yet: this provider and its targets are left out"
-            ),
-            "5:1: models[0]: the model `a` is left out: none of its targets acts yet",
-        ],
-    );
-    assert!(settings.catalog.providers.is_empty() && settings.names_provider);
-    assert_eq!(settings.catalog.models.len(), 1);
-    assert_eq!(settings.catalog.models[0].targets.len(), 1);
 }
 
 #[test]
@@ -423,15 +399,6 @@ fn no_value_of_a_variable_is_shown() {
         "[[models]]\nname = 'm'\ntargets = [{ provider = 'sandbox', model = '${SEC}' }]",
         &["the sandbox has no model `${SEC}`"],
     );
-    for kind in LATER_KINDS {
-        check(
-            &format!(
-                "[[providers]]\nname = 'c'\nkind = '{kind}'\n[[models]]\nname = '${{SEC}}'\n\
-                 targets = [{{ provider = 'c', model = 'x' }}]"
-            ),
-            &["the model `${SEC}` is left out", "models[0].name ..= \"${SEC}\""],
-        );
-    }
     check(
         "[[projects]]\nname = '${SEC}'\n[[keys]]\nname = 'k'\nsecret = '${DEV_KEY}'\nproject = '${SEC}x'",
         &["there is no project `${SEC}x`..there are: `${SEC}`, `default`"],

@@ -156,7 +156,6 @@ fn kind<'a>(item: &Item<'a>) -> Checked<&'a str> {
             kinds.sort_unstable();
             Err(item.fail(&format!("there is no such kind; there are: {}", kinds.join(", "))))
         }
-        Err(ProviderError::KindNotSupportedYet(_)) => Err(item.fail("this kind is not built yet")),
         _ => Ok(kind),
     }
 }
