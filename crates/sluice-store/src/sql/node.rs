@@ -12,9 +12,11 @@ use crate::{
 };
 
 const NODE: Statement = statement!("SELECT epoch, used_epoch, seen_ms FROM nodes WHERE node = $1", LOCK);
+/// Since when a node that was cut off is silent stays known until its journal is in the books: rows wait for that.
 const NEW_EPOCH: Statement = statement!(
     "INSERT INTO nodes (node, epoch, used_epoch, seen_ms) VALUES ($1, $2, 0, $3) \
-     ON CONFLICT (node) DO UPDATE SET epoch = excluded.epoch, seen_ms = excluded.seen_ms"
+     ON CONFLICT (node) DO UPDATE SET epoch = excluded.epoch, \
+     seen_ms = CASE WHEN nodes.ended = 0 THEN nodes.seen_ms ELSE excluded.seen_ms END"
 );
 const USED: Statement =
     statement!("UPDATE nodes SET used_epoch = epoch WHERE node = $1 AND epoch = $2 AND used_epoch < $2");
