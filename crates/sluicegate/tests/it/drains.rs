@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sluice_testkit::{
     answers,
-    client::{Client, post},
+    client::{Client, get, post},
     gate::Gate,
     patience::within,
     upstream::{Script, Upstream},
@@ -11,7 +11,7 @@ use sluice_testkit::{
 
 use crate::{
     admin::Admin,
-    rig::{KEY, Rig, base_config, chat, model, provider},
+    rig::{KEY, Rig, base_config, chat, launch, model, provider},
 };
 
 fn config(upstream: &Upstream) -> String {
@@ -100,6 +100,45 @@ async fn so_is_what_had_not_begun() {
         gone(&rig).await;
         left.open();
         assert_eq!(charged(&rig).await, 12_000_000, "stream={stream}");
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_leaves_waits_for_them() {
+    for begun in [false, true] {
+        let upstream = Upstream::start().await;
+        let launch = launch().config(&config(&upstream));
+        let mut rig = Rig { gateway: launch.serve().await, upstream };
+        let left = Gate::new();
+        let events = answers::events(&["one ", "two"], true);
+        let (first, rest) = events.split_at(if begun { 2 } else { 0 });
+        let chunks =
+            |events: &[String]| events.iter().flat_map(|e| answers::chunk(e.as_bytes())).collect::<Vec<u8>>();
+        rig.upstream.script(
+            Script::new()
+                .write(answers::STREAM_HEAD)
+                .write(chunks(first))
+                .wait(&left)
+                .write(chunks(rest))
+                .write(answers::LAST_CHUNK),
+        );
+        let mut client = Client::connect(rig.gateway.data).await;
+        client.send(post(KEY, "", chat("m", true))).await;
+        rig.upstream.next_request().await;
+        if begun {
+            client.read_until("one ").await;
+        }
+        drop(client);
+        gone(&rig).await;
+        let mut idle = rig.client().await;
+        idle.exchange(get("/health/live", "")).await;
+        rig.gateway.terminate();
+        idle.drain().await;
+        assert!(rig.gateway.is_running(), "begun={begun}");
+        left.open();
+        assert!(rig.gateway.ended().await.success());
+        rig.gateway = launch.serve().await;
+        assert_eq!(charged(&rig).await, 12_000_000, "begun={begun}");
     }
 }
 
