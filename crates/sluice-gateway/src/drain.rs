@@ -11,6 +11,7 @@ use crate::{
     drive::{Answered, Drive, Seeking},
     exchange::{Billing, Ending},
     relay::{Broke, Read, Source},
+    server::{CallGuard, Live},
     tasks,
     upstream::Answer,
     worker::Worker,
@@ -21,16 +22,22 @@ use crate::{
 pub(crate) struct Leftover {
     source: Box<Source>,
     drive: Drive,
+    guard: CallGuard,
 }
 
 impl Leftover {
     pub(crate) fn new(source: Box<Source>, drive: Drive) -> Self {
-        Self { source, drive }
+        let guard = Live::call(drive.exchange.worker());
+        Self { source, drive, guard }
     }
 
     /// Reads on on a task of its own.
     pub(crate) fn read_on(self) {
-        tasks::spawn_local(read_to_end(*self.source, self.drive));
+        let Self { source, drive, guard } = self;
+        tasks::spawn_local(async move {
+            read_to_end(*source, drive).await;
+            drop(guard);
+        });
     }
 }
 
@@ -56,9 +63,11 @@ impl Leash {
 }
 
 /// Lets the call go on that a search for an answer is at, when nobody waits for it any more.
-pub(crate) fn detached(mut seeking: Seeking, leash: Rc<Leash>) -> Seeking {
+pub(crate) fn detached(worker: &Rc<Worker>, mut seeking: Seeking, leash: Rc<Leash>) -> Seeking {
     let (mut tell, told) = oneshot::channel();
+    let guard = Live::call(worker);
     tasks::spawn_local(async move {
+        let _guard = guard;
         let found = std::future::poll_fn(|cx| match seeking.as_mut().poll(cx) {
             Poll::Ready(found) => Poll::Ready(Some(found)),
             Poll::Pending => tell.poll_closed(cx).map(|()| None),

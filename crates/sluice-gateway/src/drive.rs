@@ -157,7 +157,7 @@ impl Drive {
 
     /// As [`Drive::answer`], for a stream: its body may be on its way before there is an answer.
     pub(crate) fn seek(mut self, connection: &Rc<ConnectionState>) -> Seeking {
-        let connection = Rc::clone(connection);
+        let (connection, worker) = (Rc::clone(connection), Rc::clone(self.exchange.worker()));
         let leash = self.drains().then(Rc::<Leash>::default);
         self.leash.clone_from(&leash);
         let seeking = Box::pin(async move {
@@ -165,7 +165,7 @@ impl Drive {
             (self, answered)
         });
         match leash {
-            Some(leash) => drain::detached(seeking, leash),
+            Some(leash) => drain::detached(&worker, seeking, leash),
             None => seeking,
         }
     }

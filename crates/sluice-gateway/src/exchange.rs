@@ -186,7 +186,6 @@ impl Exchange {
             trace: None,
             has_row: true,
         };
-        worker.shared.metrics.requests.inc();
         worker.shared.metrics.running.inc();
         let open = Some(Box::new(Open { record, held: None, meter: Meter::default(), permit: None }));
         Self { worker: Rc::clone(worker), started: clock::now(), open }

@@ -159,6 +159,9 @@ impl Routes {
     async fn dispatch(&self, context: &Context<'_>, head: &Parts, body: Incoming) -> Response<ReplyBody> {
         let ids = context.ids;
         let mut exchange = Exchange::begin(&self.worker, ids.clone(), head.method.clone(), context.unix_ms);
+        if self.listener == Listener::Data {
+            self.worker.shared.metrics.requests.inc();
+        }
         let path = head.uri.path();
         let Some(route) = Route::find(self.listener, path).filter(|_| head.method != Method::CONNECT) else {
             return pipeline::refused(ids, exchange, &Refusal::unknown_url(head.method.as_str(), path), 0);

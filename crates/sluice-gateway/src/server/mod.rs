@@ -16,6 +16,6 @@ pub(crate) use connection::Service;
 pub(crate) use direct::Portions;
 pub(crate) use framing::Framing;
 pub(crate) use listen::bind;
-pub(crate) use state::{ConnectionState, Live, LiveGuard, Serving};
+pub(crate) use state::{CallGuard, ConnectionState, Live, LiveGuard, Serving};
 pub use tls::TlsError;
 pub(crate) use tls::acceptor;

@@ -287,10 +287,11 @@ impl Drop for Serving {
     }
 }
 
-/// The open connections of one worker.
+/// What a worker that leaves waits for: its open connections, and calls that go on without one.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     connections: RefCell<HashMap<u64, Rc<ConnectionState>>>,
+    calls: Cell<usize>,
     next_id: Cell<u64>,
     draining: Cell<bool>,
     none_left: Notify,
@@ -325,14 +326,39 @@ impl Live {
         }
     }
 
-    /// Waits until no connection is left.
+    /// A call that may outlive its caller's connection, for as long as the guard lives.
+    pub(crate) fn call(worker: &Rc<Worker>) -> CallGuard {
+        let calls = &worker.live.calls;
+        calls.set(calls.get() + 1);
+        CallGuard(Rc::clone(worker))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.connections.borrow().is_empty() && self.calls.get() == 0
+    }
+
+    /// Waits until no connection and no such call is left.
     pub(crate) async fn none_left(&self) {
         loop {
             let left = self.none_left.notified();
-            if self.connections.borrow().is_empty() {
+            if self.is_empty() {
                 return;
             }
             left.await;
+        }
+    }
+}
+
+/// A call that is waited for.
+#[derive(Debug)]
+pub(crate) struct CallGuard(Rc<Worker>);
+
+impl Drop for CallGuard {
+    fn drop(&mut self) {
+        let live = &self.0.live;
+        live.calls.set(live.calls.get() - 1);
+        if live.is_empty() {
+            live.none_left.notify_waiters();
         }
     }
 }
@@ -348,9 +374,8 @@ impl Drop for LiveGuard {
     fn drop(&mut self) {
         self.worker.shared.metrics.connections.dec();
         let live = &self.worker.live;
-        let mut connections = live.connections.borrow_mut();
-        connections.remove(&self.id);
-        if connections.is_empty() {
+        live.connections.borrow_mut().remove(&self.id);
+        if live.is_empty() {
             live.none_left.notify_waiters();
         }
     }

@@ -33,6 +33,7 @@ pub(super) fn answer(worker: &Rc<Worker>, status: u16) -> Vec<u8> {
         431 | 414 => Refusal::headers_too_large(),
         _ => Refusal::malformed_head(),
     };
+    worker.shared.metrics.requests.inc();
     let mut exchange = Exchange::begin(worker, ids.clone(), Method::default(), unix_ms);
     exchange.note(|record| {
         record.route = "unparsed";

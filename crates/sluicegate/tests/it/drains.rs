@@ -126,6 +126,7 @@ async fn a_gateway_that_leaves_waits_for_them() {
         client.send(post(KEY, "", chat("m", true))).await;
         rig.upstream.next_request().await;
         if begun {
+            client.read_head().await;
             client.read_until("one ").await;
         }
         drop(client);
