@@ -154,6 +154,7 @@ impl Gateway {
             tls: ArcSwapOption::from(tls),
             phase: watch::Sender::new(Phase::Serving),
             admin_token: config.admin_token.clone(),
+            data_addr,
             books,
             sharing,
             idempotency: table,

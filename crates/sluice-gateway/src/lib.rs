@@ -10,6 +10,7 @@ mod authenticate;
 mod bounds;
 mod clock;
 pub mod config;
+mod console;
 mod drain;
 mod drive;
 mod eligible;

@@ -200,6 +200,16 @@ pub(crate) fn admin(ids: &Ids, status: u16, body: Option<Vec<u8>>) -> Response<R
     response
 }
 
+/// An answer that is no part of the API.
+pub(crate) fn other(
+    ids: &Ids,
+    status: u16,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<ReplyBody> {
+    response(status, ids, HeaderValue::from_static(content_type), ReplyBody::whole(body))
+}
+
 /// The metrics, called what they are where the scraper knows that; as Prometheus' older format they can be read too.
 pub(crate) fn metrics(ids: &Ids, accept: &HeaderMap, body: String) -> Response<ReplyBody> {
     let ranges = accept.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());

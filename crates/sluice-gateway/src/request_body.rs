@@ -106,6 +106,9 @@ impl AsRef<[u8]> for Shared {
 /// Bodies up to this size are not counted: the bound on connections bounds them.
 const UNCOUNTED_BYTES: usize = 64 * 1024;
 
+/// What browsers call the fields of a form.
+const FORM: &[u8] = b"application/x-www-form-urlencoded";
+
 /// Reads the body of a request that must be JSON.
 pub(crate) async fn read(
     head: &Parts,
@@ -119,11 +122,28 @@ pub(crate) async fn read(
 /// As [`read`], of at most `limit` bytes.
 pub(crate) async fn read_within(
     head: &Parts,
-    mut body: Incoming,
+    body: Incoming,
     limit: usize,
-    worker: &Rc<Worker>,
+    worker: &Worker,
 ) -> Result<Bytes, Refusal> {
     check_type(&head.headers)?;
+    collect(body, limit, worker).await
+}
+
+/// Reads the fields of a form, as browsers send them without script: of at most `limit` bytes.
+pub(crate) async fn read_form(
+    head: &Parts,
+    body: Incoming,
+    limit: usize,
+    worker: &Worker,
+) -> Result<Bytes, Refusal> {
+    match media_type(&head.headers) {
+        Some(found) if found.eq_ignore_ascii_case(FORM) => collect(body, limit, worker).await,
+        _ => Err(Refusal::unsupported_media_type("The request body must be the fields of a form.")),
+    }
+}
+
+async fn collect(mut body: Incoming, limit: usize, worker: &Worker) -> Result<Bytes, Refusal> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limit {
         return Err(Refusal::request_too_large(limit));
@@ -163,13 +183,18 @@ fn counted(bytes: Bytes, share: Option<BodyShare>) -> Bytes {
     }
 }
 
+/// The type of a body without its parameters.
+fn media_type(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(CONTENT_TYPE)?;
+    Some(value.as_bytes().split(|b| *b == b';').next().unwrap_or_default().trim_ascii())
+}
+
 fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
     if headers.get(CONTENT_ENCODING).is_some_and(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Refusal::unsupported_media_type("Compressed request bodies are not supported."));
     }
     // Without a type the body is taken for what it has to be.
-    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
-    let media_type = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+    let Some(media_type) = media_type(headers) else { return Ok(()) };
     if media_type.eq_ignore_ascii_case(b"application/json") {
         Ok(())
     } else {

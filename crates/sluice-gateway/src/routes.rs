@@ -21,7 +21,7 @@ use hyper::body::Incoming;
 use crate::{
     admin,
     authenticate::{authenticate, bearer},
-    bounds, clock,
+    bounds, clock, console,
     exchange::{Billing, Ending, Exchange},
     ids::Ids,
     metrics::Seen,
@@ -54,6 +54,7 @@ enum Route<'a> {
     Ready,
     Metrics,
     Admin(admin::Place, &'a str),
+    Console(console::Place<'a>),
 }
 
 impl<'a> Route<'a> {
@@ -68,10 +69,10 @@ impl<'a> Route<'a> {
             (Listener::Data, path) => {
                 Self::Model(path.strip_prefix("/v1/models/").filter(|id| !id.is_empty())?)
             }
-            (Listener::Admin { .. }, path) => {
-                let (place, id) = admin::Place::find(path)?;
-                Self::Admin(place, id)
-            }
+            (Listener::Admin { .. }, path) => match admin::Place::find(path) {
+                Some((place, id)) => Self::Admin(place, id),
+                None => Self::Console(console::Place::find(path)?),
+            },
         })
     }
 
@@ -84,6 +85,7 @@ impl<'a> Route<'a> {
             Self::Ready => "/health/ready",
             Self::Metrics => "/metrics",
             Self::Admin(place, _) => place.pattern,
+            Self::Console(place) => place.name(),
         }
     }
 
@@ -91,6 +93,7 @@ impl<'a> Route<'a> {
         match self {
             Self::ChatCompletions => "POST",
             Self::Admin(place, _) => place.allow,
+            Self::Console(place) => place.allow(),
             _ => "GET, HEAD",
         }
     }
@@ -99,6 +102,7 @@ impl<'a> Route<'a> {
         match self {
             Self::ChatCompletions => method == Method::POST,
             Self::Admin(place, _) => place.takes(method),
+            Self::Console(place) => place.takes(method),
             _ => method == Method::GET || method == Method::HEAD,
         }
     }
@@ -188,6 +192,9 @@ impl Routes {
             Route::Ready => Ok(self.ready(ids)),
             Route::Metrics => self.metrics(ids, head),
             Route::Admin(place, id) => self.admin(context, head, body, (place, id)).await,
+            Route::Console(place) => {
+                Box::pin(console::answer(&self.worker, context, head, body, place)).await
+            }
         };
         match answer {
             Ok(response) => {
@@ -266,8 +273,7 @@ impl Routes {
     }
 
     fn is_admin_token(&self, token: &str) -> bool {
-        let hash = sluice_ledger::KeyHash::of(token);
-        hash.matches(&sluice_ledger::KeyHash::of(&self.worker.shared.admin_token))
+        self.worker.shared.is_admin_token(token)
     }
 }
 
@@ -311,6 +317,6 @@ mod tests {
         let (place, id) = admin::Place::find("/admin/v1/keys/k").unwrap();
         check("/admin/v1/keys/k", None, Some(Route::Admin(place, id)));
         check("/admin/v1/nothing", None, None);
-        check("/", None, None);
+        check("/", None, Some(Route::Console(console::Place::find("/").unwrap())));
     }
 }

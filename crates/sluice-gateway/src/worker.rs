@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    net::SocketAddr,
     rc::Rc,
     sync::Arc,
     task::{Context, Poll},
@@ -9,6 +10,7 @@ use std::{
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::ServerConfig;
+use sluice_ledger::KeyHash;
 use sluice_store::{
     Catalog,
     journal::{AppendError, Position, Writer},
@@ -61,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) tls: ArcSwapOption<ServerConfig>,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) admin_token: String,
+    /// Where the data plane listens.
+    pub(crate) data_addr: SocketAddr,
     pub(crate) books: Arc<Books>,
     /// Limits that are counted together with other nodes.
     pub(crate) sharing: Option<Arc<Sharing>>,
@@ -74,6 +78,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    pub(crate) fn is_admin_token(&self, token: &str) -> bool {
+        KeyHash::of(token).matches(&KeyHash::of(&self.admin_token))
+    }
+
     /// Whether new requests are welcome.
     pub(crate) fn is_ready(&self) -> bool {
         *self.phase.borrow() == Phase::Serving && self.books.is_open()

@@ -9,9 +9,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sluice-routing", &["sluice-chat"]),
     ("sluice-ledger", &["sluice-chat"]),
     ("sluice-store", &["sluice-chat", "sluice-ledger"]),
+    ("sluice-console", &[]),
     (
         "sluice-gateway",
-        &["sluice-chat", "sluice-ledger", "sluice-providers", "sluice-routing", "sluice-store"],
+        &[
+            "sluice-chat",
+            "sluice-console",
+            "sluice-ledger",
+            "sluice-providers",
+            "sluice-routing",
+            "sluice-store",
+        ],
     ),
     (
         "sluicegate",
@@ -29,7 +37,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that do no I/O: a runtime or a database among their dependencies is a mistake.
-const PURE: &[&str] = &["sluice-chat", "sluice-providers", "sluice-routing", "sluice-ledger"];
+const PURE: &[&str] =
+    &["sluice-chat", "sluice-providers", "sluice-routing", "sluice-ledger", "sluice-console"];
 const IO_CRATES: &[&str] =
     &["tokio", "hyper", "hyper-util", "sqlx", "rustix", "socket2", "rand", "getrandom"];
 

@@ -17,6 +17,7 @@ mod attempts;
 mod caller_leaves;
 mod canary;
 mod command_line;
+mod console;
 mod credentials;
 mod crowds;
 mod curl;

@@ -1,0 +1,24 @@
+//! Audit: who changed what, and when.
+
+mod texts;
+
+use askama::Template;
+
+use self::texts::T;
+use crate::{Answers, Rendered, Visit, Want, shell::Shell};
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct View<'a> {
+    shell: Shell<'a>,
+    t: &'static T,
+}
+
+pub(crate) fn wants(visit: &Visit<'_>) -> Vec<Want> {
+    vec![Want::new("audit", "audit").with_those(visit.query, &["cursor"])]
+}
+
+pub(crate) fn render(visit: &Visit<'_>, _answers: &Answers) -> Rendered {
+    let t = T::of(visit.language);
+    Rendered::of(&View { shell: Shell::new(visit, t.title), t })
+}

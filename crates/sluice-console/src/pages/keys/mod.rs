@@ -1,0 +1,5 @@
+//! Keys: the list, and one of them.
+
+pub(crate) mod list;
+pub(crate) mod one;
+mod texts;

@@ -1,0 +1,5 @@
+//! Models: the list, and one of them.
+
+pub(crate) mod list;
+pub(crate) mod one;
+mod texts;

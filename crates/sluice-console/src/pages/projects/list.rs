@@ -1,0 +1,22 @@
+//! What keys belong to, with limits and a budget for all of them.
+
+use askama::Template;
+
+use super::texts::T;
+use crate::{Answers, Rendered, Visit, Want, shell::Shell};
+
+#[derive(Template)]
+#[template(path = "projects/list.html")]
+struct View<'a> {
+    shell: Shell<'a>,
+    t: &'static T,
+}
+
+pub(crate) fn wants(visit: &Visit<'_>) -> Vec<Want> {
+    vec![Want::new("projects", "projects").with_those(visit.query, &["cursor"])]
+}
+
+pub(crate) fn render(visit: &Visit<'_>, _answers: &Answers) -> Rendered {
+    let t = T::of(visit.language);
+    Rendered::of(&View { shell: Shell::new(visit, t.title), t })
+}

@@ -1,0 +1,231 @@
+//! The console on the admin listener: pages of `sluice-console`, its assets, and the choice of language and theme.
+//!
+//! A page is made here in three steps: who visits (`visit`), what the admin API says to the page's wants as that
+//! principal (`wants`), and the pure function that makes HTML of it. Nothing here decides who may see what.
+
+mod headers;
+mod preferences;
+mod visit;
+mod wants;
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method, Response,
+    header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, LOCATION, VARY},
+    request::Parts,
+};
+use hyper::body::Incoming;
+use sluice_console::{
+    Answers, Page,
+    assets::{self, Asset},
+};
+use url::form_urlencoded;
+
+use self::{headers::guard, visit::Visitor};
+use crate::{
+    models::unescape,
+    pipeline::Context,
+    refusal::Refusal,
+    reply::{self, ReplyBody},
+    request_body,
+    worker::Worker,
+};
+
+/// Largest body of a form without script, in bytes.
+const FORM_BYTES: usize = 64 * 1024;
+
+/// A path of the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place<'a> {
+    /// A page, and the variable part of its path as it stands there.
+    Page(Page, &'a str),
+    Asset(&'static Asset),
+    /// Where the switches of language and theme lead.
+    Preferences,
+}
+
+impl<'a> Place<'a> {
+    pub(crate) fn find(path: &'a str) -> Option<Self> {
+        if path == "/preferences" {
+            return Some(Self::Preferences);
+        }
+        match path.strip_prefix("/assets/") {
+            Some(below) => assets::find(below).map(Self::Asset),
+            None => Page::find(path).map(|(page, id)| Self::Page(page, id)),
+        }
+    }
+
+    /// For the log.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Page(page, _) => page.pattern(),
+            Self::Asset(_) => "/assets/{name}",
+            Self::Preferences => "/preferences",
+        }
+    }
+
+    pub(crate) fn allow(self) -> &'static str {
+        match self {
+            Self::Page(..) | Self::Asset(_) => "GET, HEAD",
+            Self::Preferences => "POST",
+        }
+    }
+
+    pub(crate) fn takes(self, method: &Method) -> bool {
+        self.allow().split(", ").any(|allowed| allowed == method.as_str())
+    }
+}
+
+/// What is told to the browser for a path of the console.
+pub(crate) async fn answer(
+    worker: &Worker,
+    context: &Context<'_>,
+    head: &Parts,
+    body: Incoming,
+    place: Place<'_>,
+) -> Result<Response<ReplyBody>, Refusal> {
+    match place {
+        Place::Asset(asset) => Ok(asset_reply(context, head, asset)),
+        Place::Preferences => {
+            let pairs = form(worker, context, head, body).await?;
+            Ok(preferences::reply(context.ids, &pairs))
+        }
+        Place::Page(page, id) => page_reply(worker, context, head, (page, id)).await,
+    }
+}
+
+async fn page_reply(
+    worker: &Worker,
+    context: &Context<'_>,
+    head: &Parts,
+    (page, id): (Page, &str),
+) -> Result<Response<ReplyBody>, Refusal> {
+    let path = head.uri.path();
+    let id = unescape(id).ok_or_else(|| Refusal::unknown_url(head.method.as_str(), path))?;
+    let visitor = Visitor::of(worker, head);
+    let visit = visitor.visit(page, &id, context.unix_ms);
+    let answers = match &visitor.principal {
+        Some(principal) => {
+            wants::answers(worker, principal, sluice_console::wants(&visit), context.unix_ms).await
+        }
+        None if page.is_public() => Answers::new(),
+        None => return Ok(to_sign_in(context, head)),
+    };
+    let rendered = sluice_console::render(&visit, &answers);
+    let mut response = reply::other(context.ids, rendered.status, "text/html; charset=utf-8", rendered.html);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    guard(response.headers_mut());
+    Ok(response)
+}
+
+/// 303: the page is only for those who are signed in.
+fn to_sign_in(context: &Context<'_>, head: &Parts) -> Response<ReplyBody> {
+    let here = head.uri.path_and_query().map_or("/", |here| here.as_str());
+    let next: String = form_urlencoded::byte_serialize(here.as_bytes()).collect();
+    let location = if here == "/" { "/sign-in".to_owned() } else { format!("/sign-in?next={next}") };
+    see_other(context.ids, &location)
+}
+
+/// 303 to a path of this listener.
+pub(crate) fn see_other(ids: &crate::ids::Ids, location: &str) -> Response<ReplyBody> {
+    let mut response = reply::other(ids, 303, "text/plain; charset=utf-8", Bytes::new());
+    let headers = response.headers_mut();
+    let location = HeaderValue::from_str(location);
+    headers.insert(LOCATION, location.unwrap_or_else(|_| HeaderValue::from_static("/")));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    guard(headers);
+    response
+}
+
+/// A path of this listener to go to, out of what a form or an address says: anything that a browser could take for
+/// another host, or for no path at all, is the overview.
+pub(crate) fn local_path(text: &str) -> &str {
+    let local = text.starts_with('/')
+        && !text.starts_with("//")
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if local { text } else { "/" }
+}
+
+/// The fields of a form that was sent without script.
+pub(crate) async fn form(
+    worker: &Worker,
+    context: &Context<'_>,
+    head: &Parts,
+    body: Incoming,
+) -> Result<Vec<(String, String)>, Refusal> {
+    let bytes = request_body::read_form(head, body, FORM_BYTES, worker).await?;
+    context.connection.body_read(true);
+    let pairs = form_urlencoded::parse(&bytes);
+    Ok(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+}
+
+fn asset_reply(context: &Context<'_>, head: &Parts, asset: &'static Asset) -> Response<ReplyBody> {
+    let packed = accepts_gzip(&head.headers);
+    let bytes = if packed { asset.gzip } else { asset.plain };
+    let mut response = reply::other(context.ids, 200, asset.content_type, Bytes::from_static(bytes));
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if packed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    guard(headers);
+    response
+}
+
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let words = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    words.flat_map(|value| value.split(',')).any(|word| {
+        let mut parts = word.split(';').map(str::trim);
+        let gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+        gzip && !parts
+            .any(|part| matches!(part.to_ascii_lowercase().as_str(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_the_console_are_found() {
+        let check = |path: &str, expect: Option<(&str, &str)>| {
+            let found = Place::find(path).map(|place| (place.name(), place.allow()));
+            assert_eq!(found, expect, "{path}");
+        };
+        check("/", Some(("/", "GET, HEAD")));
+        check("/keys/key_1", Some(("/keys/{id}", "GET, HEAD")));
+        check("/preferences", Some(("/preferences", "POST")));
+        check(&assets::url("core.js"), Some(("/assets/{name}", "GET, HEAD")));
+        check("/assets/0/core.js", None);
+        check("/assets/", None);
+        check("/nothing", None);
+    }
+
+    #[test]
+    fn only_paths_of_this_listener_are_gone_to() {
+        let check = |text: &str, expect: &str| assert_eq!(local_path(text), expect, "{text}");
+        check("/keys?model=a%20b", "/keys?model=a%20b");
+        check("/", "/");
+        check("", "/");
+        check("//elsewhere.example", "/");
+        check("/\\elsewhere.example", "/");
+        check("/\t/elsewhere.example", "/");
+        check("https://elsewhere.example", "/");
+        check("javascript:alert(1)", "/");
+        check("/a\r\nset-cookie: x=y", "/");
+    }
+
+    #[test]
+    fn compressed_for_those_who_take_it() {
+        let check = |value: &'static str, expect| {
+            let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(value))]);
+            assert_eq!(accepts_gzip(&headers), expect, "{value}");
+        };
+        check("gzip, deflate, br", true);
+        check("br;q=1, GZIP;q=0.5", true);
+        check("gzip;q=0", false);
+        check("identity", false);
+        assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+}
