@@ -7,6 +7,8 @@ pub enum Handling {
     Mapped,
     /// Sent as it is.
     Passed,
+    /// Left out without a word: what an earlier answer said that its model alone can take back.
+    Omitted,
     /// Left out, and named in `x-sluicegate-dropped` where it was set to something that acts.
     Reported,
     /// Answered with 400 where it was set to something that acts.
@@ -19,6 +21,7 @@ impl Handling {
         match self {
             Self::Mapped => "mapped",
             Self::Passed => "passed",
+            Self::Omitted => "omitted",
             Self::Reported => "reported",
             Self::Refused => "refused",
         }

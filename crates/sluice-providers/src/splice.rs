@@ -233,17 +233,23 @@ impl Splice {
     /// Takes out of a chunk that is new what the caller knows of the calls that it goes on with.
     fn without_known_calls(&self, chunk: &mut Value) {
         let choices = chunk.get_mut("choices").and_then(Value::as_array_mut);
-        let deltas = choices.into_iter().flatten().filter_map(|choice| choice.get_mut("delta"));
-        let calls = deltas.filter_map(|delta| delta.get_mut("tool_calls")?.as_array_mut()).flatten();
-        for call in calls.filter_map(Value::as_object_mut) {
-            if !self.knows_call(Some(index_of(call))) {
-                continue;
+        for delta in choices.into_iter().flatten().filter_map(|choice| choice.get_mut("delta")) {
+            if self.knows_call(None)
+                && let Some(said) = delta.get_mut("function_call").and_then(Value::as_object_mut)
+            {
+                said.remove("name");
             }
-            call.remove("id");
-            call.remove("type");
-            for kind in ["function", "custom"] {
-                if let Some(said) = call.get_mut(kind).and_then(Value::as_object_mut) {
-                    said.remove("name");
+            let calls = delta.get_mut("tool_calls").and_then(Value::as_array_mut);
+            for call in calls.into_iter().flatten().filter_map(Value::as_object_mut) {
+                if !self.knows_call(Some(index_of(call))) {
+                    continue;
+                }
+                call.remove("id");
+                call.remove("type");
+                for kind in ["function", "custom"] {
+                    if let Some(said) = call.get_mut(kind).and_then(Value::as_object_mut) {
+                        said.remove("name");
+                    }
                 }
             }
         }

@@ -131,6 +131,53 @@ fn calls_go_on_with_the_ids_that_the_caller_has() {
     );
 }
 
+/// Each kind of call, and what providers say again with its pieces.
+#[test]
+fn what_is_known_of_a_call_is_said_once() {
+    let custom = |id: &str, name: &str, input: &str| {
+        format!(
+            r#"{{"tool_calls":[{{"index":0,"id":"{id}","type":"custom","custom":{{"name":"{name}","input":"{input}"}}}}]}}"#
+        )
+    };
+    let rest = r#"{"tool_calls":[{"index":0,"custom":{"input":"2"}}]}"#;
+    check(&[&custom("a", "f", "1")], &[&custom("b", "f", "12")], &[rest]);
+    check(&[&custom("a", "f", "1")], &[&custom("b", "g", "12")], &["diverged"]);
+    check(&[&custom("a", "f", "1")], &[&custom("b", "f", "1"), &custom("b", "f", "2")], &[rest]);
+    let only_id = r#"{"tool_calls":[{"index":0,"id":"b"}]}"#;
+    check(&[&custom("a", "f", "1")], &[only_id, &custom("b", "f", "12")], &[rest]);
+    let legacy = |arguments: &str| format!(r#"{{"function_call":{{"name":"f","arguments":"{arguments}"}}}}"#);
+    check(
+        &[&legacy("12")],
+        &[&legacy("1"), &legacy("2"), &legacy("3")],
+        &[r#"{"function_call":{"arguments":"3"}}"#],
+    );
+}
+
+#[test]
+fn what_cannot_be_compared_is_new_to_the_caller() {
+    check(
+        &[r#"{"content":"one"}"#],
+        &[r#"{"thinking_blocks":[{"type":"thinking"}]}"#, r#"{"content":"one"}"#],
+        &[r#"{"thinking_blocks":[{"type":"thinking"}]}"#],
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_another_answer() {
+    let check = |events: &[u8], expect| {
+        let mut transcript = Transcript::default();
+        transcript.add(Channel::Content, b"one");
+        let mut splice = Splice::new(&transcript, FIRST, 1 << 10).unwrap();
+        let pushed = splice.push(&[Bytes::copy_from_slice(events)], &mut Vec::new());
+        assert_eq!(pushed, expect, "{}", String::from_utf8_lossy(events));
+    };
+    check(&event(r#"{"choices":[]}"#), Ok(()));
+    check(b": comment\n\ndata:\n\n", Ok(()));
+    check(b"data: {\"choices\":\n\n", Err(Diverged));
+    check(&event(&"x".repeat(1 << 10)), Err(Diverged));
+    check(&event(&format!("\"{}\"", "x".repeat(1 << 10))), Err(Diverged));
+}
+
 #[test]
 fn an_answer_that_ends_too_early_is_another_one() {
     let mut transcript = Transcript::default();

@@ -9,6 +9,9 @@ use smallvec::SmallVec;
 /// A transcript that would grow beyond this is given up: its stream cannot be repaired any more.
 pub const TRANSCRIPT_BYTES_MAX: usize = 64 * 1024;
 
+/// Texts of one transcript: two for each call. More are given up like what is too long.
+const PARTS_MAX: usize = 256;
+
 /// A text of the first choice that grows from chunk to chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
@@ -43,6 +46,8 @@ impl Transcript {
             if !matches!(channel, Channel::CallName(_)) || text != json {
                 text.extend_from_slice(json);
             }
+        } else if self.parts.len() == PARTS_MAX {
+            self.give_up();
         } else if !json.is_empty() || matches!(channel, Channel::CallName(_)) {
             self.parts.push((channel, json.to_vec()));
         }
@@ -202,6 +207,17 @@ mod tests {
         assert!(transcript.is_kept());
         transcript.add(Channel::Content, b"b");
         assert!(!transcript.is_kept() && transcript.read().is_none());
+    }
+
+    #[test]
+    fn too_many_calls_are_given_up_however_little_they_say() {
+        let mut transcript = Transcript::default();
+        let mut begin = |index| transcript.add(Channel::CallName(Some(index)), b"");
+        (0..PARTS_MAX as u32).for_each(&mut begin);
+        begin(0);
+        assert!(transcript.is_kept());
+        transcript.add(Channel::CallName(Some(PARTS_MAX as u32)), b"");
+        assert!(!transcript.is_kept());
     }
 
     #[test]

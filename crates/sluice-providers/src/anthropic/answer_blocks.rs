@@ -8,6 +8,12 @@ use super::wire::Delta;
 use crate::memory::Memory;
 use crate::reading::Reading;
 
+/// Bytes of thinking or of a custom tool's input that are kept until their block is complete.
+const KEPT_BYTES_MAX: usize = 4 << 20;
+
+/// Blocks that are open at a time. Anthropic has one; where there are more the first is taken to have ended.
+const OPEN_MAX: usize = 64;
+
 /// The blocks of one answer.
 #[derive(Debug)]
 pub(super) struct AnswerBlocks {
@@ -31,8 +37,9 @@ enum Block {
         from: u64,
         citations: Vec<Value>,
     },
+    /// The text is `None` when it grew too large to be kept.
     Thinking {
-        text: String,
+        text: Option<String>,
         signature: String,
     },
     /// `arguments` is what the start of the block said already; `said` whether anything has come since.
@@ -91,7 +98,7 @@ impl AnswerBlocks {
                 if !thought.is_empty() {
                     out.push(ChatEvent::Reasoning { choice: 0, text: thought.clone() });
                 }
-                Block::Thinking { text: thought, signature }
+                Block::Thinking { text: Some(thought), signature }
             }
             "redacted_thinking" => {
                 self.keep(json!({ "type": "redacted_thinking", "data": text("data") }), out);
@@ -105,7 +112,14 @@ impl AnswerBlocks {
             }
             _ => Block::Other,
         };
-        self.open.push((index, opened));
+        self.open(index, opened, out);
+    }
+
+    fn open(&mut self, index: u32, block: Block, out: &mut Vec<ChatEvent>) {
+        if self.open.len() == OPEN_MAX {
+            self.stop(self.open[0].0, out);
+        }
+        self.open.push((index, block));
     }
 
     /// A block that is there at once.
@@ -140,7 +154,8 @@ impl AnswerBlocks {
         let Some(at) = self.open.iter().rposition(|(known, _)| *known == index) else {
             // A block of text may begin without a word.
             if delta.text.is_some() {
-                self.open.push((index, Block::Text { from: self.characters, citations: Vec::new() }));
+                let begun = Block::Text { from: self.characters, citations: Vec::new() };
+                self.open(index, begun, out);
                 self.say(delta.text.unwrap_or_default(), out);
             }
             return;
@@ -152,9 +167,11 @@ impl AnswerBlocks {
                 self.say(text.unwrap_or_default(), out);
             }
             Block::Thinking { text, signature: kept } => {
-                kept.push_str(&signature.unwrap_or_default());
+                grow(kept, &signature.unwrap_or_default());
                 if let Some(thought) = thinking.filter(|thought| !thought.is_empty()) {
-                    text.push_str(&thought);
+                    if !text.as_mut().is_some_and(|text| grow(text, &thought)) {
+                        *text = None;
+                    }
                     out.push(ChatEvent::Reasoning { choice: 0, text: thought });
                 }
             }
@@ -164,7 +181,9 @@ impl AnswerBlocks {
                     out.push(ChatEvent::ToolCallArguments { choice: 0, index: *index, fragment });
                 }
             }
-            Block::Custom { arguments, .. } => arguments.push_str(&partial_json.unwrap_or_default()),
+            Block::Custom { arguments, .. } => {
+                grow(arguments, &partial_json.unwrap_or_default());
+            }
             Block::Answer { said, .. } => {
                 let fragment = partial_json.unwrap_or_default();
                 *said |= !fragment.is_empty();
@@ -181,7 +200,7 @@ impl AnswerBlocks {
         match block {
             Block::Text { from, citations } => self.cite(from, &citations, out),
             Block::Thinking { text, signature } => {
-                if !signature.is_empty() {
+                if let Some(text) = text.filter(|_| !signature.is_empty()) {
                     let block = json!({ "type": "thinking", "thinking": text, "signature": signature });
                     self.keep(block, out);
                 }
@@ -255,5 +274,46 @@ impl AnswerBlocks {
             let annotation = json!({ "type": "url_citation", "url_citation": cited });
             out.push(ChatEvent::Annotation { choice: 0, annotation });
         }
+    }
+}
+
+/// Adds to what is kept; false when that would be too much.
+fn grow(kept: &mut String, more: &str) -> bool {
+    let fits = kept.len() + more.len() <= KEPT_BYTES_MAX;
+    if fits {
+        kept.push_str(more);
+    }
+    fits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delta(delta: Value) -> Delta {
+        serde_json::from_value(delta).unwrap()
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut blocks = AnswerBlocks::new(Reading::default(), "c");
+        let mut out = Vec::new();
+        blocks.start(0, json!({ "type": "thinking" }).as_object().unwrap().clone(), &mut out);
+        let thought = "x".repeat(KEPT_BYTES_MAX / 2);
+        for _ in 0..3 {
+            blocks.delta(0, delta(json!({ "thinking": thought })), &mut out);
+        }
+        blocks.delta(0, delta(json!({ "signature": "s" })), &mut out);
+        blocks.stop(0, &mut out);
+        let said = out.iter().filter(|event| matches!(event, ChatEvent::Reasoning { .. })).count();
+        assert_eq!(
+            (said, out.len(), blocks.thinking.len()),
+            (3, 3, 0),
+            "all is said, and no half of it kept"
+        );
+        for index in 0..1_000 {
+            blocks.delta(index, delta(json!({ "text": "a" })), &mut out);
+        }
+        assert_eq!((blocks.open.len(), blocks.characters), (OPEN_MAX, 1_000));
     }
 }

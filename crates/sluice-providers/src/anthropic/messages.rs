@@ -7,6 +7,7 @@ use sluice_chat::tool::{CustomToolCall, FunctionCall, FunctionToolCall, ToolCall
 
 use super::blocks::{self, Blocks, Takes, cache_control};
 use super::names::{self, CallIds};
+use crate::asked::ECHOES;
 use crate::memory::Memory;
 use crate::reading::Reading;
 
@@ -54,20 +55,21 @@ impl<'a> Messages<'a> {
             name,
             tool_calls,
             tool_call_id,
-            reasoning_content,
+            // Thinking that is not signed is refused.
+            reasoning_content: _,
             refusal,
             audio,
             function_call,
             rest,
         } = message;
-        let assistant = Said { reasoning_content, refusal, tool_calls, function_call };
+        let assistant = Said { refusal, tool_calls, function_call };
         if role != Role::Function && name.is_some_and(|name| !name.is_empty()) {
             self.blocks.dropped.push(format!("{place}.name"));
         }
         if audio.is_some() {
             self.blocks.dropped.push(format!("{place}.audio"));
         }
-        let known = ["cache_control", "prompt_cache_breakpoint", "thinking_blocks", "annotations"];
+        let known = [&["cache_control", "prompt_cache_breakpoint"], ECHOES].concat();
         self.blocks.rest(&rest, &place, &known);
         let marker = cache_control(&rest);
         match role {
@@ -148,16 +150,12 @@ impl<'a> Messages<'a> {
         rest: &Map<String, Value>,
         place: &str,
     ) -> Result<Vec<Value>, ApiError> {
-        let Said { reasoning_content, refusal, tool_calls, function_call } = said;
+        let Said { refusal, tool_calls, function_call } = said;
         let calls = self.calls(tool_calls.unwrap_or_default(), function_call, place)?;
         let mut blocks = match rest.get("thinking_blocks").and_then(Value::as_array) {
             Some(sent) => sent.iter().filter_map(thinking).collect(),
             None => calls.first().map(|(id, _)| self.recalled(id)).unwrap_or_default(),
         };
-        if blocks.is_empty() && reasoning_content.is_some_and(|text| !text.is_empty()) {
-            // Thinking that is not signed is refused.
-            self.blocks.dropped.push(format!("{place}.reasoning_content"));
-        }
         blocks.extend(self.blocks.of(content, place, Takes::Text)?);
         blocks.extend(refusal.as_deref().and_then(blocks::text));
         blocks.extend(calls.into_iter().map(|(_, call)| call));
@@ -223,7 +221,6 @@ impl<'a> Messages<'a> {
 
 /// What only an assistant says beside its content.
 struct Said {
-    reasoning_content: Option<String>,
     refusal: Option<String>,
     tool_calls: Option<Vec<ToolCall>>,
     function_call: Option<FunctionCall>,

@@ -112,7 +112,7 @@ impl Dialect for Anthropic {
 
 /// What becomes of the fields of a request.
 pub const FIELDS: Fields = {
-    use Handling::{Mapped, Passed, Refused, Reported};
+    use Handling::{Mapped, Omitted, Passed, Refused, Reported};
     &[
         ("model", Mapped),
         ("messages", Mapped),
@@ -154,7 +154,7 @@ pub const FIELDS: Fields = {
         ("messages[].tool_calls", Mapped),
         ("messages[].tool_call_id", Mapped),
         ("messages[].name", Reported),
-        ("messages[].reasoning_content", Reported),
+        ("messages[].reasoning_content", Omitted),
         ("messages[].refusal", Mapped),
         ("messages[].audio", Reported),
         ("messages[].function_call", Mapped),

@@ -19,6 +19,17 @@ use crate::dialect::Call;
 #[derive(Debug, Default)]
 pub(crate) struct Dropped(Vec<String>);
 
+/// Fields of an assistant's messages that callers give back from answers, of this gateway or another. A model that
+/// cannot take them back loses nothing that a request asks for: they are left out without a word.
+pub(crate) const ECHOES: &[&str] = &[
+    "thinking_blocks",
+    "reasoning",
+    "reasoning_details",
+    "annotations",
+    "extra_content",
+    "provider_specific_fields",
+];
+
 impl Dropped {
     /// Reports a field by its path, once.
     pub(crate) fn add(&mut self, path: impl Into<String>) {
@@ -47,6 +58,12 @@ impl Dropped {
             };
             self.add_if(!says_nothing, &format!("{prefix}{name}"));
         }
+    }
+
+    /// Reports the fields that are left of the message at `path`, without those that were answers.
+    pub(crate) fn rest_of_message(&mut self, path: &str, mut rest: Map<String, Value>) {
+        rest.retain(|name, _| !ECHOES.contains(&name.as_str()));
+        self.rest(&format!("{path}."), &rest);
     }
 
     pub(crate) fn into_vec(self) -> Vec<String> {

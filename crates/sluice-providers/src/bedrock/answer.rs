@@ -320,5 +320,9 @@ fn counted(usage: &Value) -> Option<Usage> {
     };
     counts.prompt.cached_tokens = read;
     counts.prompt.cache_write_tokens = written;
+    let details = usage.get("cacheDetails").and_then(Value::as_array).into_iter().flatten();
+    let kept_1h = details.filter(|detail| detail.get("ttl").is_some_and(|ttl| ttl == "1h"));
+    let kept_1h = kept_1h.filter_map(|detail| detail.get("inputTokens")?.as_u64());
+    counts.prompt.cache_write_1h_tokens = kept_1h.fold(0, u64::saturating_add).min(written);
     Some(counts)
 }

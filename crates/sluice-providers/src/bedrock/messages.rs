@@ -94,7 +94,8 @@ impl Conversation {
             name,
             tool_calls,
             tool_call_id,
-            reasoning_content,
+            // Thinking that is not signed is refused.
+            reasoning_content: _,
             refusal,
             audio,
             function_call,
@@ -105,9 +106,7 @@ impl Conversation {
         blocks.dropped.add_if(audio.is_some(), &format!("{path}.audio"));
         let thinking = rest.shift_remove("thinking_blocks");
         let point = blocks.cache.take(&mut rest, &path, &mut blocks.dropped);
-        // What answers carry and no request means.
-        rest.shift_remove("annotations");
-        blocks.dropped.rest(&format!("{path}."), &rest);
+        blocks.dropped.rest_of_message(&path, rest);
         match role {
             Role::System | Role::Developer => {
                 let written = blocks.of(content, &path)?.blocks;
@@ -119,8 +118,7 @@ impl Conversation {
             }
             Role::Assistant => {
                 let calls = self.calls(tool_calls, function_call, index)?;
-                let said = Thought { thinking, reasoning_content };
-                let mut all = said.blocks(&calls, &path, reader, blocks);
+                let mut all = thought(thinking, &calls, reader);
                 all.extend(blocks.of(content, &path)?.blocks);
                 all.extend(refusal.filter(|text| !is_blank(text)).map(|text| json!({ "text": text })));
                 all.extend(calls);
@@ -245,33 +243,19 @@ impl Turn {
     }
 }
 
-/// What an assistant thought in an earlier turn.
-struct Thought {
-    thinking: Option<Value>,
-    reasoning_content: Option<String>,
-}
-
-impl Thought {
-    /// Only what is signed goes back, and only to models that know the signature. Callers who do not send it back
-    /// may have it from the memory.
-    fn blocks(self, calls: &[Value], path: &str, reader: Reader<'_>, blocks: &mut Blocks<'_>) -> Vec<Value> {
-        let signed = reader.family.takes_signed_thinking();
-        let given = self.thinking.filter(|value| value.as_array().is_some_and(|all| !all.is_empty()));
-        if given.is_some() && !signed {
-            blocks.dropped.add(format!("{path}.thinking_blocks"));
-            return Vec::new();
-        }
-        let recall = || {
-            let id = calls.first()?.pointer("/toolUse/toolUseId")?.as_str()?;
-            serde_json::from_str::<Value>(&reader.memory.recall(id).filter(|_| signed)?).ok()
-        };
-        let all = given.or_else(recall);
-        let all: Vec<Value> =
-            all.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(signed_block).collect();
-        let lost = all.is_empty() && self.reasoning_content.is_some_and(|text| !text.is_empty());
-        blocks.dropped.add_if(lost, &format!("{path}.reasoning_content"));
-        all
+/// What an assistant thought in an earlier turn: only what is signed goes back, and only to models that know the
+/// signature. Callers who do not send it back may have it from the memory.
+fn thought(given: Option<Value>, calls: &[Value], reader: Reader<'_>) -> Vec<Value> {
+    if !reader.family.takes_signed_thinking() {
+        return Vec::new();
     }
+    let recall = || {
+        let id = calls.first()?.pointer("/toolUse/toolUseId")?.as_str()?;
+        serde_json::from_str::<Value>(&reader.memory.recall(id)?).ok()
+    };
+    let given = given.filter(|value| value.as_array().is_some_and(|all| !all.is_empty()));
+    let all = given.or_else(recall);
+    all.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(signed_block).collect()
 }
 
 /// A block of thinking in Anthropic's form as one of Converse's; `None` for one that nobody signed.

@@ -58,7 +58,7 @@ impl Dialect for Bedrock {
     }
 }
 
-use Handling::{Mapped, Passed, Refused, Reported};
+use Handling::{Mapped, Omitted, Passed, Refused, Reported};
 
 /// What becomes of each field.
 pub const FIELDS: Fields = &[
@@ -102,7 +102,7 @@ pub const FIELDS: Fields = &[
     ("messages[].tool_calls", Mapped),
     ("messages[].tool_call_id", Mapped),
     ("messages[].name", Reported),
-    ("messages[].reasoning_content", Reported),
+    ("messages[].reasoning_content", Omitted),
     ("messages[].refusal", Mapped),
     ("messages[].audio", Reported),
     ("messages[].function_call", Mapped),

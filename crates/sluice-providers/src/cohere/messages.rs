@@ -37,11 +37,9 @@ pub(super) fn written(
 }
 
 /// The fields that no role has words for.
-fn beside(name: Option<&str>, mut rest: Map<String, Value>, path: &str, dropped: &mut Dropped) {
+fn beside(name: Option<&str>, rest: Map<String, Value>, path: &str, dropped: &mut Dropped) {
     dropped.add_if(name.is_some(), &format!("{path}.name"));
-    // What answers carry and no request means.
-    rest.shift_remove("annotations");
-    dropped.rest(&format!("{path}."), &rest);
+    dropped.rest_of_message(path, rest);
 }
 
 fn system(message: Message, path: &str, dropped: &mut Dropped) -> Result<Option<Value>, ApiError> {
@@ -125,7 +123,7 @@ fn assistant(
             (true, _) => content.push(json!({ "type": "thinking", "thinking": thought })),
             // What a model without thinking thought before it called was its plan.
             (false, false) => drop(out.insert("tool_plan".to_owned(), thought.into())),
-            (false, true) => dropped.add(format!("{path}.reasoning_content")),
+            (false, true) => {}
         }
     }
     content.extend(texts.into_iter().map(|text| json!({ "type": "text", "text": text })));

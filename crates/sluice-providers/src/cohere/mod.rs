@@ -46,7 +46,7 @@ impl Dialect for Cohere {
     }
 }
 
-use Handling::{Mapped, Passed, Refused, Reported};
+use Handling::{Mapped, Omitted, Passed, Refused, Reported};
 
 /// What becomes of each field.
 pub const FIELDS: Fields = &[
@@ -106,11 +106,19 @@ pub const FIELDS: Fields = &[
     ("thinking", Passed),
     ("top_k", Mapped),
     ("extra_body", Mapped),
+    ("messages[].thinking_blocks", Omitted),
 ];
 
 /// Fields beyond the API that mean something here.
-pub const EXTENSIONS: &[&str] =
-    &["extra_body", "safety_mode", "documents", "citation_options", "thinking", "top_k"];
+pub const EXTENSIONS: &[&str] = &[
+    "extra_body",
+    "safety_mode",
+    "documents",
+    "citation_options",
+    "thinking",
+    "top_k",
+    "messages[].thinking_blocks",
+];
 
 /// The numbered cases of known conversion bugs that can happen in this dialect. Each is a vector of that number.
 pub const GOTCHAS: &[u8] = &[

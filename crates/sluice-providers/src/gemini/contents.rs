@@ -11,6 +11,7 @@ use super::media::{Kind, MediaTerms, audio};
 use super::model::Generation;
 use super::signature;
 use super::tools::sent_name;
+use crate::asked::ECHOES;
 use crate::memory::Memory;
 
 /// In place of a user message that says nothing: an empty text is refused.
@@ -18,17 +19,6 @@ const EMPTY_MESSAGE: &str = "(empty message)";
 
 /// Where the form wants a text and there is none.
 const BLANK: &str = " ";
-
-/// Fields of messages that callers give back from answers, and that Gemini has no use for: what it thought stands in
-/// the signatures.
-const ECHOES: &[&str] = &[
-    "thinking_blocks",
-    "reasoning",
-    "reasoning_details",
-    "annotations",
-    "extra_content",
-    "provider_specific_fields",
-];
 
 /// A conversation as it is sent.
 #[derive(Debug, Default)]

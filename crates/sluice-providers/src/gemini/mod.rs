@@ -55,7 +55,8 @@ impl Dialect for Gemini {
 }
 
 /// Request fields beyond the API that are understood.
-pub const EXTENSIONS: &[&str] = &["top_k", "thinking", "safety_settings", "google", "extra_body"];
+pub const EXTENSIONS: &[&str] =
+    &["top_k", "thinking", "safety_settings", "google", "extra_body", "messages[].thinking_blocks"];
 
 /// What becomes of each request field.
 pub const FIELDS: Fields = &[
@@ -98,7 +99,7 @@ pub const FIELDS: Fields = &[
     ("messages[].tool_calls", Handling::Mapped),
     ("messages[].tool_call_id", Handling::Mapped),
     ("messages[].name", Handling::Reported),
-    ("messages[].reasoning_content", Handling::Mapped),
+    ("messages[].reasoning_content", Handling::Omitted),
     ("messages[].refusal", Handling::Mapped),
     ("messages[].audio", Handling::Reported),
     ("messages[].function_call", Handling::Mapped),
@@ -113,6 +114,7 @@ pub const FIELDS: Fields = &[
     ("safety_settings", Handling::Passed),
     ("google", Handling::Passed),
     ("extra_body", Handling::Mapped),
+    ("messages[].thinking_blocks", Handling::Omitted),
 ];
 
 /// The numbered conversion bugs that can happen here; each has a vector whose name begins with its number.

@@ -47,14 +47,12 @@ fn one(
         refusal,
         audio,
         function_call,
-        mut rest,
+        rest,
     } = message;
     let gives_a_result = matches!(role, Role::Tool | Role::Function);
     dropped.add_if(name.is_some() && !gives_a_result, &format!("{path}.name"));
     dropped.add_if(audio.is_some(), &format!("{path}.audio"));
-    // What answers carry and no request means.
-    rest.shift_remove("annotations");
-    dropped.rest(&format!("{path}."), &rest);
+    dropped.rest_of_message(&path, rest);
     let mut said = Said::default();
     said.content(content, &path, fetched, dropped)?;
     said.texts.extend(refusal);

@@ -54,7 +54,7 @@ impl Dialect for Ollama {
     }
 }
 
-use Handling::{Mapped, Passed, Refused, Reported};
+use Handling::{Mapped, Omitted, Passed, Refused, Reported};
 
 /// What becomes of each field.
 pub const FIELDS: Fields = &[
@@ -120,6 +120,7 @@ pub const FIELDS: Fields = &[
     ("num_ctx", Mapped),
     ("num_keep", Mapped),
     ("extra_body", Mapped),
+    ("messages[].thinking_blocks", Omitted),
 ];
 
 /// Fields beyond the API that mean something here.
@@ -136,6 +137,7 @@ pub const EXTENSIONS: &[&str] = &[
     "repetition_penalty",
     "num_ctx",
     "num_keep",
+    "messages[].thinking_blocks",
 ];
 
 /// The numbered cases of known conversion bugs that can happen in this dialect. Each is a vector, or a test of that
