@@ -8,12 +8,14 @@ pub(crate) mod text;
 pub(crate) mod tools;
 
 use serde_json::{Map, Value};
-use sluice_chat::message::{Content, Part};
-use sluice_chat::request::{AudioOptions, Prediction, WebSearchOptions};
+use sluice_chat::message::{Content, Message, Part};
+use sluice_chat::request::{AudioOptions, Prediction, ReasoningEffort, Stop, WebSearchOptions};
+use sluice_chat::response_format::ResponseFormat;
 use sluice_chat::scan::RequestScan;
 use sluice_chat::{ApiError, ChatRequest};
 
 use crate::dialect::Call;
+use tools::ToolFields;
 
 /// Names of request fields that an upstream cannot honour, in the order in which they were found.
 #[derive(Debug, Default)]
@@ -71,8 +73,100 @@ impl Dropped {
     }
 }
 
-/// Fields for which a dialect has no words. What it does have words for it leaves out here.
-#[derive(Debug, Default)]
+/// A request, taken apart: every field of the API is named, so that a new one does not compile before it has its place,
+/// here or among the [`Unheard`]. A dialect takes this apart in the same way.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) messages: Vec<Message>,
+    /// Tokens of output: the caller's limit, else ours.
+    pub(crate) limit: Option<u64>,
+    pub(crate) temperature: Option<f64>,
+    pub(crate) top_p: Option<f64>,
+    pub(crate) stop: Option<Stop>,
+    pub(crate) reasoning_effort: Option<ReasoningEffort>,
+    pub(crate) response_format: Option<ResponseFormat>,
+    pub(crate) tools: ToolFields,
+    /// What the API does not name, as [`extensions`] leaves it.
+    pub(crate) extensions: Map<String, Value>,
+    pub(crate) unheard: Unheard,
+}
+
+impl Asked {
+    /// # Errors
+    /// More than one choice is asked, or an answer that is not of text.
+    pub(crate) fn of(request: ChatRequest, our_limit: Option<u64>) -> Result<Self, ApiError> {
+        let limit = request.output_limit().or(our_limit);
+        let ChatRequest {
+            model: _,
+            messages,
+            temperature,
+            top_p,
+            n,
+            stream: _,
+            stream_options: _,
+            stop,
+            max_tokens: _,
+            max_completion_tokens: _,
+            presence_penalty,
+            frequency_penalty,
+            logit_bias,
+            logprobs,
+            top_logprobs,
+            seed,
+            user,
+            safety_identifier,
+            prompt_cache_key: _,
+            metadata,
+            store,
+            service_tier,
+            modalities,
+            audio,
+            prediction,
+            reasoning_effort,
+            verbosity,
+            web_search_options,
+            response_format,
+            tools,
+            tool_choice,
+            parallel_tool_calls,
+            functions,
+            function_call,
+            rest,
+        } = request;
+        one_text(n, modalities.as_deref())?;
+        Ok(Self {
+            messages,
+            limit,
+            temperature,
+            top_p,
+            stop,
+            reasoning_effort,
+            response_format,
+            tools: ToolFields { tools, tool_choice, parallel_tool_calls, functions, function_call },
+            extensions: extensions(rest),
+            unheard: Unheard {
+                presence_penalty,
+                frequency_penalty,
+                logit_bias,
+                logprobs,
+                top_logprobs,
+                seed,
+                user,
+                safety_identifier,
+                metadata,
+                store,
+                service_tier,
+                audio,
+                prediction,
+                verbosity,
+                web_search_options,
+            },
+        })
+    }
+}
+
+/// Fields for which a dialect has no words. What it does have words for it takes out before it reports the others.
+#[derive(Debug)]
 pub(crate) struct Unheard {
     pub(crate) presence_penalty: Option<f64>,
     pub(crate) frequency_penalty: Option<f64>,
@@ -122,7 +216,7 @@ impl Unheard {
 ///
 /// # Errors
 /// More than one choice, or an answer that is not of text.
-pub(crate) fn one_text(n: Option<u32>, modalities: Option<&[String]>) -> Result<(), ApiError> {
+fn one_text(n: Option<u32>, modalities: Option<&[String]>) -> Result<(), ApiError> {
     if n.is_some_and(|n| n > 1) {
         return Err(unsaid("n", "This provider gives one choice."));
     }
@@ -134,7 +228,7 @@ pub(crate) fn one_text(n: Option<u32>, modalities: Option<&[String]>) -> Result<
 
 /// The fields of a request that the API does not name. `extra_body`, which some clients send as it is, counts as if
 /// its fields stood at the top; `extra_headers`, `extra_query` and `timeout` were meant for the client itself.
-pub(crate) fn extensions(mut rest: Map<String, Value>) -> Map<String, Value> {
+fn extensions(mut rest: Map<String, Value>) -> Map<String, Value> {
     for name in ["extra_headers", "extra_query", "timeout"] {
         rest.shift_remove(name);
     }

@@ -1,12 +1,11 @@
 //! A request as the body of Converse.
 
-use bytes::Bytes;
 use serde_json::{Map, Value, json};
+use sluice_chat::ApiError;
 use sluice_chat::message::Message;
 use sluice_chat::request::{ChatRequest, ReasoningEffort, Stop};
 use sluice_chat::response_format::{JsonSchema, ResponseFormat};
 use sluice_chat::splice::Slices;
-use sluice_chat::{ApiError, error};
 use smallvec::SmallVec;
 
 use super::cache::CachePoints;
@@ -14,9 +13,9 @@ use super::content::Blocks;
 use super::messages::{Conversation, Reader};
 use super::model::Family;
 use super::{thinking, tools};
+use crate::asked::Asked;
 use crate::asked::schema::narrowed;
-use crate::asked::tools::{Offer, ToolFields};
-use crate::asked::{Unheard, extensions, one_text};
+use crate::asked::tools::Offer;
 use crate::dialect::{Call, Encoded};
 use crate::provider::encoded_segment;
 use crate::reading::Reading;
@@ -42,7 +41,7 @@ struct Body<'a> {
 }
 
 pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, ApiError> {
-    let request = ChatRequest::parse(call.body)?;
+    let asked = Asked::of(ChatRequest::parse(call.body)?, call.injected_output_limit)?;
     let family = Family::of(call.upstream_model.name());
     let known = call.facts != crate::ModelFacts::default();
     let cache = CachePoints::new(call.facts.prompt_cache || (!known && family == Family::Unknown));
@@ -54,15 +53,15 @@ pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, ApiError> {
         out: Map::new(),
         reading: Reading::default(),
     };
-    let stream = request.stream.unwrap_or_default();
-    body.request(request, call)?;
+    let stream = call.scan.stream;
+    body.request(asked, call)?;
     let model = encoded_segment(call.upstream_model.name());
     let end = if stream { "converse-stream" } else { "converse" };
-    let (bytes, dropped, reading) = body.finish()?;
+    let (json, dropped, reading) = body.finish();
     Ok(Encoded {
         path: format!("/model/{model}/{end}").into(),
         headers: SmallVec::new(),
-        body: Slices::from_iter([bytes]),
+        body: Slices::from_iter([json.to_string().into()]),
         dropped,
         // Usage comes unasked.
         hide_usage: stream && !call.scan.include_usage,
@@ -72,71 +71,28 @@ pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, ApiError> {
 
 impl Body<'_> {
     /// Every field of the API, and what becomes of it: the table of [`super::FIELDS`] in code.
-    fn request(&mut self, request: ChatRequest, call: &Call<'_>) -> Result<(), ApiError> {
-        let limit = request.output_limit().or(call.injected_output_limit);
-        let ChatRequest {
-            model: _,
+    fn request(&mut self, asked: Asked, call: &Call<'_>) -> Result<(), ApiError> {
+        let Asked {
             messages,
+            limit,
             temperature,
             top_p,
-            n,
-            stream: _,
-            stream_options: _,
             stop,
-            max_tokens: _,
-            max_completion_tokens: _,
-            presence_penalty,
-            frequency_penalty,
-            logit_bias,
-            logprobs,
-            top_logprobs,
-            seed,
-            user,
-            safety_identifier,
-            prompt_cache_key: _,
-            metadata,
-            store,
-            service_tier,
-            modalities,
-            audio,
-            prediction,
             reasoning_effort,
-            verbosity,
-            web_search_options,
             response_format,
             tools,
-            tool_choice,
-            parallel_tool_calls,
-            functions,
-            function_call,
-            rest,
-        } = request;
-        one_text(n, modalities.as_deref())?;
-        let unheard = Unheard {
-            presence_penalty,
-            frequency_penalty,
-            logit_bias,
-            logprobs,
-            top_logprobs,
-            seed,
-            user,
-            safety_identifier,
-            store,
-            audio,
-            prediction,
-            verbosity,
-            web_search_options,
-            ..Unheard::default()
-        };
+            extensions,
+            mut unheard,
+        } = asked;
+        let (metadata, service_tier) = (unheard.metadata.take(), unheard.service_tier.take());
         unheard.report(&mut self.blocks.dropped);
         self.inference.max_tokens = limit;
         self.sampling(temperature, top_p, stop.as_ref());
         self.metadata(metadata);
         self.service_tier(service_tier.as_deref());
-        self.extensions(rest);
+        self.extensions(extensions);
         self.effort(reasoning_effort.as_ref());
-        let fields = ToolFields { tools, tool_choice, parallel_tool_calls, functions, function_call };
-        let offer = Offer::of(fields, &mut self.blocks.dropped)?;
+        let offer = Offer::of(tools, &mut self.blocks.dropped)?;
         self.conversation(messages, response_format, offer, call)
     }
 
@@ -181,8 +137,7 @@ impl Body<'_> {
 
     /// Fields beyond the API. Nothing of the caller's gets into `additionalModelRequestFields` by a name of his own: it
     /// could undo the limit on the output.
-    fn extensions(&mut self, rest: Map<String, Value>) {
-        let mut rest = extensions(rest);
+    fn extensions(&mut self, mut rest: Map<String, Value>) {
         if let Some(guardrail) = rest.shift_remove("guardrailConfig") {
             self.out.insert("guardrailConfig".to_owned(), guardrail);
         }
@@ -250,7 +205,7 @@ impl Body<'_> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(Bytes, Vec<String>, Reading), ApiError> {
+    fn finish(mut self) -> (Value, Vec<String>, Reading) {
         let Inference { max_tokens, temperature, top_p, stop } = self.inference;
         let mut inference = Map::new();
         inference.extend(max_tokens.map(|limit| ("maxTokens".to_owned(), limit.into())));
@@ -264,14 +219,7 @@ impl Body<'_> {
                 self.out.insert(name.to_owned(), fields.into());
             }
         }
-        let bytes = serde_json::to_vec(&self.out).map_err(|problem| {
-            ApiError::new(
-                error::kind::SERVER,
-                "internal_error",
-                format!("The request cannot be written: {problem}"),
-            )
-        })?;
-        Ok((bytes.into(), self.blocks.dropped.into_vec(), self.reading))
+        (Value::Object(self.out), self.blocks.dropped.into_vec(), self.reading)
     }
 }
 

@@ -1,16 +1,16 @@
 //! A request as the body of `/v2/chat`.
 
 use serde_json::{Map, Value, json};
+use sluice_chat::ApiError;
 use sluice_chat::request::{ChatRequest, ReasoningEffort, Stop};
 use sluice_chat::response_format::ResponseFormat;
 use sluice_chat::splice::Slices;
-use sluice_chat::{ApiError, error};
 use smallvec::SmallVec;
 
 use super::messages;
 use crate::asked::schema::narrowed;
 use crate::asked::tools::{Choice, Offer, OfferedTool, ToolFields};
-use crate::asked::{Dropped, Unheard, extensions, one_text};
+use crate::asked::{Asked, Dropped};
 use crate::dialect::{Call, Encoded};
 use crate::reading::Reading;
 
@@ -18,23 +18,16 @@ use crate::reading::Reading;
 const OWN: &[&str] = &["safety_mode", "documents", "citation_options", "thinking"];
 
 pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, ApiError> {
-    let request = ChatRequest::parse(call.body)?;
-    let stream = request.stream.unwrap_or_default();
+    let asked = Asked::of(ChatRequest::parse(call.body)?, call.injected_output_limit)?;
+    let stream = call.scan.stream;
     let mut body = Body { thinks: thinks(call), ..Body::default() };
     body.out.insert("model".to_owned(), call.upstream_model.name().into());
     body.out.insert("stream".to_owned(), stream.into());
-    body.request(request, call)?;
-    let bytes = serde_json::to_vec(&body.out).map_err(|problem| {
-        ApiError::new(
-            error::kind::SERVER,
-            "internal_error",
-            format!("The request cannot be written: {problem}"),
-        )
-    })?;
+    body.request(asked)?;
     Ok(Encoded {
         path: "/chat".into(),
         headers: SmallVec::new(),
-        body: Slices::from_iter([bytes.into()]),
+        body: Slices::from_iter([Value::Object(body.out).to_string().into()]),
         dropped: body.dropped.into_vec(),
         // Usage comes unasked.
         hide_usage: stream && !call.scan.include_usage,
@@ -57,70 +50,29 @@ struct Body {
 
 impl Body {
     /// Every field of the API, and what becomes of it: the table of [`super::FIELDS`] in code.
-    fn request(&mut self, request: ChatRequest, call: &Call<'_>) -> Result<(), ApiError> {
-        let limit = request.output_limit().or(call.injected_output_limit);
-        let ChatRequest {
-            model: _,
+    fn request(&mut self, asked: Asked) -> Result<(), ApiError> {
+        let Asked {
             messages,
+            limit,
             temperature,
             top_p,
-            n,
-            stream: _,
-            stream_options: _,
             stop,
-            max_tokens: _,
-            max_completion_tokens: _,
-            presence_penalty,
-            frequency_penalty,
-            logit_bias,
-            logprobs,
-            top_logprobs,
-            seed,
-            user,
-            safety_identifier,
-            prompt_cache_key: _,
-            metadata,
-            store,
-            service_tier,
-            modalities,
-            audio,
-            prediction,
             reasoning_effort,
-            verbosity,
-            web_search_options,
             response_format,
             tools,
-            tool_choice,
-            parallel_tool_calls,
-            functions,
-            function_call,
-            rest,
-        } = request;
-        one_text(n, modalities.as_deref())?;
-        Unheard {
-            logit_bias,
-            logprobs,
-            top_logprobs,
-            user,
-            safety_identifier,
-            metadata,
-            store,
-            service_tier,
-            audio,
-            prediction,
-            verbosity,
-            web_search_options,
-            ..Unheard::default()
-        }
-        .report(&mut self.dropped);
-        self.extensions(rest);
+            extensions,
+            mut unheard,
+        } = asked;
+        let (presence, frequency) = (unheard.presence_penalty.take(), unheard.frequency_penalty.take());
+        let seed = unheard.seed.take();
+        unheard.report(&mut self.dropped);
+        self.extensions(extensions);
         self.set("max_tokens", limit);
         self.sampling(temperature, top_p, seed);
-        self.penalties([("presence_penalty", presence_penalty), ("frequency_penalty", frequency_penalty)]);
+        self.penalties([("presence_penalty", presence), ("frequency_penalty", frequency)]);
         self.stop(stop.as_ref());
         self.effort(reasoning_effort.as_ref());
-        let fields = ToolFields { tools, tool_choice, parallel_tool_calls, functions, function_call };
-        let has_tools = self.tools(fields)?;
+        let has_tools = self.tools(tools)?;
         self.format(response_format, has_tools);
         let messages = messages::written(messages, self.thinks, &mut self.dropped)?;
         self.set("messages", Some(messages));
@@ -131,8 +83,7 @@ impl Body {
         self.out.extend(value.map(|value| (name.to_owned(), value.into())));
     }
 
-    fn extensions(&mut self, rest: Map<String, Value>) {
-        let mut rest = extensions(rest);
+    fn extensions(&mut self, mut rest: Map<String, Value>) {
         for name in OWN {
             let value = rest.shift_remove(*name);
             self.set(name, value);

@@ -1,16 +1,16 @@
 //! A request as the body of `/api/chat`.
 
 use serde_json::{Map, Value, json};
+use sluice_chat::ApiError;
 use sluice_chat::message::Message;
 use sluice_chat::request::{ChatRequest, ReasoningEffort, Stop};
 use sluice_chat::response_format::ResponseFormat;
 use sluice_chat::splice::Slices;
-use sluice_chat::{ApiError, error};
 use smallvec::SmallVec;
 
 use super::messages;
 use crate::asked::tools::{Choice, Offer, ToolFields};
-use crate::asked::{Dropped, Unheard, extensions, one_text};
+use crate::asked::{Asked, Dropped};
 use crate::dialect::{Call, Encoded};
 use crate::reading::Reading;
 
@@ -19,27 +19,20 @@ const OPTIONS: &[&str] =
     &["top_k", "min_p", "typical_p", "repeat_last_n", "repeat_penalty", "num_ctx", "num_keep"];
 
 pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, ApiError> {
-    let request = ChatRequest::parse(call.body)?;
-    let stream = request.stream.unwrap_or_default();
+    let asked = Asked::of(ChatRequest::parse(call.body)?, call.injected_output_limit)?;
+    let stream = call.scan.stream;
     let mut body = Body::default();
     body.out.insert("model".to_owned(), call.upstream_model.name().into());
-    body.request(request, call)?;
+    body.request(asked, call)?;
     // Without the word it streams.
     body.out.insert("stream".to_owned(), stream.into());
     if !body.options.is_empty() {
         body.out.insert("options".to_owned(), body.options.into());
     }
-    let bytes = serde_json::to_vec(&body.out).map_err(|problem| {
-        ApiError::new(
-            error::kind::SERVER,
-            "internal_error",
-            format!("The request cannot be written: {problem}"),
-        )
-    })?;
     Ok(Encoded {
         path: "/api/chat".into(),
         headers: SmallVec::new(),
-        body: Slices::from_iter([bytes.into()]),
+        body: Slices::from_iter([Value::Object(body.out).to_string().into()]),
         dropped: body.dropped.into_vec(),
         // Usage comes unasked.
         hide_usage: stream && !call.scan.include_usage,
@@ -57,74 +50,37 @@ struct Body {
 
 impl Body {
     /// Every field of the API, and what becomes of it: the table of [`super::FIELDS`] in code.
-    fn request(&mut self, request: ChatRequest, call: &Call<'_>) -> Result<(), ApiError> {
-        let limit = request.output_limit().or(call.injected_output_limit);
-        let ChatRequest {
-            model: _,
+    fn request(&mut self, asked: Asked, call: &Call<'_>) -> Result<(), ApiError> {
+        let Asked {
             messages,
+            limit,
             temperature,
             top_p,
-            n,
-            stream: _,
-            stream_options: _,
             stop,
-            max_tokens: _,
-            max_completion_tokens: _,
-            presence_penalty,
-            frequency_penalty,
-            logit_bias,
-            logprobs,
-            top_logprobs,
-            seed,
-            user,
-            safety_identifier,
-            prompt_cache_key: _,
-            metadata,
-            store,
-            service_tier,
-            modalities,
-            audio,
-            prediction,
             reasoning_effort,
-            verbosity,
-            web_search_options,
             response_format,
             tools,
-            tool_choice,
-            parallel_tool_calls,
-            functions,
-            function_call,
-            rest,
-        } = request;
-        one_text(n, modalities.as_deref())?;
-        Unheard {
-            logit_bias,
-            user,
-            safety_identifier,
-            metadata,
-            store,
-            service_tier,
-            audio,
-            prediction,
-            verbosity,
-            web_search_options,
-            ..Unheard::default()
-        }
-        .report(&mut self.dropped);
-        self.extensions(rest);
+            extensions,
+            mut unheard,
+        } = asked;
+        let (presence, frequency) = (unheard.presence_penalty.take(), unheard.frequency_penalty.take());
+        let (logprobs, top_logprobs) = (unheard.logprobs.take(), unheard.top_logprobs.take());
+        let seed = unheard.seed.take();
+        unheard.report(&mut self.dropped);
+        self.extensions(extensions);
         self.sampling([
             ("num_predict", limit.map(Value::from)),
             ("temperature", temperature.map(Value::from)),
             ("top_p", top_p.map(Value::from)),
-            ("presence_penalty", presence_penalty.map(Value::from)),
-            ("frequency_penalty", frequency_penalty.map(Value::from)),
+            ("presence_penalty", presence.map(Value::from)),
+            ("frequency_penalty", frequency.map(Value::from)),
             ("seed", seed.map(Value::from)),
             ("stop", stop.as_ref().map(Stop::as_slice).map(Value::from)),
         ]);
         self.logprobs(logprobs, top_logprobs);
         self.think(reasoning_effort.as_ref(), call.upstream_model.name());
         self.format(response_format);
-        self.tools(ToolFields { tools, tool_choice, parallel_tool_calls, functions, function_call })?;
+        self.tools(tools)?;
         self.messages(messages, call)
     }
 
@@ -145,8 +101,7 @@ impl Body {
     }
 
     /// What others call otherwise, and Ollama's own fields. What the API says comes after, and wins.
-    fn extensions(&mut self, rest: Map<String, Value>) {
-        let mut rest = extensions(rest);
+    fn extensions(&mut self, mut rest: Map<String, Value>) {
         if let Some(Value::Object(options)) = rest.shift_remove("options") {
             self.options = options;
         }
