@@ -7,7 +7,7 @@ use sluice_chat::tool::{CustomToolCall, FunctionCall, FunctionToolCall, ToolCall
 
 use super::blocks::{self, Blocks, Takes, cache_control};
 use super::names::{self, CallIds};
-use crate::asked::ECHOES;
+use crate::asked::{ECHOES, tools};
 use crate::memory::Memory;
 use crate::reading::Reading;
 
@@ -181,8 +181,7 @@ impl<'a> Messages<'a> {
             let (id, name, input, rest) = match call {
                 ToolCall::Function(FunctionToolCall { id, function, rest }) => {
                     let FunctionCall { name, arguments, rest: _ } = function;
-                    let input = input(arguments.as_deref().unwrap_or_default(), &place)?;
-                    (id, name, input, rest)
+                    (id, name, self.input(arguments.as_deref(), &format!("{place}.function")), rest)
                 }
                 ToolCall::Custom(CustomToolCall { id, custom, rest }) => {
                     (id, custom.name, json!({ "input": custom.input.unwrap_or_default() }), rest)
@@ -203,12 +202,20 @@ impl<'a> Messages<'a> {
         }
         if let Some(FunctionCall { name, arguments, rest: _ }) = function_call {
             let place = format!("{place}.function_call");
-            let input = input(arguments.as_deref().unwrap_or_default(), &place)?;
+            let input = self.input(arguments.as_deref(), &place);
             let id = self.ids.call("call");
             calls.push((id.clone(), self.call(&name, &id, input)));
             self.function_id = id;
         }
         Ok(calls)
+    }
+
+    fn input(&mut self, arguments: Option<&str>, place: &str) -> Value {
+        let (object, whole) = tools::arguments(arguments.unwrap_or_default());
+        if !whole {
+            self.blocks.dropped.push(format!("{place}.arguments"));
+        }
+        object.into()
     }
 
     fn call(&mut self, name: &str, id: &str, input: Value) -> Value {
@@ -224,20 +231,6 @@ struct Said {
     refusal: Option<String>,
     tool_calls: Option<Vec<ToolCall>>,
     function_call: Option<FunctionCall>,
-}
-
-/// Arguments as the object that they have to be: of a text that is no object nothing is left. Several objects glued
-/// together are several calls that somebody lost, and no call of ours.
-fn input(arguments: &str, place: &str) -> Result<Value, ApiError> {
-    let mut objects = serde_json::Deserializer::from_str(arguments).into_iter::<Map<String, Value>>();
-    match (objects.next(), objects.next()) {
-        (Some(Ok(object)), None) => Ok(Value::Object(object)),
-        (Some(Ok(_)), Some(Ok(_))) => {
-            let text = "The arguments of a call are one JSON object; these are several.";
-            Err(ApiError::invalid("invalid_value", text).with_param(format!("{place}.function.arguments")))
-        }
-        _ => Ok(json!({})),
-    }
 }
 
 /// A block of thinking as it may go back; unsigned ones may not.

@@ -225,22 +225,15 @@ fn custom(fields: &Map<String, Value>, path: &str) -> Option<OfferedTool> {
     })
 }
 
-/// What the arguments of a call in the history are as an object.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Arguments {
-    Object(Map<String, Value>),
-    /// Several objects stand one behind the other.
-    Several,
-}
-
-/// Reads the arguments of a call in the history. They are what a model wrote: an empty, broken or cut text, or one
-/// that is no object, counts as an empty object.
-pub(crate) fn arguments(text: &str) -> Arguments {
-    let mut objects = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    match (objects.next(), objects.next()) {
-        (Some(Ok(Value::Object(object))), None) => Arguments::Object(object),
-        (Some(Ok(Value::Object(_))), Some(Ok(Value::Object(_)))) => Arguments::Several,
-        _ => Arguments::Object(Map::new()),
+/// Reads the arguments of a call in the history as the object that they have to be, and says whether that is all of
+/// them. They are what a model wrote: of several objects glued together the first one is taken, and of a text that is
+/// broken off, or no object, nothing. It is no reason to refuse a conversation, which would then be stuck for good.
+pub(crate) fn arguments(text: &str) -> (Map<String, Value>, bool) {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    match (values.next(), values.next()) {
+        (Some(Ok(Value::Object(object))), more) => (object, more.is_none()),
+        (Some(Ok(Value::Null)), None) | (None, _) => (Map::new(), true),
+        _ => (Map::new(), false),
     }
 }
 

@@ -77,17 +77,18 @@ fn what_is_not_there() {
 
 #[test]
 fn arguments_are_what_a_model_wrote() {
-    let check = |text: &str, expect: Option<Value>| {
-        let got = match arguments(text) {
-            Arguments::Object(object) => Some(Value::Object(object)),
-            Arguments::Several => None,
-        };
-        assert_eq!(got, expect, "{text}");
+    let check = |text: &str, object: Value, whole: bool| {
+        let (got, all) = arguments(text);
+        assert_eq!((Value::Object(got), all), (object, whole), "{text}");
     };
-    check(r#"{"a":1}"#, Some(json!({ "a": 1 })));
-    check(" {} \n", Some(json!({})));
-    for broken in ["", "oops", "[1]", "null", r#"{"a":"#, r#"{"a":1} trailing"#, "\"{}\""] {
-        check(broken, Some(json!({})));
+    check(r#"{"a":1}"#, json!({ "a": 1 }), true);
+    for empty in ["", " {} \n", " ", "null"] {
+        check(empty, json!({}), true);
     }
-    check(r#"{"cmd":"a"}{"cmd":"b"}"#, None);
+    for broken in ["oops", "[1]", r#"{"a":"#, "\"{}\""] {
+        check(broken, json!({}), false);
+    }
+    for glued in [r#"{"a":1} trailing"#, r#"{"a":1}{"a":2}"#, r#"{"a":1}, {"a":2}"#] {
+        check(glued, json!({ "a": 1 }), false);
+    }
 }

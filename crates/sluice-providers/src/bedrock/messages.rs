@@ -10,8 +10,8 @@ use super::model::Family;
 use super::names::{call_id, tool_name};
 use crate::asked::calls::{Called, legacy_id};
 use crate::asked::text::is_blank;
-use crate::asked::tools::{Arguments, arguments};
-use crate::asked::unsaid;
+use crate::asked::tools::arguments;
+use crate::asked::{Dropped, unsaid};
 use crate::memory::Memory;
 
 /// The whole conversation.
@@ -117,7 +117,7 @@ impl Conversation {
                 self.user_message(written, point);
             }
             Role::Assistant => {
-                let calls = self.calls(tool_calls, function_call, index)?;
+                let calls = self.calls(tool_calls, function_call, index, &mut blocks.dropped)?;
                 let mut all = thought(thinking, &calls, reader);
                 all.extend(blocks.of(content, &path)?.blocks);
                 all.extend(refusal.filter(|text| !is_blank(text)).map(|text| json!({ "text": text })));
@@ -198,15 +198,16 @@ impl Conversation {
         tool_calls: Option<Vec<ToolCall>>,
         function_call: Option<FunctionCall>,
         index: usize,
+        dropped: &mut Dropped,
     ) -> Result<Vec<Value>, ApiError> {
         let mut calls = Vec::new();
         for (at, call) in tool_calls.into_iter().flatten().enumerate() {
             let path = format!("messages[{index}].tool_calls[{at}]");
             calls.push(match call {
                 ToolCall::Function(call) => {
-                    let input =
-                        input(call.function.arguments.as_deref(), &format!("{path}.function.arguments"))?;
-                    tool_use(&call_id(&call.id), &call.function.name, &input)
+                    let FunctionCall { name, arguments, rest: _ } = call.function;
+                    let path = format!("{path}.function.arguments");
+                    tool_use(&call_id(&call.id), &name, &input(arguments.as_deref(), &path, dropped))
                 }
                 ToolCall::Custom(call) => {
                     let input = json!({ "input": call.custom.input.unwrap_or_default() });
@@ -222,8 +223,8 @@ impl Conversation {
         }
         if let Some(FunctionCall { name, arguments, rest: _ }) = function_call {
             let id = legacy_id(index);
-            let input = input(arguments.as_deref(), &format!("messages[{index}].function_call.arguments"))?;
-            calls.push(tool_use(&id, &name, &input));
+            let path = format!("messages[{index}].function_call.arguments");
+            calls.push(tool_use(&id, &name, &input(arguments.as_deref(), &path, dropped)));
         }
         self.has_tool_blocks |= !calls.is_empty();
         Ok(calls)
@@ -273,11 +274,10 @@ fn signed_block(block: &Value) -> Option<Value> {
     }
 }
 
-fn input(text: Option<&str>, path: &str) -> Result<Value, ApiError> {
-    match arguments(text.unwrap_or_default()) {
-        Arguments::Object(object) => Ok(Value::Object(object)),
-        Arguments::Several => Err(unsaid(path, "The arguments of a call must be one JSON object.")),
-    }
+fn input(text: Option<&str>, path: &str, dropped: &mut Dropped) -> Value {
+    let (object, whole) = arguments(text.unwrap_or_default());
+    dropped.add_if(!whole, path);
+    Value::Object(object)
 }
 
 fn tool_use(id: &str, name: &str, input: &Value) -> Value {

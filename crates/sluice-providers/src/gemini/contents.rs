@@ -11,7 +11,7 @@ use super::media::{Kind, MediaTerms, audio};
 use super::model::Generation;
 use super::signature;
 use super::tools::sent_name;
-use crate::asked::ECHOES;
+use crate::asked::{ECHOES, tools};
 use crate::memory::Memory;
 
 /// In place of a user message that says nothing: an empty text is refused.
@@ -284,20 +284,12 @@ impl<'a> Conversation<'a> {
         Some(part)
     }
 
-    /// Arguments must be an object. Those that are not, broken or cut off, are left out; of several objects glued
-    /// together the first one is taken.
     fn arguments(&mut self, at: &str, arguments: Option<&str>) -> Value {
-        let text = arguments.unwrap_or_default().trim();
-        let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-        let first = values.next();
-        let whole = text.is_empty() || matches!((&first, values.next()), (Some(Ok(Value::Object(_))), None));
+        let (object, whole) = tools::arguments(arguments.unwrap_or_default());
         if !whole {
             self.dropped.push(format!("{at}.arguments"));
         }
-        match first {
-            Some(Ok(args @ Value::Object(_))) => args,
-            _ => json!({}),
-        }
+        object.into()
     }
 
     fn result(

@@ -7,7 +7,7 @@ use sluice_chat::tool::ToolCall;
 
 use crate::asked::calls::{Called, legacy_id};
 use crate::asked::media::{image_format, of_file_data, of_url};
-use crate::asked::tools::{Arguments, arguments};
+use crate::asked::tools::arguments;
 use crate::asked::{Dropped, unsaid};
 use crate::media::Inlined;
 
@@ -71,10 +71,11 @@ fn one(
     if let Some(thinking) = reasoning_content.filter(|text| !text.is_empty() && role == Role::Assistant) {
         out.insert("thinking".to_owned(), thinking.into());
     }
-    let mut calls = calls(tool_calls, &path)?;
+    let mut calls = calls(tool_calls, &path, dropped)?;
     if let Some(call) = function_call {
         let path = format!("{path}.function_call.arguments");
-        calls.push(written_call(&legacy_id(index), &call.name, &object(call.arguments.as_deref(), &path)?));
+        let arguments = object(call.arguments.as_deref(), &path, dropped);
+        calls.push(written_call(&legacy_id(index), &call.name, &arguments));
     }
     if !calls.is_empty() {
         out.insert("tool_calls".to_owned(), calls.into());
@@ -163,14 +164,18 @@ fn unknown(path: &str) -> ApiError {
     unsaid(path, "This provider takes only text and images.")
 }
 
-fn calls(tool_calls: Option<Vec<ToolCall>>, path: &str) -> Result<Vec<Value>, ApiError> {
+fn calls(
+    tool_calls: Option<Vec<ToolCall>>,
+    path: &str,
+    dropped: &mut Dropped,
+) -> Result<Vec<Value>, ApiError> {
     let mut calls = Vec::new();
     for (at, call) in tool_calls.into_iter().flatten().enumerate() {
         let path = format!("{path}.tool_calls[{at}]");
         calls.push(match call {
             ToolCall::Function(call) => {
-                let arguments =
-                    object(call.function.arguments.as_deref(), &format!("{path}.function.arguments"))?;
+                let path = format!("{path}.function.arguments");
+                let arguments = object(call.function.arguments.as_deref(), &path, dropped);
                 written_call(&call.id, &call.function.name, &arguments)
             }
             ToolCall::Custom(call) => {
@@ -189,9 +194,8 @@ fn written_call(id: &str, name: &str, arguments: &Value) -> Value {
     json!({ "id": id, "function": { "name": name, "arguments": arguments } })
 }
 
-fn object(text: Option<&str>, path: &str) -> Result<Value, ApiError> {
-    match arguments(text.unwrap_or_default()) {
-        Arguments::Object(object) => Ok(object.into()),
-        Arguments::Several => Err(unsaid(path, "The arguments of a call must be one JSON object.")),
-    }
+fn object(text: Option<&str>, path: &str, dropped: &mut Dropped) -> Value {
+    let (object, whole) = arguments(text.unwrap_or_default());
+    dropped.add_if(!whole, path);
+    object.into()
 }
