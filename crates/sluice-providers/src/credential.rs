@@ -76,12 +76,7 @@ impl Source {
     fn is_sendable(&self) -> bool {
         match self {
             Self::Google(_) => true,
-            Self::Aws(AwsSource::Keys(keys)) => {
-                let token = keys.session_token.as_deref();
-                [&keys.access_key_id, &keys.secret_access_key].into_iter().all(|text| is_visible(text))
-                    && token.is_none_or(is_visible)
-            }
-            Self::Aws(_) => true,
+            Self::Aws(source) => source.is_sendable(),
             Self::Entra(app) => {
                 let id = |text: &str| {
                     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
@@ -163,12 +158,16 @@ pub enum AwsSource {
     Keys(AwsCredentials),
     /// A token of Kubernetes or another identity provider, exchanged for the keys of a role.
     WebIdentity {
-        role_arn: String,
+        role: AwsRole,
         /// Holds the token; read anew each time, as it is replaced before it runs out.
         token_file: PathBuf,
-        session_name: String,
-        /// The security token service, without a path.
-        sts_url: String,
+    },
+    /// The keys of a role that other keys may take.
+    Role {
+        role: AwsRole,
+        from: Box<AwsSource>,
+        /// What the role's owner wants to be told, where it is another's role.
+        external_id: Option<String>,
     },
     /// The agent of a container (ECS, EKS Pod Identity).
     Container {
@@ -180,6 +179,31 @@ pub enum AwsSource {
     },
     /// The metadata service of an EC2 machine, version 2, at this address without a path.
     Instance { url: String },
+}
+
+impl AwsSource {
+    fn is_sendable(&self) -> bool {
+        match self {
+            Self::Keys(keys) => {
+                let token = keys.session_token.as_deref();
+                [&keys.access_key_id, &keys.secret_access_key].into_iter().all(|text| is_visible(text))
+                    && token.is_none_or(is_visible)
+            }
+            Self::Role { from, .. } => from.is_sendable(),
+            Self::WebIdentity { .. } | Self::Container { .. } | Self::Instance { .. } => true,
+        }
+    }
+}
+
+/// A role of AWS, and where its keys are asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AwsRole {
+    pub arn: String,
+    pub session_name: String,
+    /// The security token service, without a path.
+    pub sts_url: String,
+    /// The region in which it is.
+    pub region: String,
 }
 
 /// An application of Microsoft Entra that signs in with a secret.

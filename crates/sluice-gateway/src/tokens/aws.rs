@@ -1,37 +1,48 @@
-//! Temporary keys of AWS: of a role for a web identity, of a container's agent, of an EC2 machine.
+//! Temporary keys of AWS: of a role, for a web identity or for other keys, of a container's agent, of an EC2 machine.
 
 use std::path::Path;
 
 use http::Method;
 use serde_json::Value;
 use sluice_chat::Failure;
-use sluice_providers::{credential::AwsSource, sigv4::AwsCredentials};
+use sluice_providers::{
+    credential::{AwsRole, AwsSource},
+    sigv4::{self, AwsCredentials, Scope, Unsigned},
+};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{Grant, Granted, parsed, refused_by_source, said, unreachable_source};
-use crate::{bounds, clock, upstream::Tls, upstream::once::Ask};
+use crate::{
+    bounds, clock,
+    upstream::{
+        Tls,
+        once::{Ask, endpoint_of},
+    },
+};
 
 /// How long a session with the metadata service lasts.
 const SESSION_S: &str = "21600";
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 
-pub(super) async fn keys(source: &AwsSource, tls: &Tls) -> Granted {
+/// Keys, and for how many milliseconds they hold.
+type Keys = Result<(AwsCredentials, u64), Failure>;
+
+pub(super) async fn grant(source: &AwsSource, tls: &Tls) -> Granted {
+    keys(source, tls).await.map(|(keys, lives_ms)| (Grant::Aws(keys), lives_ms))
+}
+
+async fn keys(source: &AwsSource, tls: &Tls) -> Keys {
     match source {
-        // Never asked for: they are there from the start.
-        AwsSource::Keys(keys) => Ok((Grant::Aws(keys.clone()), u64::MAX)),
-        AwsSource::WebIdentity { role_arn, token_file, session_name, sts_url } => {
+        AwsSource::Keys(keys) => Ok((keys.clone(), u64::MAX)),
+        AwsSource::WebIdentity { role, token_file } => {
             let token = read(token_file)?;
-            let form = [
-                ("Action", "AssumeRoleWithWebIdentity"),
-                ("Version", "2011-06-15"),
-                ("RoleArn", role_arn.as_str()),
-                ("RoleSessionName", session_name),
-                ("WebIdentityToken", &token),
-            ];
-            let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-            let url = format!("{}/", sts_url.trim_end_matches('/'));
-            let headers = [("content-type", "application/x-www-form-urlencoded")];
-            of_xml(&asked(tls, &Method::POST, &url, &headers, &body).await?)
+            let body = form("AssumeRoleWithWebIdentity", role, ("WebIdentityToken", Some(&token)));
+            of_xml(&asked(tls, &Method::POST, &sts(role), &[FORM], &body).await?)
+        }
+        AwsSource::Role { role, from, external_id } => {
+            let (own, _) = Box::pin(keys(from, tls)).await?;
+            let body = form("AssumeRole", role, ("ExternalId", external_id.as_deref()));
+            of_xml(&asked_signed(tls, role, &own, &body).await?)
         }
         AwsSource::Container { url, token, token_file } => {
             let read = token_file.as_deref().map(read).transpose()?;
@@ -52,6 +63,48 @@ pub(super) async fn keys(source: &AwsSource, tls: &Tls) -> Granted {
             of_json(&asked(tls, &Method::GET, &format!("{url}{ROLES}{role}"), &session, "").await?)
         }
     }
+}
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+fn sts(role: &AwsRole) -> String {
+    format!("{}/", role.sts_url.trim_end_matches('/'))
+}
+
+/// What the security token service is asked for a role, with one more field where it has a value.
+fn form(action: &str, role: &AwsRole, more: (&str, Option<&str>)) -> String {
+    let fields = [
+        ("Action", action),
+        ("Version", "2011-06-15"),
+        ("RoleArn", &role.arn),
+        ("RoleSessionName", &role.session_name),
+    ];
+    let more = more.1.map(|value| (more.0, value));
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).extend_pairs(more).finish()
+}
+
+/// Asks the security token service in the name of `keys`.
+async fn asked_signed(
+    tls: &Tls,
+    role: &AwsRole,
+    keys: &AwsCredentials,
+    body: &str,
+) -> Result<String, Failure> {
+    let sts = sts(role);
+    let url = parsed(&sts)?;
+    let host = endpoint_of(&url).ok_or_else(|| unreachable_source("its address is none"))?.authority;
+    let unsigned = Unsigned {
+        method: "POST",
+        path: url.path(),
+        query: "",
+        headers: &[FORM, ("host", &host)],
+        body_sha256: &sigv4::body_hash([body.as_bytes()]),
+    };
+    let scope = Scope { region: &role.region, service: "sts" };
+    let signed = sigv4::sign(keys, &scope, &unsigned, clock::unix_ms() / 1000);
+    let signed = signed.iter().map(|(name, value)| (*name, value.as_str()));
+    let headers: Vec<_> = [FORM].into_iter().chain(signed).collect();
+    asked(tls, &Method::POST, &sts, &headers, body).await
 }
 
 async fn asked(
@@ -80,13 +133,13 @@ fn one_word(text: &str) -> Option<&str> {
     (!text.is_empty() && text.bytes().all(|b| (0x21..=0x7e).contains(&b))).then_some(text)
 }
 
-fn of_json(text: &str) -> Granted {
+fn of_json(text: &str) -> Keys {
     let value: Value = serde_json::from_str(text).unwrap_or_default();
     granted(|name| value[name].as_str(), "Token")
 }
 
 /// STS answers in XML; the values of these elements have nothing that XML escapes.
-fn of_xml(text: &str) -> Granted {
+fn of_xml(text: &str) -> Keys {
     let element = |name: &str| {
         let (_, after) = text.split_once(&format!("<{name}>"))?;
         after.split_once(&format!("</{name}>")).map(|(value, _)| value.trim())
@@ -94,7 +147,7 @@ fn of_xml(text: &str) -> Granted {
     granted(element, "SessionToken")
 }
 
-fn granted<'a>(part: impl Fn(&str) -> Option<&'a str>, token: &str) -> Granted {
+fn granted<'a>(part: impl Fn(&str) -> Option<&'a str>, token: &str) -> Keys {
     let need =
         |name: &str| part(name).and_then(one_word).ok_or_else(|| refused_by_source("its answer has no keys"));
     let keys = AwsCredentials {
@@ -108,21 +161,21 @@ fn granted<'a>(part: impl Fn(&str) -> Option<&'a str>, token: &str) -> Granted {
         Some(at) => u64::try_from(at.unix_timestamp().saturating_sub(now_s)).unwrap_or(0),
         None => bounds::TOKEN_LIFE_S,
     };
-    Ok((Grant::Aws(keys), left_s.saturating_mul(1000)))
+    Ok((keys, left_s.saturating_mul(1000)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(granted: &Granted, expect: Option<(&str, &str, Option<&str>)>) {
-        let found = match granted {
-            Ok((Grant::Aws(keys), left)) => {
+    fn check(found: &Keys, expect: Option<(&str, &str, Option<&str>)>) {
+        let found = match found {
+            Ok((keys, left)) => {
                 assert!(*left > 1_000_000_000);
                 let token = keys.session_token.as_deref();
                 Some((keys.access_key_id.as_str(), keys.secret_access_key.as_str(), token))
             }
-            _ => None,
+            Err(_) => None,
         };
         assert_eq!(found, expect);
     }

@@ -223,7 +223,7 @@ impl TokenCell {
         let asked = async {
             match &*self.source {
                 Source::Google(source) => google::token(source, self.signer.as_ref(), tls).await,
-                Source::Aws(source) => aws::keys(source, tls).await,
+                Source::Aws(source) => aws::grant(source, tls).await,
                 Source::Entra(app) => entra::token(app, tls).await,
             }
         };

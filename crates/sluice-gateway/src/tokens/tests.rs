@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 
-use sluice_providers::credential::{EntraApp, GoogleFile};
+use sluice_providers::{
+    credential::{AwsRole, EntraApp, GoogleFile},
+    sigv4::{self, Scope, Unsigned},
+};
 use sluice_testkit::{
     answers, service_account,
     upstream::{Refusing, Request, Script, Upstream},
 };
+use time::{PrimitiveDateTime, macros::format_description};
 use tokio::task::LocalSet;
 
 use super::*;
@@ -201,18 +205,67 @@ async fn every_source_says_what_its_endpoint_wants() {
     assert_eq!(field(&request, "scope").as_deref(), Some("https://cognitiveservices.azure.com/.default"));
 }
 
+fn aws_keys(id: &str, session: Option<&str>) -> AwsCredentials {
+    let session_token = session.map(str::to_owned);
+    AwsCredentials { access_key_id: id.into(), secret_access_key: "S".into(), session_token }
+}
+
+fn role(place: &str, arn: &str) -> AwsRole {
+    AwsRole {
+        arn: arn.into(),
+        session_name: "me".into(),
+        sts_url: format!("{place}/sts"),
+        region: "eu-west-1".into(),
+    }
+}
+
+/// Whether a request for a role carries the signature that these keys give it.
+fn is_signed_by(request: &Request, keys: &AwsCredentials) -> bool {
+    let header = |name: &str| request.header(name).unwrap_or_default();
+    let stamp = format_description!("[year][month][day]T[hour][minute][second]Z");
+    let at = PrimitiveDateTime::parse(&header("x-amz-date"), stamp).unwrap().assume_utc().unix_timestamp();
+    let unsigned = Unsigned {
+        method: "POST",
+        path: "/sts/",
+        query: "",
+        headers: &[("content-type", &header("content-type")), ("host", &header("host"))],
+        body_sha256: &sigv4::body_hash([&request.body[..]]),
+    };
+    let scope = Scope { region: "eu-west-1", service: "sts" };
+    let headers = sigv4::sign(keys, &scope, &unsigned, at.try_into().unwrap());
+    headers.iter().all(|(name, value)| header(name) == *value)
+}
+
+/// The role that a request may have: `r` by a token or by the keys `A` and a word, `far` by the keys of `r` alone.
+fn sts(request: &Request) -> Option<&'static str> {
+    let [action, arn] = ["Action", "RoleArn"].map(|name| field(request, name).unwrap_or_default());
+    let named = field(request, "RoleSessionName").as_deref() == Some("me");
+    match (action.as_str(), arn.as_str()) {
+        ("AssumeRoleWithWebIdentity", "r") => {
+            (field(request, "WebIdentityToken").as_deref() == Some("word") && named).then_some("R")
+        }
+        ("AssumeRole", "r") => {
+            let told = field(request, "ExternalId").as_deref() == Some("&x");
+            (told && named && is_signed_by(request, &aws_keys("A", None))).then_some("R")
+        }
+        ("AssumeRole", "far") => is_signed_by(request, &aws_keys("R", Some("T"))).then_some("F"),
+        _ => None,
+    }
+}
+
 /// What AWS's services answer.
 fn aws(request: &Request) -> Script {
     let keys = r#"{"Code":"Success","AccessKeyId":"A","SecretAccessKey":"S","Token":"T","Expiration":"2999-01-01T00:00:00Z"}"#;
-    let xml =
-        "<AccessKeyId>W</AccessKeyId><SecretAccessKey>S</SecretAccessKey><SessionToken>T</SessionToken>";
+    let of_role = sts(request).map(|id| {
+        format!("<AccessKeyId>{id}</AccessKeyId><SecretAccessKey>S</SecretAccessKey><SessionToken>T</SessionToken>")
+    });
     let session = request.header("x-aws-ec2-metadata-token").as_deref() == Some("session");
     let (status, body) = match request.request_line().split(' ').nth(1).unwrap_or_default() {
         "/latest/api/token" if request.request_line().starts_with("PUT") => (200, "session"),
         "/latest/meta-data/iam/security-credentials/" if session => (200, "role+a\n"),
         "/latest/meta-data/iam/security-credentials/role%2Ba" if session => (200, keys),
         "/container?a=b" if request.header("authorization").as_deref() == Some("word") => (200, keys),
-        "/sts/" => (200, xml),
+        "/sts/" => of_role.as_deref().map_or((403, "no"), |xml| (200, xml)),
         _ => (404, "no"),
     };
     Script::new().write(answers::answer(status, "", body.as_bytes()))
@@ -234,24 +287,41 @@ async fn keys_of_aws() {
         token: token.map(str::to_owned),
         token_file,
     };
-    let identity = |token_file| AwsSource::WebIdentity {
-        role_arn: "arn:aws:iam::1:role/r".into(),
-        token_file,
-        session_name: "sluicegate".into(),
-        sts_url: format!("{place}/sts"),
-    };
+    let identity = |token_file| AwsSource::WebIdentity { role: role(&place, "r"), token_file };
     check(container(Some("word"), None), Ok("A S T")).await;
     check(container(None, Some(dir.clone())), Ok("A S T")).await;
     check(container(Some("other"), None), Err(FailureKind::AuthRefused)).await;
     check(container(None, Some("/nowhere".into())), Err(FailureKind::Unreachable)).await;
-    check(identity(dir.clone()), Ok("W S T")).await;
+    check(identity(dir.clone()), Ok("R S T")).await;
     check(identity("/nowhere".into()), Err(FailureKind::Unreachable)).await;
     check(AwsSource::Instance { url: format!("{place}/none") }, Err(FailureKind::AuthRefused)).await;
     check(AwsSource::Instance { url: place.clone() }, Ok("A S T")).await;
     std::fs::remove_file(dir).unwrap();
-    let keys =
-        AwsCredentials { access_key_id: "A".into(), secret_access_key: "S".into(), session_token: None };
-    check(AwsSource::Keys(keys), Ok("A S none")).await;
+    check(AwsSource::Keys(aws_keys("A", None)), Ok("A S none")).await;
+}
+
+#[tokio::test]
+async fn roles_of_aws() {
+    let upstream = Upstream::start().await;
+    upstream.respond(aws);
+    let place = place(&upstream);
+    let check = async |source: AwsSource, expect: Result<&str, FailureKind>| {
+        let got = cell(Source::Aws(source)).grant(&tls()).await;
+        assert_eq!(got.map(|grant| shown(&grant)).map_err(|f| f.kind), expect.map(str::to_owned));
+    };
+    let taken = |arn: &str, from: AwsSource, external_id: Option<&str>| AwsSource::Role {
+        role: role(&place, arn),
+        from: Box::new(from),
+        external_id: external_id.map(str::to_owned),
+    };
+    let keys = |id: &str| AwsSource::Keys(aws_keys(id, None));
+    check(taken("r", keys("A"), Some("&x")), Ok("R S T")).await;
+    check(taken("far", taken("r", keys("A"), Some("&x")), None), Ok("F S T")).await;
+    check(taken("r", keys("A"), None), Err(FailureKind::AuthRefused)).await;
+    check(taken("r", keys("B"), Some("&x")), Err(FailureKind::AuthRefused)).await;
+    check(taken("far", keys("A"), None), Err(FailureKind::AuthRefused)).await;
+    let machine = AwsSource::Instance { url: format!("{place}/none") };
+    check(taken("r", machine, Some("&x")), Err(FailureKind::AuthRefused)).await;
 }
 
 #[test]
