@@ -1,5 +1,6 @@
 //! `cargo xtask test`: all tests of the workspace, with what they need prepared under `target/`.
 
+mod browser;
 mod clients;
 mod node;
 mod python;

@@ -1,7 +1,9 @@
-//! Throw-away servers: PostgreSQL and Redis, each in a directory of its own on a free port, stopped when dropped.
+//! Throw-away servers: PostgreSQL and Redis, and a browser with its driver, each in a directory of its own on a free port,
+//! stopped when dropped.
 //!
 //! `cargo xtask test` says by variables where their programs are, and why not; without it they are looked for.
 
+mod chromium;
 mod postgres;
 mod redis;
 
@@ -16,7 +18,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-pub use self::{postgres::Postgres, redis::Redis};
+pub use self::{chromium::Chromium, postgres::Postgres, redis::Redis};
 use crate::patience::LIMIT_S;
 
 /// Where the programs of a service are: what `variable` says, else what `find` finds.

@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use super::{finish_quietly, node, python, services};
+use super::{browser, finish_quietly, node, python, services};
 
 /// Where the programs and the lists of packages of the tests are.
 const PROGRAMS: &str = "crates/sluicegate/tests/it/sdk";
@@ -33,6 +33,8 @@ const CLIENTS: &[Client] = &[
     ("SLUICEGATE_TEST_ASYNC_OPENAI", async_openai),
     ("SLUICEGATE_TEST_POSTGRES", services::postgres),
     ("SLUICEGATE_TEST_REDIS", services::redis),
+    ("SLUICEGATE_TEST_CHROMIUM", browser::chromium),
+    ("SLUICEGATE_TEST_CHROMEDRIVER", browser::driver),
 ];
 
 /// Makes all that are not there yet, at the same time. Returns the variables for the tests.

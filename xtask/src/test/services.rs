@@ -18,7 +18,7 @@ const POSTGRES_PROGRAMS: [&str; 3] = ["initdb", "postgres", "psql"];
 const REDIS_PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
 
 /// Only one at a time may ask apt.
-static APT: Mutex<()> = Mutex::new(());
+pub(super) static APT: Mutex<()> = Mutex::new(());
 
 /// The directory of PostgreSQL's programs.
 pub(super) fn postgres(dir: &Path) -> Result<PathBuf, String> {
@@ -34,16 +34,16 @@ pub(super) fn redis(dir: &Path) -> Result<PathBuf, String> {
 
 fn unpacked_postgres(dir: &Path) -> Result<PathBuf, String> {
     let home = dir.join("postgresql");
-    let root = unpacked(&home, "postgresql")?;
+    let root = unpacked(&home, &["postgresql"])?;
     let programs = newest_postgres(&root).ok_or("the package postgresql has no PostgreSQL in it")?;
-    POSTGRES_PROGRAMS.iter().try_for_each(|name| launcher(&home, &root, &programs.join(name)))?;
+    POSTGRES_PROGRAMS.iter().try_for_each(|name| launcher(&home, &root, &programs.join(name), ""))?;
     Ok(home.join("bin"))
 }
 
 fn unpacked_redis(dir: &Path) -> Result<PathBuf, String> {
     let home = dir.join("redis");
-    let root = unpacked(&home, "redis-server")?;
-    launcher(&home, &root, &root.join("usr/bin/redis-server"))?;
+    let root = unpacked(&home, &["redis-server"])?;
+    launcher(&home, &root, &root.join("usr/bin/redis-server"), "")?;
     Ok(home.join("bin/redis-server"))
 }
 
@@ -72,26 +72,27 @@ fn found_or_made(
     unpack()
 }
 
-/// Unpacks a package, and those that it needs and the system has not, below `home`. Returns the root of what it is.
-fn unpacked(home: &Path, package: &str) -> Result<PathBuf, String> {
+/// Unpacks packages, and those that they need and the system has not, below `home`. Returns the root of what they are.
+pub(super) fn unpacked(home: &Path, packages: &[&str]) -> Result<PathBuf, String> {
     let (root, archives, done) = (home.join("root"), home.join("archives"), home.join("unpacked"));
-    if done.exists() {
+    let names = packages.join(" ");
+    if fs::read_to_string(&done).is_ok_and(|text| text == names) {
         return Ok(root);
     }
-    eprintln!("unpacking the package {package} in {}", home.display());
+    eprintln!("unpacking the packages {names} in {}", home.display());
     // A half-made one from an interrupted run is of no use.
     let _ = fs::remove_dir_all(home);
     let failed = |error: std::io::Error| format!("cannot fill {}: {error}", home.display());
     fs::create_dir_all(&archives).map_err(failed)?;
     let mut simulated = Command::new("apt-get");
-    let plan = simulated.args(["install", "--simulate", "--no-install-recommends", package]).output();
+    let plan = simulated.args(["install", "--simulate", "--no-install-recommends"]).args(packages).output();
     let plan = plan.map_err(|error| format!("cannot run apt-get: {error}"))?;
     let text = String::from_utf8_lossy(&plan.stdout);
     let missing: Vec<&str> =
         text.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next()).collect();
     if missing.is_empty() {
         let said = String::from_utf8_lossy(&plan.stderr);
-        return Err(format!("apt-get does not say how to install {package}: {}", said.trim()));
+        return Err(format!("apt-get does not say how to install {names}: {}", said.trim()));
     }
     finish_quietly(
         Command::new("apt-get").args(["download", "--quiet"]).args(missing).current_dir(&archives),
@@ -101,25 +102,32 @@ fn unpacked(home: &Path, package: &str) -> Result<PathBuf, String> {
         finish_quietly(Command::new("dpkg-deb").arg("--extract").arg(archive).arg(&root))?;
     }
     fs::remove_dir_all(&archives).map_err(failed)?;
-    fs::write(done, package).map_err(failed)?;
+    fs::write(done, names).map_err(failed)?;
     Ok(root)
 }
 
-/// A program that runs the unpacked one with the libraries that came with it.
-fn launcher(home: &Path, root: &Path, program: &Path) -> Result<(), String> {
+/// A program that runs the unpacked one with the libraries that came with it, and `more` variables.
+pub(super) fn launcher(home: &Path, root: &Path, program: &Path, more: &str) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("cannot fill {}: {error}", home.display());
     if !program.is_file() {
         return Err(format!("there is no {} in the packages", program.display()));
     }
+    let inside = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut libraries: Vec<String> = Vec::new();
     for base in ["usr/lib", "lib"].map(|base| root.join(base)) {
-        // The directory of the architecture, such as x86_64-linux-gnu.
-        let inside = fs::read_dir(&base).into_iter().flatten().flatten().map(|entry| entry.path());
-        let multiarch = inside.filter(|path| path.to_string_lossy().contains("-linux-gnu"));
-        libraries.extend(multiarch.map(|path| path.display().to_string()));
+        // The directory of the architecture, such as x86_64-linux-gnu, and those of single packages in it.
+        for multiarch in inside(&base).filter(|path| path.to_string_lossy().contains("-linux-gnu")) {
+            let deeper = inside(&multiarch).filter(|path| path.is_dir());
+            libraries.extend(
+                std::iter::once(multiarch.clone()).chain(deeper).map(|path| path.display().to_string()),
+            );
+        }
     }
-    let text =
-        format!("#!/bin/sh\nLD_LIBRARY_PATH='{}' exec '{}' \"$@\"\n", libraries.join(":"), program.display());
+    let text = format!(
+        "#!/bin/sh\n{more}LD_LIBRARY_PATH='{}' exec '{}' \"$@\"\n",
+        libraries.join(":"),
+        program.display()
+    );
     let path = home.join("bin").join(program.file_name().unwrap_or_default());
     fs::create_dir_all(home.join("bin")).map_err(failed)?;
     fs::write(&path, text).map_err(failed)?;
@@ -127,7 +135,7 @@ fn launcher(home: &Path, root: &Path, program: &Path) -> Result<(), String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a tool of the repository looks for programs")]
-fn in_path(program: &str) -> Option<PathBuf> {
+pub(super) fn in_path(program: &str) -> Option<PathBuf> {
     let path: OsString = std::env::var_os("PATH")?;
     std::env::split_paths(&path).find(|dir| dir.join(program).is_file())
 }

@@ -14,6 +14,7 @@ mod admin;
 mod anthropic;
 mod api_document;
 mod attempts;
+mod browser;
 mod caller_leaves;
 mod canary;
 mod command_line;
