@@ -115,7 +115,8 @@ pub(super) fn render_conversions(root: &Path) -> Result<String, String> {
     }
 }
 
-/// The numbers in the names of a dialect's vectors, each with the kinds of vendors that are tried.
+/// The numbers in the names of a dialect's vectors, each with the kinds of vendors that are tried, or what the vendors
+/// have in common that all are.
 fn guards_of(root: &Path, dialect: &str) -> Result<BTreeMap<usize, String>, String> {
     let mut kinds: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
     for case in folders(&root.join(VECTORS).join(dialect))? {
@@ -123,14 +124,29 @@ fn guards_of(root: &Path, dialect: &str) -> Result<BTreeMap<usize, String>, Stri
             case.strip_prefix('g').and_then(|rest| rest.get(..2)).and_then(|digits| digits.parse().ok());
         let Some(number) = number else { continue };
         let facts = read_toml(root, &format!("{VECTORS}/{dialect}/{case}/case.toml"))?;
-        let kind = facts.get("kind").and_then(Value::as_str).unwrap_or_default();
-        kinds.entry(number).or_default().insert(kind.to_owned());
+        kinds.entry(number).or_default().insert(tried(&facts));
     }
-    let shown = |kinds: BTreeSet<String>| match kinds.iter().all(|kind| kind == dialect) {
+    let own = format!("`{dialect}`");
+    let shown = |kinds: BTreeSet<String>| match kinds.iter().all(|kind| *kind == own) {
         true => "yes".to_owned(),
-        false => kinds.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", "),
+        false => kinds.into_iter().collect::<Vec<_>>().join(", "),
     };
     Ok(kinds.into_iter().map(|(number, kinds)| (number, shown(kinds))).collect())
+}
+
+/// Where one vector is tried.
+fn tried(facts: &toml::Table) -> String {
+    let kind = facts.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let quirks = facts.get("quirks").and_then(Value::as_array).into_iter().flatten();
+    let quirks: Vec<String> = quirks
+        .filter_map(Value::as_str)
+        .map(|quirk| match quirk {
+            "any_request" => "all".to_owned(),
+            "any_answer" => "all rewritten".to_owned(),
+            quirk => format!("`{quirk}`"),
+        })
+        .collect();
+    if quirks.is_empty() { format!("`{kind}`") } else { quirks.join(" with ") }
 }
 
 /// The names of the folders in a folder, in order.

@@ -11,8 +11,9 @@ use bytes::Bytes;
 use sluice_chat::scan::{RequestScan, scan};
 use sluice_chat::{ApiError, ChatEvent, Failure};
 use sluice_providers::{
-    Call, DecoderTerms, FailedAnswer, Inlined, Media, Memory, ModelFacts, Passage, Progress, Reading, Splice,
-    Transcript, UpstreamModel, VendorRow, capability, dialect, vendor, whole_answer,
+    Call, DecoderTerms, Encoded, FailedAnswer, Inlined, Media, Memory, ModelFacts, Passage, Progress,
+    Reading, Relay, RequestQuirk, ResponseQuirk, Splice, Transcript, UpstreamModel, VendorRow, capability,
+    dialect, vendor, vendors, whole_answer,
 };
 
 use crate::data_of;
@@ -24,6 +25,9 @@ pub(crate) const MAX_EVENT_BYTES: usize = 1 << 20;
 #[serde(deny_unknown_fields)]
 struct Facts {
     kind: String,
+    /// What the case is about: every other vendor that has these is sent the same, or gives the same.
+    #[serde(default)]
+    quirks: Vec<Quirk>,
     upstream_model: String,
     /// How the way back ended: of a refused request the param and the words.
     outcome: String,
@@ -52,6 +56,37 @@ struct Facts {
     remembered: BTreeMap<String, String>,
     #[serde(default)]
     kept: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Copy, serde::Deserialize)]
+#[serde(untagged)]
+enum Quirk {
+    Answer(ResponseQuirk),
+    Request(RequestQuirk),
+    /// None: it may be so at every vendor that speaks OpenAI's dialect, or whose answers are rewritten.
+    Any(Any),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Any {
+    AnyRequest,
+    AnyAnswer,
+}
+
+impl Quirk {
+    fn is_of(self, row: &VendorRow) -> bool {
+        match self {
+            Self::Answer(quirk) => row.answers_with(quirk),
+            Self::Request(quirk) => row.wants(quirk),
+            Self::Any(Any::AnyRequest) => row.relay != Relay::Translate && row.kind != "sandbox",
+            Self::Any(Any::AnyAnswer) => row.relay == Relay::Normalise,
+        }
+    }
+
+    fn is_of_answers(self) -> bool {
+        matches!(self, Self::Answer(_) | Self::Any(Any::AnyAnswer))
+    }
 }
 
 fn chat_completions() -> String {
@@ -115,6 +150,25 @@ impl Case {
         let facts: Facts = toml::from_str(&String::from_utf8(self.read("case.toml")).unwrap())
             .unwrap_or_else(|error| panic!("{}: {error}", self.name));
         let row = vendor(&facts.kind).unwrap_or_else(|| panic!("{}: no kind {}", self.name, facts.kind));
+        let own_name = self.name.clone();
+        self.run_at(row, &facts, (true, true));
+        let compared = |answer| facts.quirks.iter().any(|quirk| quirk.is_of_answers() == answer);
+        for other in like(row, &facts.quirks) {
+            self.name = format!("{own_name} as {}", other.kind);
+            self.run_at(other, &facts, (compared(false), compared(true)));
+        }
+        self.name = own_name;
+        for entry in fs::read_dir(&self.dir).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if !self.used.contains(&name) {
+                self.wrong.push(format!("{}/{name}: no test reads this file", self.name));
+            }
+        }
+        facts.kind
+    }
+
+    /// Runs the case at a vendor; what is sent and what it answers are each compared if wanted.
+    fn run_at(&mut self, row: &VendorRow, facts: &Facts, (sent, answered): (bool, bool)) {
         let notebook = Arc::new(Notebook { remembered: facts.remembered.clone(), ..Notebook::default() });
         let around = Around {
             row,
@@ -123,20 +177,13 @@ impl Case {
             reading: Reading::default(),
             memory: Arc::clone(&notebook) as Arc<dyn Memory>,
         };
-        if let Some(around) = self.request(&facts, around) {
-            self.answer(&facts, &around);
+        if let Some(around) = self.request(facts, around, sent).filter(|_| answered) {
+            self.answer(facts, &around);
         }
         let kept = notebook.kept.lock().unwrap().clone();
         if kept != facts.kept {
             self.wrong.push(format!("{}/case.toml: kept = {kept:?}", self.name));
         }
-        for entry in fs::read_dir(&self.dir).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            if !self.used.contains(&name) {
-                self.wrong.push(format!("{}/{name}: no test reads this file", self.name));
-            }
-        }
-        facts.kind
     }
 
     fn read(&mut self, file: &str) -> Vec<u8> {
@@ -166,7 +213,7 @@ impl Case {
     }
 
     /// Writes the request; `None` if it is refused.
-    fn request<'a>(&mut self, facts: &Facts, around: Around<'a>) -> Option<Around<'a>> {
+    fn request<'a>(&mut self, facts: &Facts, around: Around<'a>, compared: bool) -> Option<Around<'a>> {
         let body = Bytes::from(self.read("request.json"));
         let scan = scan(&body).unwrap_or_else(|_| panic!("{}: not a valid request", self.name));
         let picture = |(url, mime): (&String, &String)| {
@@ -194,6 +241,13 @@ impl Case {
             }
         };
         self.eligible(&scan, dialect.takes(&scan));
+        if compared {
+            self.sent(facts, &encoded);
+        }
+        Some(Around { hide_usage: encoded.hide_usage, reading: encoded.reading, ..around })
+    }
+
+    fn sent(&mut self, facts: &Facts, encoded: &Encoded) {
         let sent: Vec<u8> = encoded.body.iter().flat_map(|slice| slice.to_vec()).collect();
         self.expect("upstream_request.json", &sent);
         let headers: Vec<String> =
@@ -207,7 +261,6 @@ impl Case {
                 self.wrong.push(format!("{}/case.toml: {what} = {got}", self.name));
             }
         }
-        Some(Around { hide_usage: encoded.hide_usage, reading: encoded.reading, ..around })
     }
 
     /// What a dialect wrote, it said that it takes.
@@ -295,6 +348,14 @@ impl Case {
         };
         self.outcome(facts, &outcome);
     }
+}
+
+/// The other vendors that have the same quirks, if the case is about any.
+fn like(row: &VendorRow, quirks: &[Quirk]) -> Vec<&'static VendorRow> {
+    let has = |row: &VendorRow| quirks.iter().all(|quirk| quirk.is_of(row));
+    assert!(has(row), "{} has other quirks", row.kind);
+    let others = vendors().iter().filter(|other| other.kind != row.kind && has(other));
+    if quirks.is_empty() { Vec::new() } else { others.collect() }
 }
 
 fn refused(error: &ApiError) -> String {
