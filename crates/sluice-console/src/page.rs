@@ -33,6 +33,7 @@ pub enum Page {
 }
 
 /// All that is to know of a page.
+#[derive(Clone, Copy)]
 pub(crate) struct Entry {
     page: Page,
     /// Its path. `{id}` is one segment, `{name}` the rest of the path.

@@ -40,6 +40,16 @@ texts! {
         close: "Close", "关闭";
         failed: "That did not work", "操作未成功";
         unreachable: "The gateway did not answer. Try again.", "网关没有应答，请重试。";
+        none: "Not known", "未知";
+        pages: "Pages", "分页";
+        first_page: "First page", "第一页";
+        next_page: "Next page", "下一页";
+        filter: "Filter", "筛选";
+        clear: "Clear", "清除";
+        of_limit: "{0} of {1}", "{0}，共 {1}";
+        wrong_number: "A number is needed here.", "此处需要数字。";
+        wrong_money: "An amount in US dollars with at most nine decimal places is needed here.", "此处需要美元金额，最多九位小数。";
+        wrong_value: "This is no such value.", "该值无效。";
         signed_out: "The session has ended. Sign in again.", "会话已结束，请重新登录。";
     }
 }
