@@ -178,12 +178,41 @@ async fn a_strict_model_refuses_what_it_would_leave_out() {
     let answer = Client::connect(gateway.data).await.exchange(post(KEY, "", body)).await;
     assert_error("seed", &answer, 400, "invalid_request_error", "unsupported_parameter");
 
+    let broken = json!({ "model": "m", "messages": [
+        { "role": "user", "content": "a" },
+        { "role": "assistant", "tool_calls": [
+            { "id": "c", "type": "function", "function": { "name": "f", "arguments": "{\"a\":" } },
+        ] },
+        { "role": "tool", "tool_call_id": "c", "content": "no" },
+    ] });
+    let answer = Client::connect(gateway.data).await.exchange(post(KEY, "", broken.to_string())).await;
+    assert_error("broken", &answer, 400, "invalid_request_error", "unsupported_parameter");
+
     // The operator's own version of the API goes before ours.
     let hello = message(&json!([{ "type": "text", "text": "Hello" }]), "end_turn");
     upstream.script(Script::new().write(answers::json_answer(200, &hello)));
     Client::connect(gateway.data).await.exchange(post(KEY, "", chat("m", false))).await;
     let request = upstream.next_request().await;
     assert_eq!(request.header("anthropic-version").as_deref(), Some("2026-10-21"));
+
+    // What an agent gives back of an earlier answer, of whomever, is nothing that it asks for.
+    let echo = json!({ "model": "m", "messages": [
+        { "role": "user", "content": "a" },
+        {
+            "role": "assistant", "content": "b", "reasoning_content": "Hm.", "reasoning": "Hm.",
+            "reasoning_details": [{ "type": "reasoning.text", "text": "Hm." }], "annotations": [],
+            "extra_content": { "google": { "thought_signature": "AA==" } }, "provider_specific_fields": { "a": 1 },
+        },
+        { "role": "user", "content": "c" },
+    ] });
+    upstream.script(Script::new().write(answers::json_answer(200, &hello)));
+    let (head, body) = Client::connect(gateway.data).await.exchange(post(KEY, "", echo.to_string())).await;
+    assert_eq!((head.status, head.header("x-sluicegate-dropped")), (200, None), "{}", body.text());
+    let sent = upstream.next_request().await.json();
+    assert_eq!(
+        sent["messages"][1],
+        json!({ "role": "assistant", "content": [{ "type": "text", "text": "b" }] })
+    );
 }
 
 #[tokio::test]
