@@ -19,7 +19,7 @@ use crate::{
     clock,
     drain::{self, Leash},
     exchange::{Exchange, NotWritten},
-    fleet::{InFlight, Start, Targets},
+    fleet::{InFlight, Start, Targets, Witness},
     ids::Ids,
     media::Brought,
     refusal::{self, Refusal},
@@ -104,8 +104,15 @@ struct Call {
 
 type Called = (Call, Result<Answer, Failure>);
 
-/// Calls under way beside one another, and whether anything was heard of each.
-type Race<'a> = SmallVec<[(Rc<Cell<bool>>, Pin<Box<dyn Future<Output = Called> + 'a>>); 2]>;
+/// Calls under way beside one another.
+type Race<'a> = SmallVec<[Racer<'a>; 2]>;
+
+struct Racer<'a> {
+    /// Whether anything was heard of it.
+    heard: Rc<Cell<bool>>,
+    witness: Witness,
+    call: Pin<Box<dyn Future<Output = Called> + 'a>>,
+}
 
 impl Drive {
     pub(crate) fn new(exchange: Exchange, ids: &Ids, admitted: Admitted, headers: Passed) -> Self {
@@ -339,7 +346,7 @@ impl Drive {
                 Some(at) => match tokio::time::timeout_at(at.into(), first_done(&mut calls)).await {
                     Ok(called) => called,
                     Err(_) => {
-                        let silent = !calls.iter().any(|(heard, _)| heard.get());
+                        let silent = !calls.iter().any(|racer| racer.heard.get());
                         if let Some(hedge) = self.hedge(targets, silent) {
                             enter(&mut calls, worker, hedge, self.deadline);
                         }
@@ -354,7 +361,11 @@ impl Drive {
             }
             match called {
                 (call, Err(failure)) if !calls.is_empty() => self.failed(call, failure),
-                called => return called,
+                (call, answer) => {
+                    let now = clock::now();
+                    calls.iter().for_each(|racer| racer.witness.outrun(&call.in_flight, now));
+                    return (call, answer);
+                }
             }
         }
     }
@@ -374,13 +385,14 @@ impl Drive {
 fn enter<'a>(calls: &mut Race<'a>, worker: &'a Worker, mut call: Call, deadline: Instant) {
     let heard = Rc::new(Cell::new(false));
     call.out.heard = Some(Rc::clone(&heard));
-    calls.push((heard, Box::pin(run(worker, call, deadline))));
+    let witness = call.in_flight.witness();
+    calls.push(Racer { heard, witness, call: Box::pin(run(worker, call, deadline)) });
 }
 
 /// The first of the calls that is over, which is then none of them any more.
 async fn first_done(calls: &mut Race<'_>) -> Called {
     std::future::poll_fn(|cx| {
-        let done = calls.iter_mut().enumerate().find_map(|(at, (_, call))| match call.as_mut().poll(cx) {
+        let done = calls.iter_mut().enumerate().find_map(|(at, racer)| match racer.call.as_mut().poll(cx) {
             Poll::Ready(called) => Some((at, called)),
             Poll::Pending => None,
         });

@@ -151,7 +151,22 @@ impl Fleet for Targets<'_> {
 #[derive(Debug)]
 pub(crate) struct InFlight(Option<Running>);
 
-#[derive(Debug)]
+/// A call that somebody else has, as far as its target's health goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Witness(Option<Running>);
+
+impl Witness {
+    /// The first content of `other` has come while this call had none. That says something where it was first.
+    pub(crate) fn outrun(&self, other: &InFlight, now: Instant) {
+        if let (Some(running), Some(other)) = (&self.0, &other.0)
+            && running.started.at < other.started.at
+        {
+            lock(&running.health.target).on_outrun(running.started, now);
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
 struct Running {
     health: Arc<Health>,
     started: Started,
@@ -163,6 +178,10 @@ impl InFlight {
         if let Some(running) = &self.0 {
             lock(&running.health.target).on_first_token(running.started, now);
         }
+    }
+
+    pub(crate) fn witness(&self) -> Witness {
+        Witness(self.0.clone())
     }
 
     pub(crate) fn failed(self, failure: &Failure, now: Instant, dice: &mut Dice<'_>) {

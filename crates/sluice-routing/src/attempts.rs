@@ -108,8 +108,6 @@ pub struct Attempts {
     /// The target that failed last: its equals are tried before others.
     last: Option<usize>,
     plan: Option<Plan>,
-    /// To be called again at once, not as another attempt.
-    again: Option<usize>,
     /// The wait for a `Retry-After` is used up.
     waited: bool,
     /// A target with an open breaker was called for want of others.
@@ -154,7 +152,6 @@ impl Attempts {
             running: SmallVec::new(),
             last: None,
             plan: None,
-            again: None,
             waited: false,
             resorted: false,
             room_until: None,
@@ -174,10 +171,6 @@ impl Attempts {
     /// The next step; each `Call` counts as an attempt. While a call is under way (its hedge failed) there is nothing
     /// to do but to wait for it: `WaitUntil` says when to think of another hedge.
     pub fn next_step(&mut self, now: Instant, fleet: &dyn Fleet, dice: &mut Dice<'_>) -> Step {
-        if let Some(slot) = self.again.take() {
-            let why = if self.made == 0 { Why::First } else { Why::Retry };
-            return self.call(slot, why, false, now);
-        }
         if !self.running.is_empty() {
             return Step::WaitUntil(self.hedge_at(fleet).unwrap_or(self.terms.deadline));
         }
@@ -199,15 +192,6 @@ impl Attempts {
             return self.call(slot, self.why_new(), probe, now);
         }
         self.last_resorts(now, fleet, dice)
-    }
-
-    /// The call was refused over something that we had added to it: the same target is called next, without, and
-    /// that is not another attempt.
-    pub fn once_more(&mut self, target: usize) {
-        if let Some(slot) = self.ended(target) {
-            self.again = Some(slot);
-            self.made = self.made.saturating_sub(1);
-        }
     }
 
     /// Takes note of a call that failed before any content.

@@ -14,6 +14,11 @@ use crate::{
     rules::{Blame, blame},
 };
 
+/// A call that another one has outrun says something about its target once it has lasted so many times what 95 of 100
+/// first tokens take, or where that is not known, so long.
+const OUTRUN_SLOW: u32 = 3;
+const OUTRUN_UNKNOWN: Duration = Duration::from_secs(10);
+
 /// How one call of a target ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -66,6 +71,19 @@ impl TargetHealth {
     pub fn on_first_token(&mut self, started: Started, now: Instant) {
         self.latency.add(now.saturating_duration_since(started.at));
         self.breaker.answered(started.at, now);
+    }
+
+    /// Another call of the request, which was started later, has brought its first content while this one had none. Its
+    /// end is still told by [`Self::on_outcome`]. A target that never says anything and is never waited for would
+    /// otherwise be taken for well.
+    pub fn on_outrun(&mut self, started: Started, now: Instant) {
+        let slow = self.latency.p95().map_or(OUTRUN_UNKNOWN, |p95| p95.saturating_mul(OUTRUN_SLOW));
+        if now.saturating_duration_since(started.at) < slow {
+            return;
+        }
+        // A probe has been silent since its start: the next one need not wait for longer than after that.
+        let since = if started.probe { started.at } else { now };
+        self.breaker.failed(started.at, started.probe, false, since);
     }
 
     /// A call is over.
@@ -259,6 +277,63 @@ pub(crate) mod tests {
         health.on_first_token(probe, at(2_100));
         assert_eq!(health.standing(at(2_100)), Standing::Ready);
         assert_eq!(health.latency.average(), Some(Duration::from_micros(11_700)));
+    }
+
+    #[test]
+    fn who_is_always_outrun_is_left_alone() {
+        // How often a target with these times to first tokens was outrun after so long, and how it stands then.
+        let check = |first_tokens: usize, after_ms: u64, times: usize, expect: Standing| {
+            let zero = start();
+            let mut health = TargetHealth::default();
+            for _ in 0..first_tokens {
+                let call = health.on_start(false, zero);
+                health.on_first_token(call, zero + Duration::from_millis(500));
+                health.on_outcome(call, Outcome::Success, zero + Duration::from_millis(600), &mut || 0);
+            }
+            for _ in 0..times {
+                let call = health.on_start(false, zero + Duration::from_secs(1));
+                let now = call.at + Duration::from_millis(after_ms);
+                health.on_outrun(call, now);
+                health.on_outcome(call, Outcome::Cancelled, now, &mut || 0);
+            }
+            let now = zero + Duration::from_millis(1_000 + after_ms);
+            let shown = match health.standing(now) {
+                Standing::Open(until) => Standing::Open(zero + (until - now)),
+                other => other,
+            };
+            let expect = match expect {
+                Standing::Open(_) => Standing::Open(zero + crate::breaker::OPEN_FIRST),
+                other => other,
+            };
+            assert_eq!(shown, expect, "{first_tokens} {after_ms} {times}");
+            assert_eq!(health.load(now).in_flight, 0);
+        };
+        let open = Standing::Open(start());
+        check(20, 1_500, 5, open);
+        check(20, 1_499, 50, Standing::Ready);
+        check(20, 60_000, 4, Standing::Ready);
+        check(19, 9_999, 50, Standing::Ready);
+        check(19, 10_000, 5, open);
+        check(0, 10_000, 5, open);
+    }
+
+    #[test]
+    fn an_outrun_probe_opens_from_its_start() {
+        let zero = start();
+        let at = |s| zero + Duration::from_secs(s);
+        let mut health = TargetHealth::default();
+        fails(&mut health, FailureKind::ModelMissing, None, zero);
+        let mut probe = |from: u64, expect: Standing| {
+            assert!(health.take_probe(at(from)));
+            let call = health.on_start(true, at(from));
+            health.on_outrun(call, at(from + 10));
+            health.on_outcome(call, Outcome::Cancelled, at(from + 10), &mut || 0);
+            assert_eq!(health.standing(at(from + 10)), expect, "{from}");
+        };
+        probe(2, Standing::Probe);
+        probe(12, Standing::Probe);
+        probe(22, Standing::Open(at(22 + 16)));
+        probe(38, Standing::Open(at(38 + 20)));
     }
 
     #[test]

@@ -35,9 +35,6 @@ impl Attempts {
     /// The next step of a repair, after [`Self::broke`] and after a repair that failed. What is told in the end is
     /// what broke first.
     pub fn repair_step(&mut self, now: Instant, fleet: &dyn Fleet, dice: &mut Dice<'_>) -> Step {
-        if let Some(slot) = self.again.take() {
-            return self.call(slot, Why::Repair, false, now);
-        }
         let may = self.terms.repair && !self.over && self.broke.is_some() && self.running.is_empty();
         if !may || self.made >= self.terms.max_attempts || now >= self.terms.deadline {
             return self.give_up(now, fleet);

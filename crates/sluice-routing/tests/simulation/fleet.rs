@@ -59,6 +59,12 @@ impl Shared {
         }
     }
 
+    pub(crate) fn outrun(&self, target: usize, call: Started, now: Instant) {
+        if !self.has(Mutant::OutrunNotNoted) {
+            self.health[target].borrow_mut().on_outrun(call, now);
+        }
+    }
+
     pub(crate) fn ended(
         &self,
         (target, call): (usize, Started),

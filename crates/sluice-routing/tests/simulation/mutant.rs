@@ -22,6 +22,8 @@ pub(crate) enum Law {
     Amplification,
     /// A target that is well again is used again within 30 s.
     Return,
+    /// Who says nothing is soon left alone.
+    Silence,
     /// At five times the load a target does at least 90 % of what it can.
     Goodput,
     /// Every request ends once, and nothing of it is left.
@@ -69,6 +71,8 @@ pub(crate) enum Mutant {
     FailuresNotNoted,
     /// Successes are noted as calls that we ended.
     SuccessesNotNoted,
+    /// That a call was outrun by another one is not noted.
+    OutrunNotNoted,
     /// Each request has a health of its own.
     HealthForgotten,
     /// The end of a call that we ended is not noted.
@@ -81,7 +85,7 @@ pub(crate) enum Mutant {
     AllSilent,
     /// The limit on calls under way is not looked at.
     LimitIgnored,
-    /// Every failure is taken for one that is not an attempt.
+    /// A failure of the upstream is taken for one before anything was sent, which is no attempt.
     FailuresAreFree,
     /// The slower of two calls goes on.
     LoserGoesOn,
@@ -115,6 +119,7 @@ impl Mutant {
         (Self::BreakerIgnored, &[Law::Amplification]),
         (Self::FailuresNotNoted, &[Law::Amplification]),
         (Self::SuccessesNotNoted, &[Law::Return]),
+        (Self::OutrunNotNoted, &[Law::Silence]),
         (Self::HealthForgotten, &[Law::Cooled, Law::RetryAfter, Law::Amplification]),
         (Self::CancelledNotNoted, &[Law::Ends]),
         (Self::RepeatsFree, &[Law::Repeats]),

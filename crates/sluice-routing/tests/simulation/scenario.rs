@@ -1,5 +1,7 @@
 //! Worlds: which targets there are, what becomes of them, and who calls.
 
+use std::ops::Range;
+
 use sluice_chat::FailureKind;
 
 use crate::{
@@ -40,6 +42,8 @@ pub(crate) struct Setup {
     pub(crate) outage: bool,
     /// The target that comes back, and when.
     pub(crate) returns: Option<(usize, u64)>,
+    /// When the first target has been silent for long, and still is.
+    pub(crate) long_silent: Option<Range<u64>>,
     pub(crate) overload: bool,
 }
 
@@ -55,6 +59,7 @@ const PLAIN: Setup = Setup {
     leaves: 0,
     outage: false,
     returns: None,
+    long_silent: None,
     overload: false,
 };
 
@@ -173,7 +178,17 @@ fn comes_back(seed: &mut Seed) -> Setup {
     let trouble = one_of(&kinds, seed);
     let first = Upstream::new(0, 0, 0, vec![(0, Mode::Well), (down, trouble), (back, Mode::Well)]);
     let second = Upstream::new(u32::from(seed.chance(500)), 1, 1, vec![(0, Mode::Well)]);
-    Setup { upstreams: vec![first, second], span_ms: back + 60_000, returns: Some((0, back)), ..PLAIN }
+    // Where little is asked every call that is slow has another one beside it.
+    let quiet = seed.chance(300);
+    Setup {
+        upstreams: vec![first, second],
+        span_ms: back + 60_000,
+        rate: if quiet { 1_000 } else { PLAIN.rate },
+        streams: if quiet { 1_000 } else { PLAIN.streams },
+        returns: Some((0, back)),
+        long_silent: (trouble == Mode::Silent && back > down + 90_000).then(|| down + 60_000..back),
+        ..PLAIN
+    }
 }
 
 fn overload(seed: &mut Seed) -> Setup {

@@ -112,6 +112,8 @@ pub(crate) struct World {
     /// First good call of the target that came back, and the calls a while after.
     used_again: Option<u64>,
     then: (u64, u64),
+    /// Calls that are first of their request, of a target that has long been silent, and of all.
+    to_silent: (u64, u64),
 }
 
 impl World {
@@ -152,6 +154,7 @@ impl World {
             work_ms: 0,
             used_again: None,
             then: (0, 0),
+            to_silent: (0, 0),
             setup,
         };
         world.at(0, Event::Arrive);
@@ -333,6 +336,10 @@ impl World {
         request.running.push(id);
         request.history.calls.push(Past { target, failed: None });
         let number = request.history.calls.len() - 1;
+        if number == 0 && self.setup.long_silent.as_ref().is_some_and(|long| long.contains(&self.now)) {
+            self.to_silent.0 += u64::from(target == 0);
+            self.to_silent.1 += 1;
+        }
         self.calls.push(Call { request: at, target, at: self.now, started, answer, live: true, number });
         if let Some(content) = answer.content {
             self.at(self.now + content, Event::Content(id));
@@ -385,6 +392,10 @@ impl World {
             let others: Vec<usize> =
                 self.requests[at].running.iter().copied().filter(|other| *other != id).collect();
             for other in others {
+                let Call { target, started, at, .. } = self.calls[other];
+                if at < self.calls[id].at {
+                    self.shared.outrun(target, started, now);
+                }
                 self.close(other, Outcome::Cancelled);
             }
         }
@@ -432,9 +443,7 @@ impl World {
         let broke = answer.content.is_some();
         request.history.calls[number].failed = Some((self.now, kind, after, broke));
         let failure = Failure { retry_after_ms: waits, ..Failure::ours(shown, "code", "message") };
-        if self.mutant == Some(Mutant::FailuresAreFree) {
-            request.attempts.once_more(target);
-        } else if broke {
+        if broke {
             request.attempts.broke(target, failure, now);
         } else {
             request.attempts.failed(target, failure, now);
@@ -449,6 +458,9 @@ impl World {
         match (self.mutant, kind) {
             (Some(Mutant::RefusalAsBroken), BadRequest | ContentPolicy)
             | (Some(Mutant::ContextAsBroken), ContextLength) => ServerError,
+            (Some(Mutant::FailuresAreFree), ServerError | Overloaded | Unreachable | Reset | BadResponse) => {
+                Unsupported
+            }
             (Some(Mutant::TimeoutAsReset), FirstTokenTimeout | ConnectTimeout) => Reset,
             (Some(Mutant::ResetAsLimited), Reset | Unreachable | ServerError) => RateLimited,
             (_, kind) => kind,
@@ -532,6 +544,13 @@ impl World {
                 let text = format!("back at {back}, used at {:?}, then {there} of {all}", self.used_again);
                 return Err(Violation::new(Law::Return, text));
             }
+        }
+        let (there, all) = self.to_silent;
+        if there * 4 > all {
+            return Err(Violation::new(
+                Law::Silence,
+                format!("{there} of {all} calls for one that is silent"),
+            ));
         }
         if self.setup.overload {
             let can = u64::from(self.upstreams[0].capacity) * (self.setup.span_ms - WARM_MS);

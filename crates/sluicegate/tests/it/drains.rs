@@ -143,6 +143,36 @@ async fn a_gateway_that_leaves_waits_for_them() {
     }
 }
 
+/// A repair is for the caller: nobody is called, or waited for, to mend what nobody reads.
+#[tokio::test]
+async fn a_repair_ends_with_its_caller() {
+    let rig = Rig::with(|upstream| {
+        let targets = "targets = [{ provider = \"up\", model = \"x\" }, { provider = \"up\", model = \"y\", priority = 1 }]";
+        base_config()
+            + &provider("up", &upstream.base_url())
+            + "on_disconnect = \"drain\"\n"
+            + &format!("[[models]]\nname = \"m\"\n{targets}\nprice = {{ input = 1000.0, output = 1000.0 }}\n")
+    })
+    .await;
+    let begun: Vec<u8> =
+        answers::events(&["one "], true)[..2].iter().flat_map(|e| answers::chunk(e.as_bytes())).collect();
+    rig.upstream.script(Script::new().write(answers::STREAM_HEAD).write(begun).reset());
+    rig.upstream.script(Script::new().stall());
+    let (mut client, _) = rig.open_stream().await;
+    client.read_until("one ").await;
+    rig.upstream.next_request().await;
+    let repair = rig.upstream.next_request().await;
+    assert_eq!(repair.json()["model"], "y");
+    drop(client);
+    rig.upstream.closed(repair.connection).await;
+    let row = ended(&rig).await;
+    assert_eq!((&row["usage_source"], &row["status"]), (&"interrupted".into(), &200.into()), "{row}");
+    // One word of the answer, and what the prompt is estimated to have.
+    assert_eq!(row["completion_tokens"], 1, "{row}");
+    assert_eq!(row["charged_nanousd"], (1 + row["prompt_tokens"].as_u64().unwrap()) * 1_000_000, "{row}");
+    assert_eq!(rig.upstream.requests_so_far(), 2);
+}
+
 #[tokio::test]
 async fn calls_of_other_providers_are_cancelled_all_the_same() {
     let other = Upstream::start().await;

@@ -51,26 +51,6 @@ fn no_wait_goes_beyond_the_deadline() {
 }
 
 #[test]
-fn a_call_said_once_more_is_not_another_attempt() {
-    let known = Known::new(&[]);
-    let dice = &mut || 0;
-    let terms = Terms { max_attempts: 1, ..terms(&known) };
-    let mut attempts = Attempts::new(&candidates("a"), terms, &known, known.zero, dice);
-    assert_eq!(
-        attempts.next_step(known.zero, &known, dice),
-        Step::Call { target: 0, why: Why::First, probe: false }
-    );
-    attempts.once_more(0);
-    assert_eq!(
-        attempts.next_step(known.zero, &known, dice),
-        Step::Call { target: 0, why: Why::First, probe: false }
-    );
-    assert_eq!(attempts.made(), 1);
-    attempts.failed(0, failure(Reset, None), known.zero);
-    assert!(matches!(attempts.next_step(known.zero, &known, dice), Step::GiveUp(_)));
-}
-
-#[test]
 fn asking_too_early_changes_nothing() {
     let known = Known::new(&[]);
     let dice = &mut || 0;
@@ -90,7 +70,6 @@ fn failures_of_targets_that_were_not_called_are_nothing() {
     let dice = &mut || 0;
     let mut attempts = Attempts::new(&candidates("a b"), terms(&known), &known, known.zero, dice);
     attempts.failed(1, failure(BadRequest, None), known.zero);
-    attempts.once_more(1);
     attempts.broke(0, failure(Reset, None), known.zero);
     assert!(matches!(
         attempts.next_step(known.zero, &known, dice),

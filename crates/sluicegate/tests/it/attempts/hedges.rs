@@ -1,7 +1,12 @@
 //! A second target beside one whose first content takes too long.
 
 use serde_json::json;
-use sluice_testkit::{answers, gate::Gate, upstream::Script};
+use sluice_testkit::{
+    answers,
+    client::{Client, get},
+    gate::Gate,
+    upstream::Script,
+};
 
 use super::world::{Target, World, request, telling};
 
@@ -96,6 +101,33 @@ async fn there_are_no_hedges_where_they_are_not_wanted() {
     gate.open();
     assert_eq!(client.read_head().await.header("x-sluicegate-provider"), Some("a"));
     assert_eq!(world.calls(["a", "b"]), [1, 0]);
+}
+
+#[tokio::test]
+async fn who_is_always_outrun_is_not_waited_for_any_more() {
+    let world = World::start(PAIR, SOON).await;
+    world.upstream("a").respond(telling("fine"));
+    world.upstream("b").respond(telling("fine"));
+    let target = |state: &str| {
+        format!("sluicegate_targets{{provider=\"a\",upstream_model=\"x\",state=\"{state}\"}} 1")
+    };
+    let mut admin = Client::connect(world.gateway.admin).await;
+    let mut is = async |state: &str| {
+        let (_, body) = admin.exchange(get("/metrics", "")).await;
+        body.text().contains(&target(state))
+    };
+    for _ in 0..20 {
+        world.ask(&request(true)).await;
+    }
+    assert!(is("ready").await);
+    world.always("a", &Script::new().stall());
+    for _ in 0..5 {
+        assert!(is("ready").await);
+        let (head, _) = world.ask(&request(true)).await;
+        assert_eq!(head.header("x-sluicegate-provider"), Some("b"));
+    }
+    assert_eq!(world.calls(["a"]), [25]);
+    assert!(!is("ready").await);
 }
 
 const THREE: &[Target<'_>] = &[("a", "x", 0, ""), ("b", "y", 1, ""), ("c", "z", 2, "")];
