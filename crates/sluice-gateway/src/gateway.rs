@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use crate::{
+    access::{self, Access, link::Link},
     access_log::{Log, LogSink},
     accounting::{self, Books, BooksError, Courier, CourierThread, Ledger, Opened, Registry, Sharing},
     bounds, clock,
@@ -64,6 +65,8 @@ pub struct Gateway {
     desk: Beside,
     /// Asks for idempotency keys, and gives them back.
     keeper: Beside,
+    /// The token of the link by which the first owner comes in.
+    link: Option<String>,
 }
 
 /// A task beside the workers.
@@ -142,6 +145,7 @@ impl Gateway {
         let (tracer, exporter) =
             traces::start(config.otel.as_ref(), &upstream_tls, &metrics).map_err(StartError::Thread)?;
         let (sharing, courier) = share_limits(config, &upstream_tls, &books, &metrics).await?;
+        let link = first_link(ledger).await?;
         let shared = Arc::new(Shared {
             snapshot: ArcSwap::from_pointee(snapshot),
             metrics,
@@ -155,6 +159,7 @@ impl Gateway {
             phase: watch::Sender::new(Phase::Serving),
             admin_token: config.admin_token.clone(),
             data_addr,
+            access: Access::new(link.as_deref().map(Link::new)),
             books,
             sharing,
             idempotency: table,
@@ -178,7 +183,7 @@ impl Gateway {
         let desk = Beside::start(|stop| desk.run(Arc::clone(&shared), stop));
         let keeper = Beside::start(|stop| keeper.run(Arc::clone(&shared), stop));
         let log_thread = Some(log_thread);
-        Ok(Self { shared, data_addr, admin_addr, threads, log_thread, courier, exporter, desk, keeper })
+        Ok(Self { shared, data_addr, admin_addr, threads, log_thread, courier, exporter, desk, keeper, link })
     }
 
     /// Where the data plane listens.
@@ -211,6 +216,12 @@ impl Gateway {
         Ok(())
     }
 
+    /// The path of the link by which the first owner signs in; `None`: there are users already. It is good until it was
+    /// used, or this process ends.
+    pub fn sign_in_link(&self) -> Option<String> {
+        self.link.as_ref().map(|token| format!("/sign-in/link/{token}"))
+    }
+
     /// Begins to leave: readiness fails, after the time of grace the listeners close, running requests finish.
     pub fn shutdown(&self) {
         self.shared.phase.send_replace(Phase::Leaving);
@@ -234,6 +245,15 @@ impl Gateway {
         let _ = joined.await;
         tokio::join!(keeper.end(), desk.end());
     }
+}
+
+/// The token of a link to sign in by, as long as nobody can sign in otherwise.
+async fn first_link(ledger: &Ledger) -> Result<Option<String>, StartError> {
+    if ledger.store.has_users().await? {
+        return Ok(None);
+    }
+    let token = access::new_token().map_err(|error| StartError::Thread(io::Error::other(error)))?;
+    Ok(Some(token))
 }
 
 /// Begins to share limits where the settings say with whom. A server that does not answer is no reason not to start.
@@ -312,8 +332,9 @@ async fn run(post: Post, ids: IdMaker) {
     worker.keep_house();
     let routes = Routes { worker: Rc::clone(&worker), listener: post.kind };
     let tls: CurrentTls = match post.kind {
-        Listener::Data => Rc::new(move || shared.tls.load_full()),
-        Listener::Admin { .. } => Rc::new(|| None),
+        Listener::Data | Listener::Admin { open_metrics: false } => Rc::new(move || shared.tls.load_full()),
+        // On loopback nobody reads along, and certificates are rarely made out to it.
+        Listener::Admin { open_metrics: true } => Rc::new(|| None),
     };
     let mut phase = worker.shared.phase.subscribe();
     let leave = async {

@@ -2,6 +2,7 @@
 //!
 //! Start reading at `pipeline.rs`.
 
+mod access;
 mod access_log;
 mod accounting;
 mod admin;

@@ -238,7 +238,7 @@ impl Routes {
 
     fn metrics(&self, ids: &Ids, head: &Parts) -> Result<Response<ReplyBody>, Refusal> {
         let open = self.listener == Listener::Admin { open_metrics: true };
-        if !open && !bearer(&head.headers).is_some_and(|token| self.is_admin_token(token)) {
+        if !open && !bearer(&head.headers).is_some_and(|token| self.worker.shared.is_admin_token(token)) {
             return Err(Refusal::invalid_api_key());
         }
         let shared = &self.worker.shared;
@@ -254,7 +254,8 @@ impl Routes {
         body: Incoming,
         (place, id): (admin::Place, &str),
     ) -> Result<Response<ReplyBody>, Refusal> {
-        let principal = admin::authenticate(&head.headers, |token| self.is_admin_token(token))?;
+        let connection = context.connection;
+        let principal = admin::authenticate(&self.worker, connection, head, context.unix_ms).await?;
         let method = head.method.clone();
         let body = match method == Method::POST || method == Method::PATCH {
             true => {
@@ -270,10 +271,6 @@ impl Routes {
         let asked = admin::Asked { principal, place, method, id: id.to_owned(), query, body, unix_ms };
         let (status, body) = admin::answer(&self.worker, asked).await?;
         Ok(reply::admin(context.ids, status, body))
-    }
-
-    fn is_admin_token(&self, token: &str) -> bool {
-        self.worker.shared.is_admin_token(token)
     }
 }
 

@@ -18,6 +18,7 @@ use sluice_store::{
 use tokio::sync::{Mutex, watch};
 
 use crate::{
+    access::Access,
     access_log::Log,
     accounting::{Books, Sharing},
     bounds, clock,
@@ -65,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) admin_token: String,
     /// Where the data plane listens.
     pub(crate) data_addr: SocketAddr,
+    /// Who wants to come in to the console.
+    pub(crate) access: Access,
     pub(crate) books: Arc<Books>,
     /// Limits that are counted together with other nodes.
     pub(crate) sharing: Option<Arc<Sharing>>,
@@ -78,13 +81,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn is_admin_token(&self, token: &str) -> bool {
-        KeyHash::of(token).matches(&KeyHash::of(&self.admin_token))
-    }
-
     /// Whether new requests are welcome.
     pub(crate) fn is_ready(&self) -> bool {
         *self.phase.borrow() == Phase::Serving && self.books.is_open()
+    }
+
+    /// Whether somebody shows the token of the admin listener.
+    pub(crate) fn is_admin_token(&self, token: &str) -> bool {
+        KeyHash::of(token).matches(&KeyHash::of(&self.admin_token))
     }
 
     /// What every snapshot is joined with.

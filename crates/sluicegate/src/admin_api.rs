@@ -11,7 +11,12 @@ use hyper::{
     rt::{Read, Write},
 };
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _},
+};
 use serde_json::Value;
 use tokio::{net::TcpStream, runtime, time::timeout};
 use tokio_rustls::TlsConnector;
@@ -37,6 +42,8 @@ pub(crate) struct AdminApi {
     token: String,
     /// Where the token is from, for whom it is refused.
     token_from: String,
+    /// The certificate of the configuration, where the address is from there: it need not be made out to the address.
+    pinned: Option<CertificateDer<'static>>,
 }
 
 /// Runs a command that talks to a gateway.
@@ -71,7 +78,7 @@ impl AdminApi {
         let server = settings.as_ref().map(|settings| &settings.server);
         let url = match (&arguments.admin_url, server) {
             (Some(url), _) => url.clone(),
-            (None, Some(server)) => default_url(server.admin_listen)?,
+            (None, Some(server)) => default_url(server.admin_listen, server.uses_admin_tls())?,
             (None, None) => return Err("name the gateway's admin listener by --admin-url".into()),
         };
         check_url(&url)?;
@@ -83,7 +90,11 @@ impl AdminApi {
         if !token.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
             return Err(format!("the admin token in {token_from} has characters that none has").into());
         }
-        Ok(Self { url, token, token_from })
+        let pinned = match (&arguments.admin_url, server.and_then(|server| server.certificate())) {
+            (None, Some(path)) if url.scheme() == "https" => Some(first_certificate(path)?),
+            _ => None,
+        };
+        Ok(Self { url, token, token_from, pinned })
     }
 
     /// Makes a call. `path` begins behind `/admin/v1`, and may have a query.
@@ -155,7 +166,7 @@ impl AdminApi {
             return self.send(TokioIo::new(tcp), request).await;
         }
         let name = ServerName::try_from(name).map_err(|error| format!("{}: {error}", self.url))?;
-        let tls = TlsConnector::from(Arc::new(tls()?)).connect(name, tcp).await;
+        let tls = TlsConnector::from(Arc::new(tls(self.pinned.clone())?)).connect(name, tcp).await;
         self.send(TokioIo::new(tls.map_err(|error| self.unreachable(&error))?), request).await
     }
 
@@ -214,8 +225,9 @@ impl AdminApi {
     }
 }
 
-fn default_url(admin_listen: std::net::SocketAddr) -> Result<Url, Failure> {
-    let text = format!("http://{}", reachable(admin_listen));
+fn default_url(admin_listen: std::net::SocketAddr, tls: bool) -> Result<Url, Failure> {
+    let scheme = if tls { "https" } else { "http" };
+    let text = format!("{scheme}://{}", reachable(admin_listen));
     Url::parse(&text).map_err(|error| Failure(format!("{text}: {error}")))
 }
 
@@ -248,17 +260,73 @@ fn stored_token(dir: &Path) -> Result<String, Failure> {
     }
 }
 
-/// TLS that trusts the bundled roots and those of the system.
-fn tls() -> Result<ClientConfig, Failure> {
+fn first_certificate(path: &Path) -> Result<CertificateDer<'static>, Failure> {
+    CertificateDer::from_pem_file(path).map_err(|error| Failure(format!("{}: {error}", path.display())))
+}
+
+/// Trusts one certificate, whatever it is made out to.
+#[derive(Debug)]
+struct Pinned {
+    certificate: CertificateDer<'static>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match *end_entity == self.certificate {
+            true => Ok(ServerCertVerified::assertion()),
+            false => Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// TLS that trusts the bundled roots and those of the system; or one certificate alone.
+fn tls(pinned: Option<CertificateDer<'static>>) -> Result<ClientConfig, Failure> {
+    let unavailable = |error| Failure(format!("TLS is not available: {error}"));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    if let Some(certificate) = pinned {
+        let config = ClientConfig::builder_with_provider(Arc::clone(&provider));
+        let config = config.with_safe_default_protocol_versions().map_err(unavailable)?.dangerous();
+        let verifier = Arc::new(Pinned { certificate, provider });
+        return Ok(config.with_custom_certificate_verifier(verifier).with_no_client_auth());
+    }
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     for cert in rustls_native_certs::load_native_certs().certs {
         // A root that cannot be read is one that cannot vouch for anybody.
         let _ = roots.add(cert);
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS is not available: {error}"))?;
+        .map_err(unavailable)?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
@@ -278,13 +346,16 @@ mod tests {
         check("http://u:p@h", false);
         check("http://h?x", false);
         check("data:x", false);
-        assert_eq!(default_url("0.0.0.0:8081".parse().unwrap()).unwrap().as_str(), "http://127.0.0.1:8081/");
+        assert_eq!(
+            default_url("0.0.0.0:8081".parse().unwrap(), false).unwrap().as_str(),
+            "http://127.0.0.1:8081/"
+        );
     }
 
     #[test]
     fn requests_go_behind_the_path_of_the_address() {
         let url = Url::parse("http://gateway.example:81/behind/").unwrap();
-        let api = AdminApi { url, token: "t".to_owned(), token_from: String::new() };
+        let api = AdminApi { url, token: "t".to_owned(), token_from: String::new(), pinned: None };
         let request = api.request(Method::GET, "/keys?limit=1", None).unwrap();
         assert_eq!(request.uri(), "/behind/admin/v1/keys?limit=1");
         assert_eq!(request.headers()[HOST], "gateway.example:81");

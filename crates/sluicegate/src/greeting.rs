@@ -8,6 +8,10 @@ pub(crate) struct Greeting<'a> {
     pub(crate) data: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) tls: bool,
+    /// Whether the admin listener speaks TLS.
+    pub(crate) admin_tls: bool,
+    /// Path of the link by which the first owner signs in to the console.
+    pub(crate) sign_in: Option<&'a str>,
     pub(crate) key: KeyShown<'a>,
     /// A model for the curl line; `None`: there is none to try.
     pub(crate) model: Option<&'a str>,
@@ -31,8 +35,12 @@ impl Greeting<'_> {
         let base_url = format!("{scheme}://{}/v1", reachable(self.data));
         let mut lines = vec![
             format!("sluicegate is listening on {scheme}://{}", self.data),
-            format!("           metrics and admin on http://{}", self.admin),
+            format!("           console, metrics and admin on {}", self.console(self.admin)),
         ];
+        if let Some(path) = self.sign_in {
+            let console = self.console(reachable(self.admin));
+            lines.push(format!("sign in    {console}{path}   (once: makes the first owner)"));
+        }
         match self.key {
             KeyShown::Own => return lines.join("\n"),
             KeyShown::Known { prefix } => {
@@ -50,6 +58,10 @@ impl Greeting<'_> {
             }
         }
         lines.join("\n")
+    }
+
+    fn console(&self, address: SocketAddr) -> String {
+        format!("{}://{address}", if self.admin_tls { "https" } else { "http" })
     }
 
     fn curl(&self, base_url: &str, secret: &str, model: &str) -> String {
@@ -81,8 +93,15 @@ mod tests {
 
     fn check(listen: &str, tls: bool, key: KeyShown<'_>, expect: &[&str]) {
         let admin = "127.0.0.1:8081".parse().unwrap();
-        let greeting =
-            Greeting { data: listen.parse().unwrap(), admin, tls, key, model: Some("sandbox/echo") };
+        let greeting = Greeting {
+            data: listen.parse().unwrap(),
+            admin,
+            tls,
+            admin_tls: false,
+            sign_in: Some("/sign-in/link/0f"),
+            key,
+            model: Some("sandbox/echo"),
+        };
         let text = greeting.text();
         assert_eq!(text.lines().collect::<Vec<_>>(), expect);
     }
@@ -95,7 +114,8 @@ mod tests {
             KeyShown::New("sk-x"),
             &[
                 "sluicegate is listening on http://127.0.0.1:8080",
-                "           metrics and admin on http://127.0.0.1:8081",
+                "           console, metrics and admin on http://127.0.0.1:8081",
+                "sign in    http://127.0.0.1:8081/sign-in/link/0f   (once: makes the first owner)",
                 "base URL   http://127.0.0.1:8080/v1",
                 "key        sk-x   (shown this once: keep it)",
                 "",
@@ -113,7 +133,8 @@ mod tests {
             KeyShown::Known { prefix: "sk-012" },
             &[
                 "sluicegate is listening on https://[::]:1",
-                "           metrics and admin on http://127.0.0.1:8081",
+                "           console, metrics and admin on http://127.0.0.1:8081",
+                "sign in    http://127.0.0.1:8081/sign-in/link/0f   (once: makes the first owner)",
                 "base URL   https://[::1]:1/v1",
                 "key        sk-012…, made and shown by the first run",
             ],
@@ -124,7 +145,8 @@ mod tests {
             KeyShown::Own,
             &[
                 "sluicegate is listening on http://0.0.0.0:1",
-                "           metrics and admin on http://127.0.0.1:8081",
+                "           console, metrics and admin on http://127.0.0.1:8081",
+                "sign in    http://127.0.0.1:8081/sign-in/link/0f   (once: makes the first owner)",
             ],
         );
     }

@@ -17,13 +17,15 @@ mod query;
 mod refuse;
 mod requests;
 mod roles;
+mod session;
 mod spent;
 mod usage;
+mod users;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{Method, header::AUTHORIZATION, request::Parts};
 
 use self::{
     call::{Call, Random, Reply},
@@ -32,9 +34,14 @@ use self::{
     refuse::Checked,
 };
 use crate::{
+    access::{
+        channel::Channel,
+        session::{self as sessions, SignedIn, X_CSRF_TOKEN},
+    },
     authenticate::bearer,
     models::unescape,
     refusal::Refusal,
+    server::ConnectionState,
     worker::{Shared, Worker},
 };
 
@@ -69,6 +76,19 @@ enum What {
     Audit,
     Nodes,
     NodeWriteOff,
+    Users,
+    User,
+    UserInvite,
+    Session,
+    Sessions,
+    SessionEnd,
+}
+
+impl What {
+    /// Whether nothing of the catalog is changed there.
+    fn is_of_people(self) -> bool {
+        matches!(self, Self::Users | Self::User | Self::UserInvite | Self::SessionEnd)
+    }
 }
 
 const LIST: &str = "GET, HEAD";
@@ -93,6 +113,12 @@ const PLACES: &[Place] = &[
     Place { what: What::Audit, pattern: "/admin/v1/audit", allow: LIST },
     Place { what: What::Nodes, pattern: "/admin/v1/nodes", allow: LIST },
     Place { what: What::NodeWriteOff, pattern: "/admin/v1/nodes/{id}/write-off", allow: "POST" },
+    Place { what: What::Users, pattern: "/admin/v1/users", allow: LIST_AND_CREATE },
+    Place { what: What::User, pattern: "/admin/v1/users/{id}", allow: OBJECT },
+    Place { what: What::UserInvite, pattern: "/admin/v1/users/{id}/invite", allow: "POST" },
+    Place { what: What::Session, pattern: "/admin/v1/session", allow: LIST },
+    Place { what: What::Sessions, pattern: "/admin/v1/sessions", allow: LIST },
+    Place { what: What::SessionEnd, pattern: "/admin/v1/sessions/{id}", allow: "DELETE" },
 ];
 
 /// What was asked, taken from its request: nothing in it is tied to the worker.
@@ -134,15 +160,47 @@ impl Place {
     }
 }
 
-/// Lets nobody in who does not have the token.
-pub(crate) fn authenticate(
-    headers: &HeaderMap,
-    is_admin_token: impl FnOnce(&str) -> bool,
+/// What the database says, as a refusal.
+pub(crate) use self::{
+    refuse::{forged, store as store_refusal},
+    users::is_email,
+};
+
+/// Lets nobody in who does not show the admin token, or a session. Who shows a token is not asked for a session.
+pub(crate) async fn authenticate(
+    worker: &Worker,
+    connection: &ConnectionState,
+    head: &Parts,
+    unix_ms: u64,
 ) -> Checked<Principal> {
-    match bearer(headers) {
-        Some(token) if is_admin_token(token) => Ok(Principal::admin_token()),
-        _ => Err(refuse::unauthorized()),
+    let (shared, headers) = (&worker.shared, &head.headers);
+    if headers.contains_key(AUTHORIZATION) {
+        let known = bearer(headers).is_some_and(|token| shared.is_admin_token(token));
+        return if known { Ok(Principal::admin_token()) } else { Err(refuse::unauthorized()) };
     }
+    let channel = Channel::of(connection, head);
+    let signed_in =
+        sessions::of(shared, &channel, headers, unix_ms).await?.ok_or_else(refuse::unauthorized)?;
+    permit_origin(&channel, &signed_in, head)?;
+    Ok(signed_in.principal())
+}
+
+/// A browser shows a session whoever asks it to. What changes something must come from a page of ours, which knows the
+/// session's token; the answers are for our own pages too.
+fn permit_origin(channel: &Channel, signed_in: &SignedIn, head: &Parts) -> Checked<()> {
+    let headers = &head.headers;
+    let fine = match is_read(&head.method) {
+        true => channel.may_read(headers),
+        false => {
+            let mut shown = headers.get_all(X_CSRF_TOKEN).iter().filter_map(|value| value.to_str().ok());
+            channel.is_own(headers) && shown.next().is_some_and(|token| signed_in.is_csrf(token))
+        }
+    };
+    if fine { Ok(()) } else { Err(forged()) }
+}
+
+fn is_read(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
 }
 
 /// Answers a call whose caller is known. What was begun goes on to its end, whoever leaves.
@@ -178,9 +236,9 @@ async fn handled(shared: Arc<Shared>, asked: Asked, random: Random) -> Checked<A
     let id = unescape(&id).ok_or_else(|| Refusal::unknown_url(method.as_str(), place.pattern))?;
     let query = Arc::new(Query::new(query.as_deref()));
     let call = Call { shared: Arc::clone(&shared), principal, unix_ms, query, body, random };
-    let reads = method == Method::GET || method == Method::HEAD;
+    let of_catalog = !is_read(&method) && !place.what.is_of_people();
     // Who changes things is alone: what a handler has read is still so when it writes.
-    let _alone = if reads { None } else { Some(shared.changing.lock().await) };
+    let _alone = if of_catalog { Some(shared.changing.lock().await) } else { None };
     let reply = route(place.what, &method, &call, id).await?;
     Ok((reply.status, reply.body.map(|body| body.to_string().into_bytes())))
 }
@@ -217,6 +275,15 @@ async fn route(what: What, method: &Method, call: &Call, id: String) -> Checked<
         (What::Audit, _) => audit::run(call).await,
         (What::Nodes, _) => nodes::list::run(call).await,
         (What::NodeWriteOff, _) => nodes::write_off::run(call, &id).await,
+        (What::Users, "POST") => users::create::run(call).await,
+        (What::Users, _) => users::list::run(call).await,
+        (What::User, "PATCH") => users::patch::run(call, &id).await,
+        (What::User, "DELETE") => users::delete::run(call, &id).await,
+        (What::User, _) => users::get::run(call, &id).await,
+        (What::UserInvite, _) => users::invite::run(call, &id).await,
+        (What::Session, _) => session::get::run(call).await,
+        (What::Sessions, _) => session::list::run(call).await,
+        (What::SessionEnd, _) => session::end::run(call, &id).await,
     }
 }
 
@@ -242,7 +309,10 @@ mod tests {
         check("/admin/v1/projects/a/b", Some((What::Project, "a/b")));
         check("/admin/v1/nodes/n/write-off", Some((What::NodeWriteOff, "n")));
         check("/admin/v1/nodes/n", None);
-        check("/admin/v1/users", None);
+        check("/admin/v1/users/u", Some((What::User, "u")));
+        check("/admin/v1/users/u/invite", Some((What::UserInvite, "u")));
+        check("/admin/v1/session", Some((What::Session, "")));
+        check("/admin/v1/sessions/s", Some((What::SessionEnd, "s")));
         check("/admin/v1/settings", None);
         check("/admin/v1", None);
         check("/admin/v2/keys", None);

@@ -9,7 +9,7 @@ use super::refuse::{self, Checked};
 const TOKEN_ACTOR: &str = "admin_token";
 
 /// Somebody who was let in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Principal {
     /// Who it is in the audit log: `admin_token`, or the id of a user.
     pub(crate) actor: String,
@@ -17,6 +17,8 @@ pub(crate) struct Principal {
     pub(crate) user: Option<Person>,
     pub(crate) role: Role,
     pub(crate) projects: Scope,
+    /// How a person is signed in.
+    pub(crate) session: Option<Session>,
 }
 
 /// The account of a principal.
@@ -26,18 +28,39 @@ pub(crate) struct Person {
     pub(crate) email: String,
 }
 
+/// The session of a principal.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) hash: [u8; 32],
+    /// What changes asked for by our own pages show.
+    pub(crate) csrf: String,
+    /// Unix milliseconds.
+    pub(crate) expires_ms: u64,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("expires_ms", &self.expires_ms).finish_non_exhaustive()
+    }
+}
+
 /// The projects in which a principal may do what its role allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     All,
-    #[cfg_attr(not(test), expect(dead_code, reason = "people sign in with the console"))]
     Only(Vec<String>),
 }
 
 impl Principal {
     /// Whoever holds the admin token.
     pub(crate) fn admin_token() -> Self {
-        Self { actor: TOKEN_ACTOR.to_owned(), user: None, role: Role::Owner, projects: Scope::All }
+        Self {
+            actor: TOKEN_ACTOR.to_owned(),
+            user: None,
+            role: Role::Owner,
+            projects: Scope::All,
+            session: None,
+        }
     }
 
     /// Whether nothing is kept from it because of where it belongs.
@@ -125,7 +148,7 @@ mod tests {
 
     fn person(role: Role, projects: Scope) -> Principal {
         let user = Person { id: "user_1".to_owned(), email: "Ann@example.com".to_owned() };
-        Principal { actor: user.id.clone(), user: Some(user), role, projects }
+        Principal { actor: user.id.clone(), user: Some(user), role, projects, session: None }
     }
 
     #[test]

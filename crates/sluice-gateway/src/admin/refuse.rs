@@ -4,7 +4,7 @@ use sluice_chat::ApiError;
 use sluice_ledger::Wider;
 use sluice_store::{ObjectKind, StoreError};
 
-use crate::{refusal::Refusal, snapshot::SnapshotError};
+use crate::{access::password::Unhashed, refusal::Refusal, snapshot::SnapshotError};
 
 /// A value, or the answer that says what is wrong with what was sent.
 pub(super) type Checked<T> = Result<T, Refusal>;
@@ -19,10 +19,10 @@ pub(super) fn value(param: &str, text: &str) -> Refusal {
     bad("invalid_value", Some(param), &format!("Invalid '{param}': {text}."))
 }
 
-/// 401: whoever asks has not shown the admin token.
+/// 401: whoever asks has not shown the admin token, and is not signed in.
 pub(super) fn unauthorized() -> Refusal {
-    let text = "No valid admin token: send what is in 'admin.token' of the data directory as \
-                'Authorization: Bearer ...'.";
+    let text = "No valid admin token, and no session: send what is in 'admin.token' of the data directory as \
+                'Authorization: Bearer ...', or sign in.";
     Refusal::new(401, ApiError::invalid("invalid_api_key", text))
 }
 
@@ -47,6 +47,21 @@ pub(super) fn owned(code: &'static str, text: String) -> Refusal {
 /// 403: the role does not allow it.
 pub(super) fn role(param: Option<&str>, text: &str) -> Refusal {
     with_param(Refusal::new(403, ApiError::invalid("role_not_allowed", text)), param)
+}
+
+/// 403: a change that no page of ours asked for, or without the token of the session.
+pub(crate) fn forged() -> Refusal {
+    let text = "This change was not asked for by a page of this console: send the session's token as 'x-csrf-token', \
+                from the same origin.";
+    Refusal::new(403, ApiError::invalid("csrf_failed", text))
+}
+
+/// No password was hashed.
+pub(super) fn unhashed(why: Unhashed) -> Refusal {
+    match why {
+        Unhashed::Busy => Refusal::overloaded(),
+        Unhashed::Failed => Refusal::internal(),
+    }
 }
 
 /// 409.
@@ -74,7 +89,7 @@ pub(super) fn unusable(error: &SnapshotError) -> Refusal {
 }
 
 /// What the database says.
-pub(super) fn store(error: &StoreError) -> Refusal {
+pub(crate) fn store(error: &StoreError) -> Refusal {
     let text = sentence(&error.to_string());
     match error {
         StoreError::NotFound { kind, name } => not_found(*kind, name),

@@ -47,6 +47,9 @@ fn grant(what: What, method: &Method) -> Grant {
         (What::Projects | What::Project, false) => OPERATORS,
         (What::Providers | What::Provider | What::Models | What::Model, false) => OPERATORS,
         (What::ProviderTest | What::NodeWriteOff, _) => OPERATORS,
+        (What::Users | What::User, true) => OPERATORS_READ,
+        (What::Users | What::User | What::UserInvite, _) => OPERATORS,
+        (What::Session | What::Sessions | What::SessionEnd, _) => ALL,
         // They take no such method.
         (What::Usage | What::Requests | What::Request | What::Audit | What::Nodes, false) => OPERATORS,
     }

@@ -1,8 +1,8 @@
-//! The headers that keep the console to itself, and its cookies.
+//! The headers that keep the console to itself.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CONTENT_SECURITY_POLICY, COOKIE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS},
+    header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS},
 };
 
 /// Nothing inline, nothing from elsewhere, no script that makes markup of a text.
@@ -21,35 +21,4 @@ pub(super) fn guard(headers: &mut HeaderMap) {
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(CROSS_ORIGIN_OPENER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
-}
-
-/// The value of a cookie; `None` where it is not there, or there twice: which one counts must not be a guess.
-pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut found = values.flat_map(|value| value.split(';')).filter_map(|pair| {
-        let (known, value) = pair.trim().split_once('=')?;
-        (known == name).then_some(value)
-    });
-    let first = found.next()?;
-    found.next().is_none().then_some(first)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cookies_are_read() {
-        let check = |lines: &[&'static str], expect: Option<&str>| {
-            let headers: HeaderMap =
-                lines.iter().map(|line| (COOKIE, HeaderValue::from_static(line))).collect();
-            assert_eq!(cookie(&headers, "a"), expect, "{lines:?}");
-        };
-        check(&["a=1"], Some("1"));
-        check(&["b=2; a=1=1 ; c"], Some("1=1"));
-        check(&["b=2", "a=1"], Some("1"));
-        check(&["a=1; a=2"], None);
-        check(&["aa=1"], None);
-        check(&[], None);
-    }
 }

@@ -5,6 +5,7 @@
 
 mod headers;
 mod preferences;
+mod sign_in;
 mod visit;
 mod wants;
 
@@ -15,6 +16,7 @@ use http::{
     request::Parts,
 };
 use hyper::body::Incoming;
+use serde_json::Value;
 use sluice_console::{
     Answers, Page,
     assets::{self, Asset},
@@ -23,6 +25,10 @@ use url::form_urlencoded;
 
 use self::{headers::guard, visit::Visitor};
 use crate::{
+    access::{
+        channel::Channel,
+        session::{self, SignedIn},
+    },
     models::unescape,
     pipeline::Context,
     refusal::Refusal,
@@ -42,6 +48,8 @@ pub(crate) enum Place<'a> {
     Asset(&'static Asset),
     /// Where the switches of language and theme lead.
     Preferences,
+    /// Where forms of the sign-in are sent to; pages may have the same path.
+    Form(sign_in::Form<'a>),
 }
 
 impl<'a> Place<'a> {
@@ -51,7 +59,10 @@ impl<'a> Place<'a> {
         }
         match path.strip_prefix("/assets/") {
             Some(below) => assets::find(below).map(Self::Asset),
-            None => Page::find(path).map(|(page, id)| Self::Page(page, id)),
+            None => match Page::find(path) {
+                Some((page, id)) => Some(Self::Page(page, id)),
+                None => sign_in::Form::find(path).map(Self::Form),
+            },
         }
     }
 
@@ -61,13 +72,15 @@ impl<'a> Place<'a> {
             Self::Page(page, _) => page.pattern(),
             Self::Asset(_) => "/assets/{name}",
             Self::Preferences => "/preferences",
+            Self::Form(form) => form.name(),
         }
     }
 
     pub(crate) fn allow(self) -> &'static str {
         match self {
+            Self::Page(Page::SignIn | Page::SignInLink, _) => "GET, HEAD, POST",
             Self::Page(..) | Self::Asset(_) => "GET, HEAD",
-            Self::Preferences => "POST",
+            Self::Preferences | Self::Form(_) => "POST",
         }
     }
 
@@ -90,6 +103,12 @@ pub(crate) async fn answer(
             let pairs = form(worker, context, head, body).await?;
             Ok(preferences::reply(context.ids, &pairs))
         }
+        Place::Form(form) => Box::pin(sign_in::answer(worker, context, head, body, form)).await,
+        Place::Page(..) if head.method == Method::POST => {
+            let path = head.uri.path();
+            let form = sign_in::Form::find(path).ok_or_else(|| Refusal::unknown_url("POST", path))?;
+            Box::pin(sign_in::answer(worker, context, head, body, form)).await
+        }
         Place::Page(page, id) => page_reply(worker, context, head, (page, id)).await,
     }
 }
@@ -102,17 +121,50 @@ async fn page_reply(
 ) -> Result<Response<ReplyBody>, Refusal> {
     let path = head.uri.path();
     let id = unescape(id).ok_or_else(|| Refusal::unknown_url(head.method.as_str(), path))?;
-    let visitor = Visitor::of(worker, head);
-    let visit = visitor.visit(page, &id, context.unix_ms);
-    let answers = match &visitor.principal {
+    let told = sign_in::told(worker, context, head, (page, &id)).await?;
+    let told = told.map(|(status, told)| ("sign_in", status, told));
+    show(worker, context, head, Show { page, id: &id, told, viewer: None }).await
+}
+
+/// A page that is to be shown.
+struct Show<'a> {
+    page: Page,
+    /// The variable part of its path, unescaped.
+    id: &'a str,
+    /// What it is told beside the admin API's answers, under which name; and its status.
+    told: Option<(&'static str, u16, Value)>,
+    /// Who sees it, where that is not who asks.
+    viewer: Option<SignedIn>,
+}
+
+async fn show(
+    worker: &Worker,
+    context: &Context<'_>,
+    head: &Parts,
+    Show { page, id, told, viewer }: Show<'_>,
+) -> Result<Response<ReplyBody>, Refusal> {
+    let channel = Channel::of(context.connection, head);
+    let viewer = match viewer {
+        Some(viewer) => Some(viewer),
+        None => session::of(&worker.shared, &channel, &head.headers, context.unix_ms).await?,
+    };
+    let visitor = Visitor::of(worker, head, viewer.as_ref());
+    let visit = visitor.visit(page, id, context.unix_ms);
+    let mut answers = match &visitor.principal {
         Some(principal) => {
             wants::answers(worker, principal, sluice_console::wants(&visit), context.unix_ms).await
         }
         None if page.is_public() => Answers::new(),
         None => return Ok(to_sign_in(context, head)),
     };
+    let mut status = None;
+    if let Some((name, of_told, told)) = told {
+        status = Some(of_told);
+        answers.put(name, Ok(told));
+    }
     let rendered = sluice_console::render(&visit, &answers);
-    let mut response = reply::other(context.ids, rendered.status, "text/html; charset=utf-8", rendered.html);
+    let status = status.filter(|_| rendered.status == 200).unwrap_or(rendered.status);
+    let mut response = reply::other(context.ids, status, "text/html; charset=utf-8", rendered.html);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     guard(response.headers_mut());
     Ok(response)

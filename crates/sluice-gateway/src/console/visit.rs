@@ -10,10 +10,10 @@ use http::{
 use sluice_console::{Currency, Language, Page, Query, Role, Theme, Visit, Who};
 use url::form_urlencoded;
 
-use super::{headers::cookie, preferences};
+use super::preferences;
 use crate::{
+    access::session::{SignedIn, cookie},
     admin::principal::{Principal, Scope},
-    authenticate::bearer,
     worker::Worker,
 };
 
@@ -36,9 +36,9 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    pub(super) fn of(worker: &Worker, head: &Parts) -> Self {
+    pub(super) fn of(worker: &Worker, head: &Parts, viewer: Option<&SignedIn>) -> Self {
         let headers = &head.headers;
-        let principal = principal(worker, headers);
+        let principal = viewer.map(|viewer| Arc::new(viewer.principal()));
         let pairs = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes());
         Self {
             who: principal.as_deref().map_or_else(Who::nobody, who),
@@ -47,7 +47,7 @@ impl Visitor {
             language: language(headers),
             theme: cookie(headers, preferences::THEME).and_then(Theme::of).unwrap_or_default(),
             zone_minutes: zone_minutes(headers),
-            csrf: String::new(),
+            csrf: viewer.map(|viewer| viewer.csrf.clone()).unwrap_or_default(),
             currency: None,
             api_base: api_base(worker, headers),
         }
@@ -69,12 +69,6 @@ impl Visitor {
             version: env!("CARGO_PKG_VERSION"),
         }
     }
-}
-
-/// The holder of the admin token, or nobody.
-fn principal(worker: &Worker, headers: &HeaderMap) -> Option<Arc<Principal>> {
-    let token = bearer(headers)?;
-    worker.shared.is_admin_token(token).then(|| Arc::new(Principal::admin_token()))
 }
 
 /// A principal as pages see it.

@@ -1,6 +1,6 @@
 //! The accept loop: a permit first, then a connection, so that the process never runs out of descriptors.
 
-use std::{future::Future, io, rc::Rc, sync::Arc, task::Poll, time::Duration};
+use std::{future::Future, io, net::SocketAddr, rc::Rc, sync::Arc, task::Poll, time::Duration};
 
 use rustls::ServerConfig;
 use tokio::{
@@ -31,9 +31,9 @@ pub(crate) async fn accept_until_stopped<S: Service>(
 ) {
     let permits = Arc::new(Semaphore::new(worker.max_connections));
     let mut stop = std::pin::pin!(stop);
-    let begin = |tcp: TcpStream, permit: Option<OwnedSemaphorePermit>| {
+    let begin = |(tcp, peer): (TcpStream, SocketAddr), permit: Option<OwnedSemaphorePermit>| {
         // Counted among the living before its task runs, so that a shutdown waits for it.
-        let accepted = Accepted::new(worker, tcp);
+        let accepted = Accepted::new(worker, tcp, peer.ip());
         let service = service.clone();
         let tls = tls().map(TlsAcceptor::from);
         tasks::spawn_local(async move {
@@ -44,29 +44,28 @@ pub(crate) async fn accept_until_stopped<S: Service>(
     loop {
         tokio::select! {
             accepted = next(&listener, &permits) => match accepted {
-                Ok((tcp, permit)) => begin(tcp, permit),
+                Ok((accepted, permit)) => begin(accepted, permit),
                 Err(_) => tokio::time::sleep(PAUSE).await,
             },
             () = &mut stop => break,
         }
     }
     // Whoever connected before the listener closes is served: nobody sees a reset instead of an answer.
-    while let Some(tcp) = std::future::poll_fn(|cx| match listener.poll_accept(cx) {
-        Poll::Ready(Ok((tcp, _))) => Poll::Ready(Some(tcp)),
+    while let Some(accepted) = std::future::poll_fn(|cx| match listener.poll_accept(cx) {
+        Poll::Ready(Ok(accepted)) => Poll::Ready(Some(accepted)),
         Poll::Ready(Err(_)) | Poll::Pending => Poll::Ready(None),
     })
     .await
     {
-        begin(tcp, Arc::clone(&permits).try_acquire_owned().ok());
+        begin(accepted, Arc::clone(&permits).try_acquire_owned().ok());
     }
 }
 
 async fn next(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, Option<OwnedSemaphorePermit>)> {
+) -> io::Result<((TcpStream, SocketAddr), Option<OwnedSemaphorePermit>)> {
     // The semaphore is never closed.
     let permit = Arc::clone(permits).acquire_owned().await.ok();
-    let (tcp, _) = listener.accept().await?;
-    Ok((tcp, permit))
+    Ok((listener.accept().await?, permit))
 }

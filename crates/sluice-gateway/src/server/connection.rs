@@ -1,6 +1,6 @@
 //! One connection from its first byte to its orderly end.
 
-use std::{cell::RefCell, convert::Infallible, future::Future, pin::pin, rc::Rc, task::Poll};
+use std::{cell::RefCell, convert::Infallible, future::Future, net::IpAddr, pin::pin, rc::Rc, task::Poll};
 
 use http::{Request, Response, Version};
 use hyper::{
@@ -45,6 +45,7 @@ pub(super) async fn serve<S: Service>(accepted: Accepted, service: S, tls: Optio
         Some(acceptor) => {
             match Box::pin(tokio::time::timeout(bounds::FIRST_BYTE, acceptor.accept(tcp))).await {
                 Ok(Ok(tls)) => {
+                    state.over_tls();
                     let http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
                     (ClientStream::Tls(Box::new(tls)), http2)
                 }
@@ -75,8 +76,9 @@ pub(super) struct Accepted {
 }
 
 impl Accepted {
-    pub(super) fn new(worker: &Rc<Worker>, tcp: TcpStream) -> Self {
+    pub(super) fn new(worker: &Rc<Worker>, tcp: TcpStream, peer: IpAddr) -> Self {
         let state = ConnectionState::new(clock::now());
+        state.comes_from(peer);
         let guard = Live::join(worker, &state);
         Self { worker: Rc::clone(worker), tcp, state, _guard: guard }
     }

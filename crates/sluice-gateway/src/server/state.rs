@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell, RefMut},
     collections::HashMap,
     fmt,
+    net::IpAddr,
     rc::{Rc, Weak},
     task::{Context, Poll, Waker},
     time::Instant,
@@ -56,6 +57,9 @@ pub(crate) struct ConnectionState {
     framing: Cell<Framing>,
     /// Whether a body without a length goes out in chunks.
     chunked: Cell<bool>,
+    /// Whom it comes from, and whether over TLS.
+    peer: Cell<Option<IpAddr>>,
+    tls: Cell<bool>,
     /// A body that hyper has asked for and waits for.
     running: RefCell<Option<RunningBody>>,
     /// Was to be written before anything that hyper writes.
@@ -88,9 +92,30 @@ impl ConnectionState {
             body_read: Cell::new(false),
             framing: Cell::new(Framing::Clear),
             chunked: Cell::new(false),
+            peer: Cell::new(None),
+            tls: Cell::new(false),
             running: RefCell::default(),
             backlog: RefCell::default(),
         })
+    }
+
+    /// Notes whom it comes from.
+    pub(crate) fn comes_from(&self, peer: IpAddr) {
+        self.peer.set(Some(peer));
+    }
+
+    /// The address at its other end.
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        self.peer.get()
+    }
+
+    /// The connection speaks TLS.
+    pub(crate) fn over_tls(&self) {
+        self.tls.set(true);
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        self.tls.get()
     }
 
     /// The connection speaks HTTP/2.

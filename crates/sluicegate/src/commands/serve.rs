@@ -224,7 +224,16 @@ impl Process {
             FirstKey::Own => KeyShown::Own,
         };
         let tls = self.settings.server.uses_tls();
-        let greeting = Greeting { data: gateway.data_addr(), admin: gateway.admin_addr(), tls, key, model };
+        let link = gateway.sign_in_link();
+        let greeting = Greeting {
+            data: gateway.data_addr(),
+            admin: gateway.admin_addr(),
+            tls,
+            admin_tls: self.settings.server.uses_admin_tls(),
+            sign_in: link.as_deref(),
+            key,
+            model,
+        };
         complain(&greeting.text());
         for one in &self.settings.detected {
             let name = &one.record.name;

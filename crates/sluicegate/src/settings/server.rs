@@ -1,7 +1,10 @@
 //! `[server]` and the tables that stand alone: `[sandbox]`, `[database]`, `[redis]`, `[accounting]`, `[oidc]`,
 //! `[retention]`.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use sluice_gateway::config::{AccessLogFormat, TlsFiles};
 use sluice_store::{journal::Durability, shared_limits};
@@ -36,6 +39,16 @@ impl Server {
     /// Whether the API is served over TLS.
     pub(crate) fn uses_tls(&self) -> bool {
         self.tls.is_some()
+    }
+
+    /// Where the certificate is.
+    pub(crate) fn certificate(&self) -> Option<&Path> {
+        self.tls.as_ref().map(|files| files.cert.as_path())
+    }
+
+    /// Whether the admin listener speaks TLS too: where others could read along.
+    pub(crate) fn uses_admin_tls(&self) -> bool {
+        self.tls.is_some() && !self.admin_listen.ip().is_loopback()
     }
 
     /// The settings that differ in `later` and are only looked at when the process starts.

@@ -9,6 +9,7 @@
     reason = "a panic with a good text is how a test fails"
 )]
 
+mod access;
 mod accounting;
 mod admin;
 mod anthropic;
