@@ -1,13 +1,13 @@
 //! Sums of usage by group and by step, and the charts of them.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use serde::Deserialize;
 
 use super::{Scope, span::Span, texts::T};
 use crate::{
     Page, Visit,
-    chart::{Kind, Series, TimeChart, Unit, top},
+    chart::{Kind, Series, TimeChart, Unit, gathered},
     format,
     html::Html,
 };
@@ -113,27 +113,36 @@ pub(super) struct Charts<'a> {
 }
 
 impl Charts<'_> {
+    /// The groups, most requests first: this is the order of their colours in every chart.
+    fn groups(&self) -> Vec<&str> {
+        let mut requests: BTreeMap<&str, u64> = BTreeMap::new();
+        for row in self.rows {
+            let sum = requests.entry(row.group(self.scope.by)).or_default();
+            *sum = sum.saturating_add(row.requests);
+        }
+        let mut groups: Vec<(&str, u64)> = requests.into_iter().collect();
+        groups.sort_by_key(|(_, requests)| Reverse(*requests));
+        groups.into_iter().map(|(group, _)| group).collect()
+    }
+
     /// A chart of one number of the rows, by group.
     pub(super) fn by_group(&self, title: &str, unit: Unit<'_>, value: impl Fn(&Row) -> f64) -> Html {
-        let mut by_group: BTreeMap<&str, Vec<Option<f64>>> = BTreeMap::new();
+        let groups = self.groups();
+        let mut series: Vec<Series> = groups.iter().map(|group| self.empty(group)).collect();
         for row in self.rows {
-            let Some(step) = row.bucket.as_deref().and_then(|moment| self.span.step_of(moment)) else {
-                continue;
-            };
-            let values = by_group
-                .entry(row.group(self.scope.by))
-                .or_insert_with(|| vec![Some(0.0); self.span.steps()]);
-            if let Some(Some(sum)) = values.get_mut(step) {
+            let step = row.bucket.as_deref().and_then(|moment| self.span.step_of(moment));
+            let group = groups.iter().position(|group| *group == row.group(self.scope.by));
+            let (Some(step), Some(group)) = (step, group) else { continue };
+            if let Some(Some(sum)) = series[group].values.get_mut(step) {
                 *sum += value(row);
             }
         }
-        let series = by_group.into_iter().map(|(group, values)| Series {
-            name: self.scope.name(group, self.t),
-            values,
-            total: String::new(),
-        });
-        let series = series.filter(|one| one.values.iter().flatten().any(|value| *value != 0.0)).collect();
-        self.chart(title, Kind::Bars, unit, top(series, self.t.others, |total| unit.text(total)))
+        self.chart(title, Kind::Bars, unit, gathered(series, self.t.others, |total| unit.text(total)))
+    }
+
+    fn empty(&self, group: &str) -> Series {
+        let values = vec![Some(0.0); self.span.steps()];
+        Series { name: self.scope.name(group, self.t), values, total: String::new() }
     }
 
     /// A chart of how long something took.
