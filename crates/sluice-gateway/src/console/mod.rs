@@ -3,6 +3,7 @@
 //! A page is made here in three steps: who visits (`visit`), what the admin API says to the page's wants as that
 //! principal (`wants`), and the pure function that makes HTML of it. Nothing here decides who may see what.
 
+mod document;
 mod headers;
 mod preferences;
 mod sign_in;
@@ -50,12 +51,17 @@ pub(crate) enum Place<'a> {
     Preferences,
     /// Where forms of the sign-in are sent to; pages may have the same path.
     Form(sign_in::Form<'a>),
+    /// The OpenAPI document that the reference is made of.
+    Document,
 }
 
 impl<'a> Place<'a> {
     pub(crate) fn find(path: &'a str) -> Option<Self> {
         if path == "/preferences" {
             return Some(Self::Preferences);
+        }
+        if path == document::PATH {
+            return Some(Self::Document);
         }
         match path.strip_prefix("/assets/") {
             Some(below) => assets::find(below).map(Self::Asset),
@@ -73,13 +79,14 @@ impl<'a> Place<'a> {
             Self::Asset(_) => "/assets/{name}",
             Self::Preferences => "/preferences",
             Self::Form(form) => form.name(),
+            Self::Document => document::PATH,
         }
     }
 
     pub(crate) fn allow(self) -> &'static str {
         match self {
             Self::Page(Page::SignIn | Page::SignInLink, _) => "GET, HEAD, POST",
-            Self::Page(..) | Self::Asset(_) => "GET, HEAD",
+            Self::Page(..) | Self::Asset(_) | Self::Document => "GET, HEAD",
             Self::Preferences | Self::Form(_) => "POST",
         }
     }
@@ -103,6 +110,7 @@ pub(crate) async fn answer(
             let pairs = form(worker, context, head, body).await?;
             Ok(preferences::reply(context.ids, &pairs))
         }
+        Place::Document => Ok(document::reply(context.ids, &visit::api_base(worker, &head.headers))),
         Place::Form(form) => Box::pin(sign_in::answer(worker, context, head, body, form)).await,
         Place::Page(..) if head.method == Method::POST => {
             let path = head.uri.path();
@@ -161,6 +169,9 @@ async fn show(
     if let Some((name, of_told, told)) = told {
         status = Some(of_told);
         answers.put(name, Ok(told));
+    }
+    if page == Page::Reference {
+        answers.put("document", Ok(document::of(visit.api_base)));
     }
     let rendered = sluice_console::render(&visit, &answers);
     let status = status.filter(|_| rendered.status == 200).unwrap_or(rendered.status);
@@ -248,6 +259,8 @@ mod tests {
         check("/", Some(("/", "GET, HEAD")));
         check("/keys/key_1", Some(("/keys/{id}", "GET, HEAD")));
         check("/preferences", Some(("/preferences", "POST")));
+        check("/docs", Some(("/docs", "GET, HEAD")));
+        check("/docs/openapi.json", Some(("/docs/openapi.json", "GET, HEAD")));
         check(&assets::url("core.js"), Some(("/assets/{name}", "GET, HEAD")));
         check("/assets/0/core.js", None);
         check("/assets/", None);

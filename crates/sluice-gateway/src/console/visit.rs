@@ -99,7 +99,7 @@ fn zone_minutes(headers: &HeaderMap) -> i32 {
 }
 
 /// The data plane, on the host under which the console was reached: it is the one that the viewer can reach.
-fn api_base(worker: &Worker, headers: &HeaderMap) -> String {
+pub(super) fn api_base(worker: &Worker, headers: &HeaderMap) -> String {
     let scheme = if worker.shared.tls.load().is_some() { "https" } else { "http" };
     let data = worker.shared.data_addr;
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
