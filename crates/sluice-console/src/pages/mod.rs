@@ -3,7 +3,9 @@
 pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod keys;
+pub(crate) mod limits;
 pub(crate) mod models;
+pub(crate) mod month;
 pub(crate) mod overview;
 pub(crate) mod playground;
 pub(crate) mod problem;

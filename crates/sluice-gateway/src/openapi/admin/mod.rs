@@ -276,7 +276,14 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
     vec![
         (
             "/admin/v1/keys",
-            KEYS.collection("NewKey", &[text_query("project", "Only those of this project.")]),
+            KEYS.collection(
+                "NewKey",
+                &[
+                    text_query("project", "Only those of this project."),
+                    text_query("owner", "Only those that this user owns, by its id."),
+                    text_query("q", "Only those whose name has this in it, or that begin so."),
+                ],
+            ),
         ),
         ("/admin/v1/keys/{id}", KEYS.one()),
         ("/admin/v1/keys/{id}/rotate", rotate()),
