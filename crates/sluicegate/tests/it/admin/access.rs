@@ -95,6 +95,20 @@ async fn lists_come_in_pages() {
         }
     }
     assert_eq!(names, ["ab", "cd", "e"]);
+    for (name, project, owner) in [("Team A", "a", Some("user_1")), ("team b", "b", None), ("x", "a", None)] {
+        let key = json!({ "name": name, "project": project, "owner_user_id": owner });
+        admin.create("/admin/v1/keys", key).await;
+    }
+    for (query, expect) in [
+        ("project=a", "Team A,x"),
+        ("q=TEAM", "Team A,team b"),
+        ("q=team&project=b", "team b"),
+        ("q=sk-&owner=user_1", "Team A"),
+        ("owner=user_2", ""),
+    ] {
+        let found = admin.get(&format!("/admin/v1/keys?{query}")).await;
+        assert_eq!(super::each(&found, "name").join(","), expect, "{query}");
+    }
     for (query, param) in [
         ("limit=0", "limit"),
         ("limit=501", "limit"),
