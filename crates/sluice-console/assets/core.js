@@ -425,8 +425,9 @@ function followPointer(chart) {
     const [title = "", ...rows] = text.split("\n");
     const body = make("tbody");
     for (const row of rows) {
-      const [name = "", value = ""] = row.split("\t");
-      body.append(make("tr", {}, make("td", {}, name), make("td", { class: "number" }, value)));
+      const [name = "", value = "", colour = ""] = row.split("\t");
+      const cell = make("td", {}, ...(colour === "" ? [] : [make("i", { class: `dot s${colour}` })]), name);
+      body.append(make("tr", {}, cell, make("td", { class: "number" }, value)));
     }
     tip.replaceChildren(make("div", { class: "note" }, title), make("table", {}, body));
     tip.hidden = false;

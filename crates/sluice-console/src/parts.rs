@@ -1,5 +1,7 @@
 //! Values that the macros of `ui.html` take, and small parts that are made here.
 
+use std::fmt::Display;
+
 use crate::{Query, Visit, format, html::Html, shell::Shell};
 
 /// A column of a table that can be sorted.
@@ -138,7 +140,7 @@ macro_rules! numbers {
         }
     )*};
 }
-numbers!(u16, u32, u64, usize, i32, i64, i128);
+numbers!(u16, u32, u64, usize, i64, i128);
 
 impl Maybe<f64> for f64 {
     fn get(&self) -> Option<f64> {
@@ -258,6 +260,30 @@ impl<'a> Shell<'a> {
         nano.get().map(format::usd_field).unwrap_or_default()
     }
 
+    /// A share as a text, for a slot.
+    #[must_use]
+    pub fn percent_text(&self, part: impl Maybe<u64>, whole: impl Maybe<u64>) -> String {
+        format::percent(part.get().unwrap_or_default(), whole.get().unwrap_or_default())
+    }
+
+    /// A number in three digits as a text, for a slot.
+    #[must_use]
+    pub fn short_text(&self, number: impl Maybe<u64>) -> String {
+        number.get().map(format::short).unwrap_or_default()
+    }
+
+    /// A text with its one slot filled: see [`crate::texts::fill`].
+    #[must_use]
+    pub fn fill(&self, text: &str, value: impl Display) -> String {
+        crate::texts::fill(text, &[&value])
+    }
+
+    /// A text with its two slots filled.
+    #[must_use]
+    pub fn fill2(&self, text: &str, first: impl Display, second: impl Display) -> String {
+        crate::texts::fill(text, &[&first, &second])
+    }
+
     /// What is not known, or not there.
     #[must_use]
     pub fn none(&self) -> Html {
@@ -308,8 +334,8 @@ mod tests {
             shell.money(1_234_567_891_i64),
             "<data value=\"1234567891\" title=\"$1.234567891\">$1.23</data>",
         );
-        check(shell.short(12_345), "<data value=\"12345\" title=\"12,345\">12.3k</data>");
-        check(shell.percent(1, 8), "<span title=\"1 / 8\">12.5 %</span>");
+        check(shell.short(12_345_u64), "<data value=\"12345\" title=\"12,345\">12.3k</data>");
+        check(shell.percent(1_u64, 8_u64), "<span title=\"1 / 8\">12.5 %</span>");
         check(
             shell.time("2026-11-21T09:35:22Z"),
             "<time datetime=\"2026-11-21T09:35:22Z\" data-local=\"second\" title=\"2026-11-21T09:35:22Z\">\

@@ -10,7 +10,7 @@ mod waterfall;
 pub use meter::Meter;
 pub use scale::Unit;
 pub use spark::spark;
-pub use time_chart::{Kind, Series, TimeChart, top};
+pub use time_chart::{Kind, Series, TimeChart, gathered};
 pub use waterfall::{Bar, Row, Waterfall};
 
 /// How many series have colours of their own.

@@ -7,9 +7,12 @@ use super::{
 };
 use crate::{format, html::Html};
 
-/// Room above the plot for the highest label and below it for the moments, in pixels.
-const ABOVE: f64 = 16.0;
+/// Room above the plot for half of the highest label and below it for the moments, in pixels.
+const ABOVE: f64 = 7.0;
 const BELOW: f64 = 18.0;
+const DAY_MS: u64 = 86_400_000;
+/// How wide a letter of a label is, at most.
+const LETTER_PX: f64 = 6.6;
 /// The width of the inner picture that lines are drawn in, before it is stretched.
 const WIDTH: f64 = 1000.0;
 
@@ -59,12 +62,10 @@ pub struct TimeChart<'a> {
     pub height: u32,
 }
 
-/// The largest series as they are, the others as one under the name `others`: there are not more colours. `weight`
-/// says how large one is.
+/// The first series as they are, the others as one under the name `others`: there are not more colours. `total` writes
+/// the sum of a series.
 #[must_use]
-pub fn top(mut series: Vec<Series>, others: &str, total: impl Fn(f64) -> String) -> Vec<Series> {
-    let weight = |one: &Series| one.values.iter().flatten().sum::<f64>();
-    series.sort_by(|a, b| weight(b).total_cmp(&weight(a)).then_with(|| a.name.cmp(&b.name)));
+pub fn gathered(mut series: Vec<Series>, others: &str, total: impl Fn(f64) -> String) -> Vec<Series> {
     if series.len() > COLOURS {
         let rest = series.split_off(COLOURS - 1);
         let steps = rest.iter().map(|one| one.values.len()).max().unwrap_or_default();
@@ -72,7 +73,7 @@ pub fn top(mut series: Vec<Series>, others: &str, total: impl Fn(f64) -> String)
         series.push(Series { name: format!("{others} ({})", rest.len()), values, total: String::new() });
     }
     for one in &mut series {
-        one.total = total(weight(one));
+        one.total = total(one.values.iter().flatten().sum());
     }
     series
 }
@@ -84,8 +85,10 @@ impl TimeChart<'_> {
         let steps = self.steps();
         let (end, step) = round_up(self.largest());
         let plot = Plot { height: f64::from(self.height) - ABOVE - BELOW, steps, end };
-        let mut html = Html::new(
-            "<figure class=\"chart\"><svg height=\"{}\" width=\"100%\" role=\"img\" aria-label=\"{}\">",
+        let mut html = Html::new("<figure class=\"chart\"><div class=\"plot\">", &[]);
+        self.axis(&mut html, &plot, step);
+        html.push(
+            "<svg height=\"{}\" width=\"100%\" role=\"img\" aria-label=\"{}\">",
             &[&self.height, &self.title],
         );
         self.lines_of_values(&mut html, &plot, step);
@@ -95,9 +98,8 @@ impl TimeChart<'_> {
             Kind::Areas => self.areas(&mut html, &plot),
             Kind::Lines { band } => self.lines(&mut html, &plot, band),
         }
-        self.labels(&mut html, &plot, step);
         self.hits(&mut html, &plot);
-        html.push("</svg>", &[]);
+        html.push("</svg></div>", &[]);
         self.legend(&mut html);
         html.push("</figure>", &[]);
         html
@@ -122,18 +124,34 @@ impl TimeChart<'_> {
         }
     }
 
-    /// The labels come after what is drawn, so that nothing covers them.
-    fn labels(&self, html: &mut Html, plot: &Plot, step: f64) {
-        for index in 1..=plot.lines(step) {
-            let value = index as f64 * step;
-            let y = trimmed(ABOVE + plot.y(value) - 4.0);
-            html.push("<text class=\"label\" x=\"0\" y=\"{}\">{}</text>", &[&y, &self.unit.axis_text(value)]);
+    /// The names of the values, in a picture of their own beside the plot: as wide as they are.
+    fn axis(&self, html: &mut Html, plot: &Plot, step: f64) {
+        let texts: Vec<(f64, String)> = (0..=plot.lines(step))
+            .map(|index| index as f64 * step)
+            .map(|value| (value, if value == 0.0 { "0".to_owned() } else { self.unit.axis_text(value) }))
+            .collect();
+        let letters = texts.iter().map(|(_, text)| text.chars().count()).max().unwrap_or_default();
+        let width = letters as f64 * LETTER_PX + 6.0;
+        html.push(
+            "<svg class=\"axis\" width=\"{}\" height=\"{}\" aria-hidden=\"true\">",
+            &[&trimmed(width), &self.height],
+        );
+        for (value, text) in texts {
+            html.push(
+                "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
+                &[&trimmed(width - 6.0), &trimmed(ABOVE + plot.y(value) + 4.0), &text],
+            );
         }
+        html.push("</svg>", &[]);
     }
 
     fn names_of_moments(&self, html: &mut Html) {
         let end_ms = self.start_ms.saturating_add(self.step_ms.saturating_mul(self.steps() as u64));
-        let moments = moments(self.start_ms, end_ms, self.zone_minutes);
+        let mut moments = moments(self.start_ms, end_ms, self.zone_minutes);
+        // A day is named below its middle, an hour at its beginning.
+        let shift = if self.step_ms >= DAY_MS { 0.5 / self.steps() as f64 } else { 0.0 };
+        moments.iter_mut().for_each(|(place, _)| *place += shift);
+        moments.retain(|(place, _)| *place <= 1.0);
         let many = moments.len() > 5;
         for (index, (place, name)) in moments.iter().enumerate() {
             let anchor = match place {
@@ -238,13 +256,10 @@ impl TimeChart<'_> {
         let start = self.start_ms.saturating_add(self.step_ms.saturating_mul(at as u64));
         let moment = format::time(start, self.zone_minutes);
         let mut tip = moment.strip_suffix(":00").unwrap_or(&moment).to_owned();
-        for one in &self.series {
+        for (index, one) in self.series.iter().enumerate() {
             if let Some(Some(value)) = one.values.get(at).filter(|value| **value != Some(0.0)) {
-                tip.push_str(&format!(
-                    "\n{}\t{}",
-                    one.name.replace(['\n', '\t'], " "),
-                    self.unit.text(*value)
-                ));
+                let name = one.name.replace(['\n', '\t'], " ");
+                tip.push_str(&format!("\n{name}\t{}\t{}", self.unit.text(*value), index % COLOURS));
             }
         }
         tip
@@ -344,16 +359,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_stay_and_the_rest_is_one() {
+    fn the_first_stay_and_the_rest_is_one() {
         let series = (0..10).map(|at| Series {
             name: format!("m{at}"),
-            values: vec![Some(f64::from(at)), None],
+            values: vec![Some(f64::from(10 - at)), None],
             total: String::new(),
         });
-        let found = top(series.collect(), "others", |sum| format!("={sum}"));
+        let found = gathered(series.collect(), "others", |sum| format!("={sum}"));
         let names: Vec<String> = found.iter().map(|one| format!("{}{}", one.name, one.total)).collect();
-        assert_eq!(names, ["m9=9", "m8=8", "m7=7", "m6=6", "m5=5", "m4=4", "m3=3", "others (3)=3"]);
-        assert_eq!(found[7].values, [Some(3.0), Some(0.0)]);
+        assert_eq!(names, ["m0=10", "m1=9", "m2=8", "m3=7", "m4=6", "m5=5", "m6=4", "others (3)=6"]);
+        assert_eq!(found[7].values, [Some(6.0), Some(0.0)]);
     }
 
     #[test]
