@@ -141,6 +141,8 @@ pub(crate) const DRAIN_PAUSE: Duration = Duration::from_millis(100);
 /// has grown to this size.
 pub(crate) const DRAIN_REST: u32 = 9;
 pub(crate) const JOURNAL_WAITS_BYTES: u64 = 256 * 1024 * 1024;
+/// How often what was gathered about how long answers took is written.
+pub(crate) const LATENCIES: Duration = Duration::from_secs(5);
 /// Records that one look at the journal takes.
 pub(crate) const DRAIN_RECORDS: usize = 4_000;
 /// Postings that go into the books at once when an earlier run is recovered.

@@ -20,7 +20,7 @@ use crate::{
     accounting::{Closing, Hold, Standings, flags},
     bounds, clock,
     ids::Ids,
-    metrics::Ended,
+    metrics::{Ended, why_word},
     observe,
     overload::Permit,
     settle::{self, Meter, PromptSize},
@@ -321,6 +321,7 @@ impl Exchange {
             upstream_model: target.model.name().to_owned(),
             started_ms: unix_ms,
             outcome: "cancelled",
+            why: why_word(why),
             ..AttemptDetails::default()
         });
         record.calls.push(details.unwrap_or_default());

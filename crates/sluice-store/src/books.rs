@@ -2,6 +2,8 @@
 
 use sluice_ledger::{NanoUsd, Posting, PurseId, RequestId};
 
+use crate::latency::Latencies;
+
 /// One run of one node. Epochs of a node rise with every start; only the newest may write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -111,7 +113,13 @@ pub struct AttemptDetails {
     pub outcome: &'static str,
     /// The error code of a failure.
     pub reason: Option<String>,
+    /// Why it was made, one of [`WHYS`]; empty where that is not known.
+    pub why: &'static str,
 }
+
+/// Why an upstream is called: the first call of a request, another target with the same model or with another one, the
+/// same target again or when it said to, beside a slow call, or to go on with a stream that broke.
+pub const WHYS: [&str; 7] = ["first", "equal", "fallback", "retry", "after_wait", "hedge", "repair"];
 
 /// A request that was refused before anything was reserved for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,13 +145,16 @@ pub struct Batch {
     pub late_details: Vec<(RequestId, Details)>,
     /// How far the journal is posted with this.
     pub cursors: Vec<Cursor>,
+    /// How long answers took: of these requests, or of others that were posted before.
+    pub latencies: Latencies,
 }
 
 impl Batch {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        let Self { postings, refused, late_details, cursors } = self;
-        postings.is_empty() && refused.is_empty() && late_details.is_empty() && cursors.is_empty()
+        let Self { postings, refused, late_details, cursors, latencies } = self;
+        let told = postings.is_empty() && refused.is_empty() && late_details.is_empty();
+        told && cursors.is_empty() && latencies.is_empty()
     }
 
     /// Half of it, and the rest if there is one, to be posted in this order: how far the journal is posted is said
@@ -155,6 +166,7 @@ impl Batch {
             refused: refused.split_off(refused.len().div_ceil(2)),
             late_details: late_details.split_off(late_details.len().div_ceil(2)),
             cursors: Vec::new(),
+            latencies: Latencies::default(),
         };
         if rest.is_empty() {
             return (self, None);

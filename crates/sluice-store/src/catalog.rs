@@ -1,6 +1,8 @@
 //! What the store knows about callers and upstreams, as plain data. Credentials are not among it: a provider that
 //! the configuration file names keeps its credential in memory.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use sluice_ledger::{Key, Origin, Price, Project};
 
@@ -11,6 +13,8 @@ pub struct Catalog {
     pub projects: Vec<Project>,
     pub providers: Vec<ProviderRecord>,
     pub models: Vec<ModelRecord>,
+    /// What was set through the admin API, by the names of the settings, as JSON.
+    pub settings: BTreeMap<String, String>,
 }
 
 /// An upstream service.
@@ -57,6 +61,8 @@ pub enum CatalogChange {
     },
     /// By its name.
     DeleteModel(String),
+    /// Settings by their names, as JSON; `None`: it is as if nobody had set it.
+    Settings(BTreeMap<String, Option<String>>),
 }
 
 /// The settings of a provider that are neither its place nor its credential.

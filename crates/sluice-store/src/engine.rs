@@ -30,7 +30,8 @@ impl Statement {
 /// arrays that the JSON text `$1` holds, as a table with the column `value`; `ID` turns the hexadecimal digits of its
 /// first element into bytes; `LOCK`, `LOCK_BUDGETS` (of the table called `b`),
 /// `LOCK_REQUESTS` (of `r`) and `SHARE` hold the rows that were read until the transaction ends (SQLite has
-/// but one writer). `KEY_COLUMNS` are those of a key.
+/// but one writer). `KEY_COLUMNS` are those of a key. `PLACE_OF` is the function that says where in a text another one
+/// stands, `WORDS_17` the words in the JSON array `$17`.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! statement {
@@ -93,6 +94,8 @@ macro_rules! statement_piece {
     (postgres [AMONG $argument:literal]) => {
         concat!(" IN (SELECT json_array_elements_text(CAST(CAST(", $argument, " AS TEXT) AS json)))")
     };
+    (sqlite PLACE_OF) => { "instr" };
+    (postgres PLACE_OF) => { "strpos" };
     (sqlite LOCK) => { "" };
     (postgres LOCK) => { " FOR UPDATE" };
     (sqlite LOCK_BUDGETS) => { "" };
@@ -299,6 +302,15 @@ impl Engine {
             Self::Sqlite(local) => local.close().await,
             Self::Postgres(remote) => remote.close().await,
         }
+    }
+
+    /// How SQLite would run a statement, one step a line; nothing is said of PostgreSQL, which decides by the rows.
+    #[cfg(test)]
+    pub(crate) async fn plan(&self, statement: &Statement) -> String {
+        let Self::Sqlite(local) = self else { return String::new() };
+        let text = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statement.sqlite));
+        let rows = sqlx::query(text).fetch_all(&local.writer).await.unwrap();
+        rows.iter().map(|row| row.get::<String, _>(3)).collect::<Vec<_>>().join("\n")
     }
 
     /// Lets the engine read a statement without running it.

@@ -8,6 +8,7 @@ mod document;
 mod engine;
 mod error;
 pub mod journal;
+pub mod latency;
 mod listen;
 pub mod query;
 mod row;

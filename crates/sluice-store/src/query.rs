@@ -2,7 +2,7 @@
 
 use sluice_ledger::{NanoUsd, RequestId};
 
-use crate::books::Details;
+use crate::{books::Details, latency::Times};
 
 /// One property by which usage is grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,20 +79,59 @@ pub struct UsageRow {
     pub cost: NanoUsd,
 }
 
+/// How long the answers of one group took. A property that was not grouped by is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LatencyRow {
+    /// Start of the bucket in Unix seconds.
+    pub bucket: Option<i64>,
+    pub model: Option<String>,
+    pub key: Option<String>,
+    pub project: Option<String>,
+    pub provider: Option<String>,
+    pub times: Times,
+}
+
 /// Which requests, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestFilter {
+    /// Only requests that came at this time or later, in milliseconds since the Unix epoch.
+    pub from_ms: Option<u64>,
+    /// Only requests that came earlier.
+    pub to_ms: Option<u64>,
     pub key: Option<String>,
     pub project: Option<String>,
     pub model: Option<String>,
-    pub status: Option<u16>,
+    /// Who answered, or where nobody did, was called.
+    pub provider: Option<String>,
+    /// The first and the last status that are asked for.
+    pub status: Option<(u16, u16)>,
     pub trace_id: Option<String>,
+    /// What the id of the request (with `req_` or without) or that of its trace begins with. Of many such requests
+    /// only the newest are looked at.
+    pub beginning: Option<String>,
+    /// Only requests that took so long or longer, in microseconds.
+    pub min_total_us: Option<u64>,
+    /// Only requests that cost so much or more.
+    pub min_cost: Option<NanoUsd>,
     /// And of these only what is among it.
     pub visible: Visible,
-    /// Only requests that came before this one, as a list's last row gave it: (milliseconds, id).
+    /// Only requests that came before this one, as a page gave it: (milliseconds, id).
     pub before: Option<(u64, RequestId)>,
     /// Largest number of rows.
     pub limit: u32,
+}
+
+impl RequestFilter {
+    /// Every status of a failure.
+    pub const ERRORS: (u16, u16) = (400, 999);
+}
+
+/// A part of a list of requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestPage {
+    pub rows: Vec<RequestRow>,
+    /// Where to go on. It may be there although rows are missing: no more were looked at.
+    pub next: Option<(u64, RequestId)>,
 }
 
 /// One request, as the books have it.

@@ -9,7 +9,10 @@ use crate::{
     Catalog, CatalogChange, StoreError,
     books::{Batch, BudgetRow, Cursor, Heartbeat, LeaseAnswer, LeaseRequest, Session},
     claims::{Claim, ClaimId, Claimed},
-    query::{AuditEntry, AuditRow, Mismatch, NodeRow, RequestFilter, RequestRow, UsageQuery, UsageRow},
+    query::{
+        AuditEntry, AuditRow, LatencyRow, Mismatch, NodeRow, RequestFilter, RequestPage, RequestRow,
+        UsageQuery, UsageRow,
+    },
     users::{SessionRow, SignIn, User, UserChange},
 };
 
@@ -120,11 +123,18 @@ pub trait Store: Send + Sync + 'static {
     /// Sums of usage, in the order of bucket and groups.
     fn usage(&self, query: &UsageQuery) -> impl Future<Output = Result<Vec<UsageRow>, StoreError>> + Send;
 
-    /// Requests, newest first.
+    /// How long answers took, in the order of bucket and groups. `None`: of what is asked for together there are no
+    /// histograms, see [`Dimension`](crate::latency::Dimension).
+    fn latency(
+        &self,
+        query: &UsageQuery,
+    ) -> impl Future<Output = Result<Option<Vec<LatencyRow>>, StoreError>> + Send;
+
+    /// Requests, newest first. No call looks at more than some thousand rows.
     fn requests(
         &self,
         filter: &RequestFilter,
-    ) -> impl Future<Output = Result<Vec<RequestRow>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<RequestPage, StoreError>> + Send;
 
     /// One request.
     fn request(&self, id: RequestId) -> impl Future<Output = Result<Option<RequestRow>, StoreError>> + Send;

@@ -85,6 +85,7 @@ impl Desk {
         // The first look is for a day later.
         check.reset();
         let mut drain_at = clock::timer_now() + bounds::DRAIN_PAUSE;
+        let mut latencies = ticker(bounds::LATENCIES);
         loop {
             // Fair on purpose: whoever asks without pause must not keep the books from being written.
             tokio::select! {
@@ -93,6 +94,7 @@ impl Desk {
                 event = listener.next() => self.heard(event, &shared).await,
                 () = sleep_until(drain_at) => drain_at = self.drain_once(&shared).await,
                 _ = beat.tick() => self.beat(&shared).await,
+                _ = latencies.tick() => self.drain.write_latencies(),
                 _ = tidy.tick() => self.tidy(&shared).await,
                 _ = check.tick() => drop(tasks::spawn(upkeep::self_check(self.store.clone(), Arc::clone(&shared)))),
             }
@@ -329,6 +331,7 @@ impl Desk {
     async fn finish(mut self, shared: &Shared) {
         self.take_notes();
         self.drain.look_again();
+        self.drain.write_latencies();
         let mut failures = 0;
         let until = clock::timer_now() + bounds::LAST_POSTS;
         while !self.drain.is_done() && failures < LAST_TRIES && clock::timer_now() < until {

@@ -12,6 +12,7 @@ use sluice_ledger::{
 use sluice_store::{
     books::{Batch, Cursor, Details, Refused},
     journal::{JournalError, Tail, Unread},
+    latency::Latencies,
 };
 
 /// Why the journal of this run cannot be read on.
@@ -101,6 +102,10 @@ pub(super) struct Drain {
     sent: VecDeque<Batch>,
     /// Details that found no room.
     pub(super) details_dropped: u64,
+    /// How long answers took since this was last written.
+    latencies: Latencies,
+    /// They go with the next batch.
+    latencies_due: bool,
 }
 
 impl Drain {
@@ -119,7 +124,15 @@ impl Drain {
             refused: Vec::new(),
             sent: VecDeque::new(),
             details_dropped: 0,
+            latencies: Latencies::default(),
+            latencies_due: false,
         }
+    }
+
+    /// What was gathered about how long answers took is to be written: with the next batch, so that it costs nothing
+    /// for each request.
+    pub(super) fn write_latencies(&mut self) {
+        self.latencies_due = true;
     }
 
     /// Takes what a worker told.
@@ -144,8 +157,9 @@ impl Drain {
             let reading = std::mem::replace(&mut self.reading, fresh);
             let batch = self.join(reading);
             // A cursor alone can wait: it moves on with the next end of a request.
-            let Batch { postings, refused, late_details, cursors: _ } = &batch;
+            let Batch { postings, refused, late_details, cursors: _, latencies } = &batch;
             let idle = postings.is_empty() && refused.is_empty() && late_details.is_empty();
+            let idle = idle && latencies.is_empty();
             self.sent.extend(Some(batch).filter(|_| !idle));
         }
         Ok(self.sent.front())
@@ -185,7 +199,8 @@ impl Drain {
     /// Whether everything that the journal has is in the books, and all that was told beside it.
     pub(super) fn is_done(&self) -> bool {
         let told = self.refused.is_empty() && self.late.is_empty();
-        self.at_end && self.sent.is_empty() && self.reading.postings.is_empty() && told
+        let written = !self.latencies_due || self.latencies.is_empty();
+        self.at_end && self.sent.is_empty() && self.reading.postings.is_empty() && told && written
     }
 
     /// What the journal has and nobody has begun to post.
@@ -244,8 +259,9 @@ impl Drain {
         let mut postings = Vec::with_capacity(reading.postings.len());
         for posting in reading.postings {
             let details = self.details.remove(&posting.reserve.request);
-            if details.is_none() {
-                self.bare[0].insert(posting.reserve.request);
+            match &details {
+                Some(details) => self.latencies.add(&posting, details),
+                None => drop(self.bare[0].insert(posting.reserve.request)),
             }
             postings.push((posting, details));
         }
@@ -259,6 +275,10 @@ impl Drain {
             refused: std::mem::replace(&mut self.refused, later),
             late_details: std::mem::take(&mut self.late),
             cursors: reading.cursors,
+            latencies: match std::mem::take(&mut self.latencies_due) {
+                true => std::mem::take(&mut self.latencies),
+                false => Latencies::default(),
+            },
         }
     }
 }

@@ -93,6 +93,14 @@ fn apply(catalog: &mut Catalog, change: &CatalogChange) {
                 .for_each(|model| model.clone_from(after));
         }
         CatalogChange::DeleteModel(name) => catalog.models.retain(|model| model.name != *name),
+        CatalogChange::Settings(settings) => {
+            for (name, value) in settings {
+                match value {
+                    Some(value) => drop(catalog.settings.insert(name.clone(), value.clone())),
+                    None => drop(catalog.settings.remove(name)),
+                }
+            }
+        }
     }
 }
 

@@ -69,6 +69,13 @@ impl Query {
         number.map(Some).ok_or_else(fail)
     }
 
+    /// A number from 0.
+    pub(super) fn number(&self, name: &'static str, high: u64) -> Checked<Option<u64>> {
+        let Some(text) = self.get(name)? else { return Ok(None) };
+        let number = text.parse().ok().filter(|n| *n <= high);
+        number.map(Some).ok_or_else(|| refuse::value(name, &format!("must be an integer from 0 to {high}")))
+    }
+
     /// Unix seconds of an RFC 3339 moment, or of the beginning of a day in UTC.
     pub(super) fn moment(&self, name: &'static str) -> Checked<Option<i64>> {
         let Some(text) = self.get(name)? else { return Ok(None) };

@@ -1,5 +1,7 @@
 //! Keys, projects, providers and models.
 
+use std::collections::BTreeMap;
+
 use sluice_ledger::{Budget, Key, KeyHash, Origin, Project};
 
 use super::{change, lease};
@@ -18,6 +20,8 @@ const ALL_PROVIDERS: Statement =
     statement!("SELECT name, kind, base_url, options_json, origin, sealed FROM providers ORDER BY name");
 const ALL_MODELS: Statement =
     statement!("SELECT name, targets_json, price_json, options_json, origin FROM models ORDER BY name");
+
+const ALL_SETTINGS: Statement = statement!("SELECT name, value_json FROM settings");
 
 const ONE_PROJECT: Statement =
     statement!("SELECT name, limits_json, budget_json, origin FROM projects WHERE name = $1");
@@ -68,6 +72,7 @@ pub(super) const EVERY: &[Statement] = &[
     ALL_KEYS,
     ALL_PROVIDERS,
     ALL_MODELS,
+    ALL_SETTINGS,
     ONE_PROJECT,
     ONE_KEY,
     ONE_PROVIDER,
@@ -97,7 +102,12 @@ pub(super) async fn load(tx: &mut Tx) -> Result<Catalog, StoreError> {
         projects: all(tx, &ALL_PROJECTS, row::project).await?,
         providers: all(tx, &ALL_PROVIDERS, row::provider).await?,
         models: models(tx).await?,
+        settings: settings(tx).await?,
     })
+}
+
+async fn settings(tx: &mut Tx) -> Result<BTreeMap<String, String>, StoreError> {
+    tx.rows(&ALL_SETTINGS, &[]).await?.iter().map(|row| Ok((row.text(0)?, row.text(1)?))).collect()
 }
 
 /// All models, in the order of names.

@@ -30,6 +30,11 @@ const DELETE_PROVIDER: Statement = statement!("DELETE FROM providers WHERE name 
 const UPDATE_MODEL: Statement =
     statement!("UPDATE models SET targets_json = $2, price_json = $3, options_json = $4 WHERE name = $1");
 const DELETE_MODEL: Statement = statement!("DELETE FROM models WHERE name = $1");
+const SET: Statement = statement!(
+    "INSERT INTO settings (name, value_json, changed_ms) VALUES ($1, $2, $3) \
+     ON CONFLICT (name) DO UPDATE SET value_json = excluded.value_json, changed_ms = excluded.changed_ms"
+);
+const UNSET: Statement = statement!("DELETE FROM settings WHERE name = $1");
 
 #[cfg(test)]
 pub(super) const EVERY: &[Statement] = &[
@@ -42,6 +47,8 @@ pub(super) const EVERY: &[Statement] = &[
     DELETE_PROVIDER,
     UPDATE_MODEL,
     DELETE_MODEL,
+    SET,
+    UNSET,
 ];
 
 /// The project that is there without having been made.
@@ -84,6 +91,17 @@ pub(super) async fn run(
             let stored = catalog::model(&mut tx, name).await?;
             changeable(stored.as_ref().map(|model| model.origin), ObjectKind::Model, name)?;
             tx.execute(&DELETE_MODEL, &[Arg::Text(name)]).await?;
+        }
+        CatalogChange::Settings(settings) => {
+            for (name, value) in settings {
+                match value {
+                    Some(value) => {
+                        let args = [Arg::Text(name), Arg::Text(value), Arg::Int(super::int(unix_ms))];
+                        tx.execute(&SET, &args).await?
+                    }
+                    None => tx.execute(&UNSET, &[Arg::Text(name)]).await?,
+                };
+            }
         }
     }
     audit::append(&mut tx, audit, unix_ms).await?;

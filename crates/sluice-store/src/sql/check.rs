@@ -1,6 +1,6 @@
 //! Retention of rows, and the comparison of what is derived with what it is derived from.
 
-use super::{arg, audit};
+use super::{arg, audit, latency};
 use crate::{
     StoreError,
     engine::{Arg, Row, Statement, Tx},
@@ -68,6 +68,7 @@ pub(super) async fn retire(mut tx: Tx, unix_ms: u64, limit: u32) -> Result<u64, 
     let unix_ms = silent.map_or(unix_ms, |silent| unix_ms.min(silent.saturating_sub(OPEN_MS)));
     tx.execute(&RETIRED, &[arg(unix_ms)]).await?;
     let retired = tx.execute(&RETIRE, &[arg(unix_ms), Arg::Int(i64::from(limit))]).await?;
+    latency::retire(&mut tx, super::int(unix_ms / 1_000)).await?;
     tx.commit().await?;
     Ok(retired)
 }

@@ -6,6 +6,7 @@ mod change;
 mod check;
 mod claim;
 mod correct;
+mod latency;
 mod lease;
 mod node;
 mod post;
@@ -24,7 +25,10 @@ use crate::{
     claims::{Claim, ClaimId, Claimed},
     engine::{Arg, Engine, Local, Mode, Remote, Row, Statement, Tx},
     listen::Listener,
-    query::{AuditEntry, AuditRow, Mismatch, NodeRow, RequestFilter, RequestRow, UsageQuery, UsageRow},
+    query::{
+        AuditEntry, AuditRow, LatencyRow, Mismatch, NodeRow, RequestFilter, RequestPage, RequestRow,
+        UsageQuery, UsageRow,
+    },
     users::{SessionRow, SignIn, User, UserChange},
 };
 
@@ -106,6 +110,12 @@ impl SqlStore {
     #[cfg(test)]
     pub(crate) async fn prepare(&self, statement: &Statement) {
         self.engine.prepare(statement).await;
+    }
+
+    /// How SQLite would run a statement.
+    #[cfg(test)]
+    pub(crate) async fn plan(&self, statement: &Statement) -> String {
+        self.engine.plan(statement).await
     }
 }
 
@@ -204,7 +214,11 @@ impl Store for SqlStore {
         self.within(async { usage::run(&mut self.begin(Mode::Read).await?, query).await }).await
     }
 
-    async fn requests(&self, filter: &RequestFilter) -> Result<Vec<RequestRow>, StoreError> {
+    async fn latency(&self, query: &UsageQuery) -> Result<Option<Vec<LatencyRow>>, StoreError> {
+        self.within(async { latency::run(&mut self.begin(Mode::Read).await?, query).await }).await
+    }
+
+    async fn requests(&self, filter: &RequestFilter) -> Result<RequestPage, StoreError> {
         self.within(async { request::list(&mut self.begin(Mode::Read).await?, filter).await }).await
     }
 
@@ -336,6 +350,7 @@ pub(crate) fn every_statement() -> Vec<Statement> {
         check::EVERY,
         claim::EVERY,
         correct::EVERY,
+        latency::EVERY,
         lease::EVERY,
         node::EVERY,
         post::EVERY,
@@ -348,6 +363,10 @@ pub(crate) fn every_statement() -> Vec<Statement> {
     }
     all
 }
+
+/// The lists of requests, each with what its plan must say.
+#[cfg(test)]
+pub(crate) use request::plans as request_plans;
 
 /// Hexadecimal digits of bytes, as they travel inside JSON.
 fn hex(bytes: &[u8]) -> String {

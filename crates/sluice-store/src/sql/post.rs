@@ -13,7 +13,7 @@ use sluice_ledger::{
 };
 
 use super::{
-    correct, int, node,
+    correct, int, latency, node,
     request::{AttemptsDocument, FLAG_HEDGED, FLAG_REPAIRED, FLAG_STREAM},
     rollup::{Added, Group, Rollup},
 };
@@ -177,6 +177,10 @@ pub(super) async fn run(
     charge(&mut tx, session, charged.chain(correct::charges(&cut_off))).await?;
     late_details(&mut tx, batch, rows).await?;
     set_cursors(&mut tx, session, &batch.cursors).await?;
+    // Where rows are known the batch may have been taken before, and these with it: they are counted once at most.
+    if rows == Rows::AllNew {
+        latency::add(&mut tx, session, &batch.latencies).await?;
+    }
     tx.commit().await?;
     Ok(true)
 }
@@ -350,7 +354,7 @@ async fn set_cursors(tx: &mut Tx, session: &Session, cursors: &[Cursor]) -> Resu
 }
 
 /// What a row keeps of a text.
-fn text(text: &str) -> &str {
+pub(super) fn text(text: &str) -> &str {
     // No engine takes a NUL character in every place; what comes before it is enough of such a text.
     let end = text.find('\0').unwrap_or(text.len());
     text.get(..text.floor_char_boundary(end.min(TEXT_MAX_BYTES))).unwrap_or_default()

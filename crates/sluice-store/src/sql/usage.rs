@@ -9,8 +9,8 @@ use crate::{
     statement,
 };
 
-const HOUR_S: i64 = 3_600;
-const DAY_S: i64 = 86_400;
+pub(super) const HOUR_S: i64 = 3_600;
+pub(super) const DAY_S: i64 = 86_400;
 
 /// Whole days come from the sums of days, the rest of the range from those of hours: `$1` to `$2`, and `$3` to `$4`
 /// with `$5` to `$6`. What is not grouped by is one value for all rows.
@@ -45,14 +45,14 @@ pub(super) const EVERY: &[Statement] = &[SUMS];
 
 /// The parts of a range: whole days, and the hours before and after them.
 #[derive(Debug, PartialEq, Eq)]
-struct Parts {
-    days: (i64, i64),
-    before: (i64, i64),
-    after: (i64, i64),
+pub(super) struct Parts {
+    pub(super) days: (i64, i64),
+    pub(super) before: (i64, i64),
+    pub(super) after: (i64, i64),
 }
 
 /// Cuts a range, widened to whole hours.
-fn parts(from: i64, to: i64, by_hour: bool) -> Parts {
+pub(super) fn parts(from: i64, to: i64, by_hour: bool) -> Parts {
     let from = from.div_euclid(HOUR_S).saturating_mul(HOUR_S);
     let to = to.saturating_add(HOUR_S - 1).div_euclid(HOUR_S).saturating_mul(HOUR_S).max(from);
     let first_day = from.saturating_add(DAY_S - 1).div_euclid(DAY_S).saturating_mul(DAY_S);

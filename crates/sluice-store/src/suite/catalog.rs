@@ -147,6 +147,7 @@ fn full_catalog() -> Catalog {
         ..key("full", "sk-full", Origin::File)
     };
     Catalog {
+        settings: Default::default(),
         keys: vec![key("bare", "sk-bare", Origin::File), full_key],
         projects: vec![
             Project {

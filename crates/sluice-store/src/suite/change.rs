@@ -159,6 +159,24 @@ pub(super) async fn models(store: SqlStore) {
 }
 
 /// Not every engine can hold them, so none takes them, and none fails over them.
+pub(super) async fn settings(store: SqlStore) {
+    let set = async |name: &str, value: Option<&str>| {
+        let settings = [(name.to_owned(), value.map(str::to_owned))].into();
+        store.change(&Change::Settings(settings), &entry("update", "settings"), NOW_MS).await.unwrap();
+        let (catalog, version) = store.load_catalog_and_version().await.unwrap();
+        (catalog.settings.into_iter().collect::<Vec<_>>(), version)
+    };
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(set("a", Some("1")).await, (vec![pair("a", "1")], 1));
+    assert_eq!(set("b", Some(r#"{"x":"é"}"#)).await, (vec![pair("a", "1"), pair("b", r#"{"x":"é"}"#)], 2));
+    assert_eq!(set("a", Some("2")).await.0[0], pair("a", "2"));
+    assert_eq!(set("a", None).await, (vec![pair("b", r#"{"x":"é"}"#)], 4));
+    // What the file says is beside them.
+    store.apply_file(&Catalog::default()).await.unwrap();
+    assert_eq!(store.load_catalog().await.unwrap().settings.len(), 1);
+    assert_eq!(store.audit(None, 10).await.unwrap().len(), 4);
+}
+
 pub(super) async fn nul_characters(store: SqlStore) {
     let owner = Key { owner: Some("\0".to_owned()), ..key("k", "sk-k", Origin::Admin) };
     check(&store, Change::InsertKey(owner), "Nul").await;

@@ -16,7 +16,7 @@ pub(super) async fn retire_in_steps(store: SqlStore) {
         assert_sound(&store).await;
     }
     let filter = RequestFilter { limit: 100, ..RequestFilter::default() };
-    let left: Vec<_> = store.requests(&filter).await.unwrap().iter().map(|row| row.unix_ms).collect();
+    let left: Vec<_> = store.requests(&filter).await.unwrap().rows.iter().map(|row| row.unix_ms).collect();
     assert_eq!(left, [NOW_MS + 10, NOW_MS + 9, NOW_MS + 8]);
     let query = UsageQuery { from: DAY_S, to: DAY_S + 86_400, ..UsageQuery::default() };
     assert_eq!(store.usage(&query).await.unwrap()[0].requests, 10);

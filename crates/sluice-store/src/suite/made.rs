@@ -106,6 +106,7 @@ pub(super) fn details(status: u16) -> Details {
                 status: Some(500),
                 outcome: "failed",
                 reason: Some("upstream_error".to_owned()),
+                why: "fallback",
             },
             AttemptDetails { outcome: "ok", ..AttemptDetails::default() },
         ],

@@ -7,6 +7,7 @@ mod check;
 mod claim;
 mod faults;
 mod figures;
+mod latency;
 mod lease;
 mod limit;
 mod made;
@@ -35,7 +36,7 @@ macro_rules! cases {
 const CASES: &[Case] = cases! {
     catalog: empty keeps_every_field file_replaces_its_own file_leaves_others file_meets_foreign_name
         file_meets_foreign_secret duplicate_key_name duplicate_key_secret largest_numbers any_text;
-    change: keys projects providers models nul_characters;
+    change: keys projects providers models settings nul_characters;
     audit: entries_come_with_what_they_say nothing_of_it_can_be_changed tampering_shows;
     node: epochs_rise older_runs_are_fenced_off heartbeats all_nodes write_off;
     lease: grants returns end_leases_of_one_node rows_begin_with_what_was_spent race;
@@ -44,7 +45,8 @@ const CASES: &[Case] = cases! {
     post: same_batch_twice half_known_batch one_request_twice_in_a_batch refused_rows late_details
         charges_beyond_the_lease without_lease_or_row cursors odd_texts_and_numbers true_ends_of_what_was_cut_off largest_sums;
     usage: groups_and_filters edges_of_hours_and_days;
-    request: filters pages_with_equal_times every_column;
+    latency: groups_of_all_nodes what_is_sent_again_counts_once;
+    request: filters beginnings what_is_rare_is_looked_for_in_steps pages_with_equal_times every_column;
     check: retire_in_steps retire_waits_for_nodes_that_were_cut_off planted_mismatches;
     claim: held_by_one_body of_each_key freed_and_expired after_the_end_of_its_request of_an_earlier_run
         of_another_node race;

@@ -5,11 +5,13 @@ use sluice_ledger::{
     record::{Flags, Outcome},
 };
 
-use super::made::{NOW_MS, batch, details, id, posting, session, voided};
+use super::made::{DAY_MS, NOW_MS, batch, details, id, posting, session, voided};
 use crate::{
     SqlStore, Store as _,
     books::Details,
+    engine::{Arg, Mode, Statement},
     query::{RequestFilter, RequestRow, Visible},
+    sql::request_plans as plans,
 };
 
 fn numbers(rows: &[RequestRow]) -> Vec<u8> {
@@ -27,7 +29,7 @@ pub(super) async fn filters(store: SqlStore) {
     let all = RequestFilter { limit: 10, ..RequestFilter::default() };
     let one = |text: &str| Some(text.to_owned());
     let check = async |filter: RequestFilter, expect: &[u8]| {
-        assert_eq!(numbers(&store.requests(&filter).await.unwrap()), expect, "{filter:?}");
+        assert_eq!(numbers(&store.requests(&filter).await.unwrap().rows), expect, "{filter:?}");
     };
     check(all.clone(), &[5, 4, 3, 2, 1]).await;
     check(RequestFilter { limit: 2, ..all.clone() }, &[5, 4]).await;
@@ -36,12 +38,16 @@ pub(super) async fn filters(store: SqlStore) {
     check(RequestFilter { key: one("key_a"), limit: 2, ..all.clone() }, &[5, 4]).await;
     check(RequestFilter { project: one("other"), ..all.clone() }, &[2]).await;
     check(RequestFilter { model: one("other"), ..all.clone() }, &[3]).await;
-    check(RequestFilter { status: Some(200), ..all.clone() }, &[3, 2, 1]).await;
-    check(RequestFilter { status: Some(502), ..all.clone() }, &[4]).await;
-    check(RequestFilter { status: Some(429), ..all.clone() }, &[5]).await;
+    check(RequestFilter { status: Some((200, 200)), ..all.clone() }, &[3, 2, 1]).await;
+    check(RequestFilter { status: Some((502, 502)), ..all.clone() }, &[4]).await;
+    check(RequestFilter { status: Some((429, 429)), ..all.clone() }, &[5]).await;
     check(RequestFilter { trace_id: one("trace"), ..all.clone() }, &[5]).await;
     check(RequestFilter { trace_id: one("trace"), key: one("other"), ..all.clone() }, &[]).await;
-    check(RequestFilter { key: one("key_a"), model: one("m"), status: Some(200), ..all.clone() }, &[2]).await;
+    check(
+        RequestFilter { key: one("key_a"), model: one("m"), status: Some((200, 200)), ..all.clone() },
+        &[2],
+    )
+    .await;
     check(RequestFilter { key: one("'; --\0"), ..all.clone() }, &[]).await;
     let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
     let seen = |visible: Visible| RequestFilter { visible, ..all.clone() };
@@ -54,6 +60,103 @@ pub(super) async fn filters(store: SqlStore) {
     check(RequestFilter { project: one("other"), ..seen(Visible::Projects(names(&["none"]))) }, &[]).await;
     check(RequestFilter { model: one("other"), ..seen(Visible::Projects(names(&["other"]))) }, &[]).await;
     check(seen(Visible::Keys(Vec::new())), &[]).await;
+    check(RequestFilter { status: Some(RequestFilter::ERRORS), ..all.clone() }, &[5, 4]).await;
+    check(RequestFilter { status: Some((500, 599)), ..all.clone() }, &[4]).await;
+    check(RequestFilter { status: Some((200, 299)), ..all.clone() }, &[3, 2, 1]).await;
+    // Number 5 has details, whose first call was at this provider; it answered in the end.
+    check(RequestFilter { provider: one("up"), ..all.clone() }, &[5, 3, 2, 1]).await;
+    check(RequestFilter { provider: one("u"), ..all.clone() }, &[]).await;
+    let from = |n: u64| Some(NOW_MS + n);
+    check(RequestFilter { from_ms: from(2), to_ms: from(4), ..all.clone() }, &[3, 2]).await;
+    check(RequestFilter { from_ms: from(2), key: one("key_a"), ..all.clone() }, &[5, 4, 3, 2]).await;
+    check(RequestFilter { to_ms: from(3), key: one("key_a"), ..all.clone() }, &[2]).await;
+    check(RequestFilter { min_cost: Some(NanoUsd(3)), ..all.clone() }, &[5, 3]).await;
+    check(RequestFilter { min_total_us: Some(3), ..all.clone() }, &[5]).await;
+    check(RequestFilter { min_total_us: Some(4), ..all.clone() }, &[]).await;
+    let many: Vec<&str> = (0..20).map(|_| "none").chain(["key_a"]).collect();
+    check(RequestFilter { limit: 2, ..seen(Visible::Keys(names(&many))) }, &[5, 4]).await;
+    check(RequestFilter { key: one("other"), ..seen(Visible::Keys(names(&many))) }, &[]).await;
+    let many: Vec<&str> = ["a\0", "'\"]", "other"].into_iter().cycle().take(30).collect();
+    check(seen(Visible::Projects(names(&many))), &[2]).await;
+}
+
+pub(super) async fn beginnings(store: SqlStore) {
+    let node = session(&store, "n").await;
+    let mut sent = batch([posting(1, 1), posting(2, 2), posting(0x21, 3)]);
+    for ((_, found), trace) in sent.postings.iter_mut().zip(["abc", "abd", "b"]) {
+        *found = Some(Details { trace_id: trace.to_owned(), ..details(200) });
+    }
+    store.post(&node, &sent).await.unwrap();
+    let check = async |text: &str, limit: u32, expect: &[u8]| {
+        let filter = RequestFilter { beginning: Some(text.to_owned()), limit, ..RequestFilter::default() };
+        assert_eq!(numbers(&store.requests(&filter).await.unwrap().rows), expect, "{text}");
+    };
+    check(&id(2).text(), 9, &[2]).await;
+    check(&id(2).text()[4..], 9, &[2]).await;
+    check(&id(2).text()[..35], 9, &[2, 1]).await;
+    check("req_0000", 9, &[0x21, 2, 1]).await;
+    check("req_0000", 1, &[0x21]).await;
+    check("ab", 9, &[2, 1]).await;
+    check("abd", 9, &[2]).await;
+    check("b", 9, &[0x21]).await;
+    check("bc", 9, &[]).await;
+    check("%", 9, &[]).await;
+    check("a\0", 9, &[]).await;
+}
+
+/// Some thousand rows, of which the key `rare` has the oldest.
+const MANY: Statement = Statement::new(
+    "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 16000) INSERT INTO requests \
+     SELECT unhex(printf('%032x', n)), 1795219200000 + n, CASE n WHEN 1 THEN 'rare' ELSE 'k' END, 'p', 'm', 0, \
+     200, 0, n, 0, 'up', 'x', 'v', 'provider', 1, 1, 0, 0, 0, NULL, NULL, NULL, NULL, n, 0, NULL FROM c",
+    "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 16000) INSERT INTO requests \
+     SELECT decode(lpad(to_hex(n), 32, '0'), 'hex'), 1795219200000 + n, CASE n WHEN 1 THEN 'rare' ELSE 'k' END, \
+     'p', 'm', 0, 200, 0, n, 0, 'up', 'x', 'v', 'provider', 1, 1, 0, 0, 0, NULL, NULL, NULL, NULL, n, 0, NULL FROM c",
+);
+
+pub(super) async fn what_is_rare_is_looked_for_in_steps(store: SqlStore) {
+    let mut tx = store.begin(Mode::Write).await.unwrap();
+    tx.execute(&MANY, &[] as &[Arg<'_>]).await.unwrap();
+    tx.commit().await.unwrap();
+    let all = RequestFilter { limit: 2, ..RequestFilter::default() };
+    // The pages that a search has, by their numbers of rows.
+    let check = async |mut filter: RequestFilter, expect: &[usize]| {
+        let mut found = Vec::new();
+        loop {
+            let page = store.requests(&filter).await.unwrap();
+            found.push(page.rows.len());
+            let Some(next) = page.next else { break };
+            assert!(filter.before.is_none_or(|before| next < before), "{filter:?}");
+            filter.before = Some(next);
+        }
+        assert_eq!(found, expect, "{filter:?}");
+    };
+    let rare = Some("rare".to_owned());
+    let many = (0..20).map(|n| format!("none {n}")).chain(rare.clone()).collect();
+    let few = Visible::Keys(vec!["rare".to_owned(), "k".to_owned()]);
+    check(RequestFilter { visible: few.clone(), min_cost: Some(NanoUsd(15_999)), ..all.clone() }, &[2, 0])
+        .await;
+    check(RequestFilter { visible: few, to_ms: Some(DAY_MS + 4), ..all.clone() }, &[2, 1]).await;
+    check(RequestFilter { key: rare.clone(), ..all.clone() }, &[1]).await;
+    check(RequestFilter { visible: Visible::Keys(many), ..all.clone() }, &[0, 1]).await;
+    check(RequestFilter { model: Some("m".to_owned()), min_total_us: Some(15_999), ..all.clone() }, &[2, 0])
+        .await;
+    check(RequestFilter { provider: Some("x".to_owned()), ..all.clone() }, &[0, 0]).await;
+    check(RequestFilter { provider: rare.clone(), from_ms: Some(DAY_MS + 9_000), ..all.clone() }, &[0]).await;
+    check(RequestFilter { key: rare, min_total_us: Some(1), ..all }, &[1]).await;
+}
+
+/// Which index each way of asking uses, and that nothing is sorted.
+#[tokio::test]
+async fn lists_are_led_by_an_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SqlStore::open_sqlite(&dir.path().join("db")).await.unwrap();
+    for (statement, expect) in plans() {
+        let found = store.plan(&statement).await;
+        assert!(found.contains(expect), "{expect}: {found}");
+        assert!(!found.contains("SCAN requests"), "{expect}: {found}");
+        assert!(!found.contains("TEMP B-TREE") || found.contains("COMPOUND QUERY"), "{expect}: {found}");
+    }
 }
 
 pub(super) async fn pages_with_equal_times(store: SqlStore) {
@@ -68,9 +171,9 @@ pub(super) async fn pages_with_equal_times(store: SqlStore) {
         let mut found = Vec::new();
         loop {
             let page = store.requests(&filter).await.unwrap();
-            let Some(last) = page.last() else { break };
-            filter.before = Some((last.unix_ms, last.request));
-            found.extend(numbers(&page));
+            found.extend(numbers(&page.rows));
+            let Some(next) = page.next else { break };
+            filter.before = Some(next);
         }
         assert_eq!(found, [7, 6, 5, 4, 3, 2, 1], "{filter:?}");
     }

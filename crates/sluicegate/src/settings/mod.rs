@@ -198,7 +198,7 @@ fn everything(
         storage,
         otel,
         sandbox_enabled,
-        catalog: Catalog { keys, projects, providers: providers.records, models },
+        catalog: Catalog { keys, projects, providers: providers.records, models, ..Catalog::default() },
         detected,
         names_provider: providers.any,
         warnings: Vec::new(),

@@ -12,7 +12,7 @@ use sluice_store::{
 use super::query::moment_of_ms;
 
 /// A duration in milliseconds, with up to three decimal places.
-fn ms(us: u64) -> Value {
+pub(super) fn ms(us: u64) -> Value {
     if us.is_multiple_of(1_000) {
         return Value::from(us / 1_000);
     }
@@ -69,6 +69,7 @@ fn attempt(attempt: &AttemptDetails) -> Value {
         "status": attempt.status,
         "outcome": attempt.outcome,
         "reason": attempt.reason,
+        "why": Some(attempt.why).filter(|why| !why.is_empty()),
     })
 }
 
@@ -136,7 +137,7 @@ mod tests {
         );
         let columns: Vec<&str> =
             whole["attempts"][0].as_object().unwrap().keys().map(String::as_str).collect();
-        let expect = "provider upstream_model started_at first_token_ms ended_ms status outcome reason";
+        let expect = "provider upstream_model started_at first_token_ms ended_ms status outcome reason why";
         assert_eq!(columns, expect.split(' ').collect::<Vec<_>>());
     }
 }

@@ -56,6 +56,11 @@ const ATTEMPT: &[(&str, &str, &str)] = &[
     ("status", "integer?", "What the provider answered."),
     ("outcome", "string", "`ok`, `failed` or `cancelled`."),
     ("reason", "string?", "The code of a failure."),
+    (
+        "why",
+        "string?",
+        "`first`, `equal`, `fallback`, `retry`, `after_wait`, `hedge` or `repair`; null in old rows.",
+    ),
 ];
 
 const SUMS: &[(&str, &str, &str)] = &[
@@ -66,6 +71,14 @@ const SUMS: &[(&str, &str, &str)] = &[
     ("cached_tokens", "integer", "Of prompts, from caches of providers."),
     ("reasoning_tokens", "integer", "Of answers."),
     ("cost_nanousd", "integer", "What they cost."),
+];
+
+const PERCENTILES: &[(&str, &str, &str)] = &[
+    ("p50", "number", "Milliseconds, right to an eighth."),
+    ("p90", "number", "As that."),
+    ("p95", "number", "As that."),
+    ("p99", "number", "As that."),
+    ("count", "integer", "How many were timed."),
 ];
 
 const NODE: &[(&str, &str, &str)] = &[
@@ -102,6 +115,15 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("provider", "Who answered; empty where nobody did."),
     ] {
         usage["properties"][name] = optional("string", &format!("{text} Only where it was asked for."));
+    }
+    for (name, text) in [
+        ("first_token_ms", "To the first content, of streams that were answered"),
+        ("total_ms", "To the end, of requests that were answered"),
+    ] {
+        usage["properties"][name] = json!({
+            "anyOf": [fields(PERCENTILES), { "type": "null" }],
+            "description": format!("{text}: half, nine tenths … of them took no longer. Only with `latency`."),
+        });
     }
     let object_or_null = |text: &str| json!({ "description": text });
     let audit = object(
@@ -151,6 +173,12 @@ pub(super) fn usage() -> Value {
         text_query("project", "Only of this project."),
         text_query("model", "Only of this model."),
         text_query("provider", "Only of this provider."),
+        query(
+            "latency",
+            plain("boolean", "Whether it is told."),
+            "Whether rows tell how long answers took: by `model` and `provider`, by `project` and `key`, or by `project` and \
+             `model`, as groups and as filters, and by hours for at most 14 days.",
+        ),
     ];
     let body = object(
         &["data", "next_cursor", "from", "to"],
@@ -170,15 +198,42 @@ pub(super) fn usage() -> Value {
 }
 
 pub(super) fn requests() -> Value {
-    let status = json!({ "type": "integer", "minimum": 100, "maximum": 599 });
-    let parameters = [
+    let whole = |text: &'static str, name: &'static str| {
+        query(name, json!({ "type": "integer", "minimum": 0 }), text)
+    };
+    let mut parameters = filters();
+    parameters.extend([
+        text_query("from", "A day, or an RFC 3339 moment: only those that came then or later."),
+        text_query("to", "A day, or an RFC 3339 moment: only those that came earlier."),
+        whole("Only those that took so long or longer.", "min_total_ms"),
+        whole("Only those that cost so much or more.", "min_cost_nanousd"),
+        text_query("trace_id", "Only those with this `x-trace-id`."),
+        text_query(
+            "q",
+            "What the `x-request-id` or the `x-trace-id` begins with, at least four characters. Of many the newest five \
+             hundred are looked at.",
+        ),
+    ]);
+    lists("listRequests", "Requests, newest first", "RequestRow", &parameters)
+}
+
+/// What both the list and the stream of requests can be narrowed to.
+fn filters() -> Vec<Value> {
+    let status = json!({ "type": "string", "pattern": "^([1-5][0-9][0-9]|[2-5]xx|error)$" });
+    vec![
         text_query("key", "Only of the key with this id."),
         text_query("project", "Only of this project."),
         text_query("model", "Only those that asked for this model."),
-        query("status", status, "Only those that were answered with this status."),
-        text_query("trace_id", "Only those with this `x-trace-id`."),
-    ];
-    lists("listRequests", "Requests, newest first", "RequestRow", &parameters)
+        text_query(
+            "provider",
+            "Only those that this provider answered, or that nobody did and it was called for.",
+        ),
+        query(
+            "status",
+            status,
+            "Only those that were answered with this status, one of `2xx` to `5xx`, or an `error`.",
+        ),
+    ]
 }
 
 pub(super) fn request() -> Value {

@@ -54,14 +54,14 @@ impl Books {
     /// Every row, newest first.
     pub(crate) async fn rows(&self) -> Vec<RequestRow> {
         let mut rows: Vec<RequestRow> = Vec::new();
+        let mut filter = RequestFilter { limit: 500, ..RequestFilter::default() };
         loop {
-            let before = rows.last().map(|row| (row.unix_ms, row.request));
-            let filter = RequestFilter { before, limit: 500, ..RequestFilter::default() };
             let page = self.store.requests(&filter).await.expect("the database answers");
-            if page.is_empty() {
+            rows.extend(page.rows);
+            if page.next.is_none() {
                 return rows;
             }
-            rows.extend(page);
+            filter.before = page.next;
         }
     }
 

@@ -71,7 +71,25 @@ async fn requests_and_what_they_add_up_to() {
         (each(&second, "request_id"), &second["next_cursor"]),
         (vec![newest[2].clone()], &Value::Null)
     );
-    for (query, count) in [("model=dear", 1), ("status=404", 1), ("key=key_0", 0), ("project=default", 3)] {
+    let id_of = |text: &str, from: usize, to: usize| text[from..to].to_owned();
+    let q = format!("q={}", id_of(&made[0], 0, 36));
+    let trace = format!("q={}", id_of(dear["trace_id"].as_str().unwrap(), 0, 20));
+    for (query, count) in [
+        ("model=dear", 1),
+        ("status=404", 1),
+        ("status=4xx", 1),
+        ("status=error", 1),
+        ("status=5xx", 0),
+        ("key=key_0", 0),
+        ("project=default", 3),
+        ("provider=sandbox", 2),
+        ("from=2026-01-01", 3),
+        ("to=2026-01-01", 0),
+        ("min_cost_nanousd=1", 1),
+        ("min_total_ms=86400000", 0),
+        (&*q, 1),
+        (&*trace, 1),
+    ] {
         let found = admin.get(&format!("/admin/v1/requests?{query}")).await;
         assert_eq!(found["data"].as_array().unwrap().len(), count, "{query}");
     }
@@ -90,6 +108,21 @@ async fn sums(admin: &Admin, id: &str, charged: u64) {
         (&of_dear["key"], &of_dear["requests"], &of_dear["cost_nanousd"]),
         (&json!(id), &json!(1), &json!(charged))
     );
+    // Times are written some seconds later.
+    let path = "/admin/v1/usage?group_by=model,provider&bucket=hour&latency=true&model=dear&from=2026-11-01";
+    let path =
+        path.replace("from=2026-11-01", &format!("from={}", &of_dear["bucket"].as_str().unwrap()[..10]));
+    let look = async {
+        loop {
+            let row = admin.get(&path).await["data"][0].clone();
+            if row["total_ms"].is_object() {
+                break row;
+            }
+        }
+    };
+    let timed = sluice_testkit::patience::within("the times of answers", look).await;
+    assert_eq!((&timed["total_ms"]["count"], &timed["first_token_ms"]), (&json!(1), &Value::Null));
+    assert!(timed["total_ms"]["p99"].as_f64().unwrap() >= 0.0);
     let all = admin.get("/admin/v1/usage").await;
     assert_eq!((&all["data"][0]["requests"], &all["data"][0]["errors"]), (&json!(3), &json!(1)));
     let spent = &admin.get(&format!("/admin/v1/keys/{id}")).await["budget"];
@@ -105,6 +138,7 @@ async fn questions_that_have_no_answer() {
         ("from=yesterday", "from"),
         ("group_by=user", "group_by"),
         ("bucket=minute", "bucket"),
+        ("latency=true&group_by=key,model", "latency"),
         ("group=key", "group"),
     ] {
         let path = format!("/admin/v1/usage?{query}");
