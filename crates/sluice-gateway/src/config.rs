@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
+use serde_json::Value;
 use sluice_ledger::PriceTable;
 use sluice_providers::Credential;
 use sluice_store::{ProviderRecord, seal::MasterKey, shared_limits};
@@ -38,6 +39,61 @@ pub struct Config {
     pub prices: Option<Arc<PriceTable>>,
     /// Providers that are there although the database does not know them; one of the same name in it goes before.
     pub detected: Vec<ProviderRecord>,
+    /// What there is to set, and what is set, to be shown. No secret is in it.
+    pub settings: Arc<[Setting]>,
+}
+
+impl Config {
+    /// Whether the configuration file, the environment or the command line names this setting.
+    pub(crate) fn owns(&self, name: &str) -> bool {
+        self.settings.iter().any(|setting| setting.name == name && setting.source != Source::Default)
+    }
+}
+
+/// A setting as the admin API shows it.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Its table and its key: `server.listen`.
+    pub name: String,
+    /// Its table as the configuration file has it: `[server]`.
+    pub section: String,
+    /// What it is for, in Markdown.
+    pub text: String,
+    /// As the reference of settings says: `string`, `integer`, `boolean`, `secret`, `table`.
+    pub kind: String,
+    /// What is in force; null where nothing is, and for secrets.
+    pub value: Value,
+    /// What is in force where nobody sets it.
+    pub default: Value,
+    pub is_secret: bool,
+    pub source: Source,
+    /// Whether a change takes a restart.
+    pub needs_restart: bool,
+    /// All that it may be, where there are few.
+    pub words: Vec<String>,
+    /// The smallest and the largest value.
+    pub range: Option<(i64, i64)>,
+}
+
+/// Where a setting comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    Default,
+    File,
+    /// A variable that the configuration file names.
+    Environment,
+    CommandLine,
+}
+
+impl Source {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::File => "file",
+            Self::Environment => "environment",
+            Self::CommandLine => "command_line",
+        }
+    }
 }
 
 /// A collector of spans, over OTLP/HTTP.

@@ -12,6 +12,7 @@ mod bounds;
 mod clock;
 pub mod config;
 mod console;
+mod console_settings;
 mod drain;
 mod drive;
 mod eligible;

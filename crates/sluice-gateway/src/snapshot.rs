@@ -18,6 +18,7 @@ use crate::{
     accounting::{Guard, Priced, Registry},
     bounds,
     config::Config,
+    console_settings::InForce,
     fleet::{Health, Healths},
     metrics::Metrics,
     metrics::TargetMetrics,
@@ -40,6 +41,8 @@ pub(crate) struct Snapshot {
     prices: Option<Arc<PriceTable>>,
     healths: Arc<Healths>,
     pub(crate) max_body_bytes: usize,
+    /// What was set through the admin API.
+    pub(crate) settings: InForce,
     /// Unix seconds at which it was made.
     pub(crate) made_at: u64,
 }
@@ -166,7 +169,9 @@ impl Snapshot {
                 catalog.providers.push(record.clone());
             }
         }
-        let sandbox = config.sandbox_enabled && catalog.providers.iter().all(|p| p.name != SANDBOX);
+        let settings = InForce::of(&catalog.settings, config);
+        let sandbox = settings.sandbox_enabled.unwrap_or(config.sandbox_enabled);
+        let sandbox = sandbox && catalog.providers.iter().all(|p| p.name != SANDBOX);
         let mut upstreams = HashMap::new();
         for record in catalog.providers.iter().cloned().chain(sandbox.then(sandbox_record)) {
             let made = places::upstreams(&record, config, parts.tokens)
@@ -189,7 +194,8 @@ impl Snapshot {
         }
         let keys = known_keys(catalog.keys, &catalog.projects, parts.registry);
         let max_body_bytes = config.max_body_bytes;
-        Ok(Self { keys, models, upstreams, prices, healths, max_body_bytes, made_at: unix_ms / 1000 })
+        let made_at = unix_ms / 1000;
+        Ok(Self { keys, models, upstreams, prices, healths, max_body_bytes, settings, made_at })
     }
 
     /// The key with this secret's hash, active or not.

@@ -65,7 +65,7 @@ pub(crate) struct Desk {
     pub(super) notes: mpsc::Receiver<Note>,
     /// What budgets have lately refused.
     pub(super) rooms: Rooms,
-    /// Rows of requests older than this are deleted.
+    /// Rows of requests older than this are deleted, where nobody has set something else.
     pub(super) retention: Option<Duration>,
 }
 
@@ -80,7 +80,8 @@ impl Desk {
         let mut listener = self.store.listen();
         let mut beat = ticker(bounds::HEARTBEAT);
         let mut tidy = ticker(bounds::LEASE_IDLE);
-        let retiring = self.retention.map(|age| tasks::spawn(upkeep::retire(self.store.clone(), age)));
+        let retiring = upkeep::retire(self.store.clone(), Arc::clone(&shared), self.retention);
+        let retiring = tasks::spawn(retiring);
         let mut check = ticker(bounds::SELF_CHECK);
         // The first look is for a day later.
         check.reset();
@@ -99,9 +100,7 @@ impl Desk {
                 _ = check.tick() => drop(tasks::spawn(upkeep::self_check(self.store.clone(), Arc::clone(&shared)))),
             }
         }
-        if let Some(retiring) = retiring {
-            retiring.abort();
-        }
+        retiring.abort();
         self.finish(&shared).await;
     }
 

@@ -9,13 +9,16 @@ use tokio::time::sleep;
 use super::desk::ticker;
 use crate::{bounds, clock, worker::Shared};
 
-/// Deletes rows of requests that are older than `retention`, for ever. A step is short, and the database rests after
-/// it for longer than it took: on SQLite whoever writes waits for it.
-pub(super) async fn retire(store: SqlStore, retention: Duration) {
+/// Deletes rows of requests that are older than `retention`, or than was set through the admin API, for ever. A step is
+/// short, and the database rests after it for longer than it took: on SQLite whoever writes waits for it.
+pub(super) async fn retire(store: SqlStore, shared: Arc<Shared>, retention: Option<Duration>) {
     let mut look = ticker(bounds::RETIRE);
     loop {
         look.tick().await;
         loop {
+            let days = shared.snapshot.load().settings.request_rows_days;
+            let set = days.map(|days| Duration::from_secs(days.saturating_mul(86_400)));
+            let Some(retention) = set.or(retention) else { break };
             let begun = clock::timer_now();
             let age_ms = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
             match store.retire(clock::unix_ms().saturating_sub(age_ms), bounds::RETIRE_ROWS).await {

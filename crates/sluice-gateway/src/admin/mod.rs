@@ -18,6 +18,7 @@ mod refuse;
 mod requests;
 mod roles;
 mod session;
+mod settings;
 mod spent;
 mod usage;
 mod users;
@@ -82,6 +83,7 @@ enum What {
     Session,
     Sessions,
     SessionEnd,
+    Settings,
 }
 
 impl What {
@@ -119,6 +121,7 @@ const PLACES: &[Place] = &[
     Place { what: What::Session, pattern: "/admin/v1/session", allow: LIST },
     Place { what: What::Sessions, pattern: "/admin/v1/sessions", allow: LIST },
     Place { what: What::SessionEnd, pattern: "/admin/v1/sessions/{id}", allow: "DELETE" },
+    Place { what: What::Settings, pattern: "/admin/v1/settings", allow: "GET, HEAD, PATCH" },
 ];
 
 /// What was asked, taken from its request: nothing in it is tied to the worker.
@@ -284,6 +287,8 @@ async fn route(what: What, method: &Method, call: &Call, id: String) -> Checked<
         (What::Session, _) => session::get::run(call).await,
         (What::Sessions, _) => session::list::run(call).await,
         (What::SessionEnd, _) => session::end::run(call, &id).await,
+        (What::Settings, "PATCH") => settings::patch::run(call).await,
+        (What::Settings, _) => settings::get::run(call).await,
     }
 }
 
@@ -313,7 +318,8 @@ mod tests {
         check("/admin/v1/users/u/invite", Some((What::UserInvite, "u")));
         check("/admin/v1/session", Some((What::Session, "")));
         check("/admin/v1/sessions/s", Some((What::SessionEnd, "s")));
-        check("/admin/v1/settings", None);
+        check("/admin/v1/settings", Some((What::Settings, "")));
+        check("/admin/v1/settings/x", None);
         check("/admin/v1", None);
         check("/admin/v2/keys", None);
         check("//admin/v1/keys", None);

@@ -16,6 +16,7 @@ mod detect;
 mod dollars;
 mod expand;
 mod keys;
+mod listed;
 mod models;
 mod otel;
 mod problem;
@@ -71,6 +72,8 @@ pub(crate) struct Settings {
     wanted: BTreeMap<String, credentials::Wanted>,
     credentials: BTreeMap<String, Vec<Credential>>,
     effective: Vec<Effective>,
+    /// What the command line says, by the names of the settings.
+    spoken: Vec<(&'static str, String)>,
     /// Every key that the file was asked for.
     #[cfg(test)]
     asked: std::collections::BTreeSet<String>,
@@ -101,6 +104,7 @@ impl Settings {
             credentials,
             prices: self.prices.clone(),
             detected: self.detected_records(ollama),
+            settings: listed::listed(self).into(),
         }
     }
 
@@ -206,9 +210,20 @@ fn everything(
         wanted: providers.wanted,
         credentials: BTreeMap::new(),
         effective: Vec::new(),
+        spoken: spoken(overrides),
         #[cfg(test)]
         asked: std::collections::BTreeSet::new(),
     })
+}
+
+fn spoken(overrides: &Overrides) -> Vec<(&'static str, String)> {
+    let Overrides { listen, admin_listen, data_dir } = overrides;
+    let said = [
+        listen.map(|address| address.to_string()),
+        admin_listen.map(|address| address.to_string()),
+        data_dir.as_ref().map(|path| path.display().to_string()),
+    ];
+    listed::COMMAND_LINE.into_iter().zip(said).filter_map(|(name, said)| Some((name, said?))).collect()
 }
 
 fn overridden(mut server: Server, overrides: &Overrides) -> Server {

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// What stands in place of a secret.
-const NOT_SHOWN: &str = "(set, not shown)";
+pub(super) const NOT_SHOWN: &str = "(set, not shown)";
 
 /// What is being read, and what was found on the way.
 pub(super) struct Reader<'a> {

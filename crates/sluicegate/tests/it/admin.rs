@@ -9,6 +9,7 @@ mod models;
 mod projects;
 mod provider_test;
 mod providers;
+mod settings;
 
 use std::{
     net::SocketAddr,

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     config::Config,
+    console_settings::has_sandbox,
     places,
     rules::is_header_text,
     sealed::{self, Kept},
@@ -236,13 +237,13 @@ fn find_own<'a>(catalog: &'a Catalog, config: &Config, name: &str) -> Checked<&'
         None if config.detected.iter().any(|record| record.name == name) => {
             Err(owned("owned_by_environment", "was found in the environment of the process"))
         }
-        None if is_sandbox(config, name) => Err(owned("built_in", "is built in")),
+        None if is_sandbox(catalog, config, name) => Err(owned("built_in", "is built in")),
         None => Err(refuse::not_found(ObjectKind::Provider, name)),
     }
 }
 
-fn is_sandbox(config: &Config, name: &str) -> bool {
-    name == SANDBOX && config.sandbox_enabled
+fn is_sandbox(catalog: &Catalog, config: &Config, name: &str) -> bool {
+    name == SANDBOX && has_sandbox(&catalog.settings, config)
 }
 
 /// A provider as it is shown and as the audit log has it: that there is a credential, and nothing of it.
@@ -286,7 +287,7 @@ fn all(catalog: &Catalog, config: &Config) -> Vec<Value> {
     let stored = catalog.providers.iter().map(|record| shown_stored(record, config));
     let found = config.detected.iter().filter(|record| find(catalog, &record.name).is_none());
     let found = found.map(|record| shown(record, config, "environment"));
-    let sandbox = is_sandbox(config, SANDBOX).then(|| {
+    let sandbox = is_sandbox(catalog, config, SANDBOX).then(|| {
         let record = crate::snapshot::sandbox_record();
         shown(&record, config, "built_in")
     });
@@ -296,7 +297,7 @@ fn all(catalog: &Catalog, config: &Config) -> Vec<Value> {
 /// Whether a target may name this provider.
 pub(super) fn exists(catalog: &Catalog, config: &Config, name: &str) -> bool {
     let found = config.detected.iter().any(|record| record.name == name);
-    found || is_sandbox(config, name) || find(catalog, name).is_some()
+    found || is_sandbox(catalog, config, name) || find(catalog, name).is_some()
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
             "created_at": plain("string", "When."),
             "actor": plain("string", "`admin_token`, or the id of a user."),
             "action": super::objects::one_of(&["create", "update", "delete", "revoke", "rotate", "write_off"]),
-            "object": super::objects::one_of(&["key", "project", "provider", "model", "node"]),
+            "object": super::objects::one_of(&["key", "project", "provider", "model", "node", "settings"]),
             "object_id": plain("string", "Which one."),
             "before": object_or_null("As it was; null for what is new."),
             "after": object_or_null("As it is; null for what is gone."),

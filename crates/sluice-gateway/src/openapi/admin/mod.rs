@@ -2,6 +2,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "schemas are built in place and read by `json!`")]
 
 mod books;
+mod console;
 mod objects;
 
 use serde_json::{Map, Value, json};
@@ -92,7 +93,7 @@ pub(super) fn responses() -> Vec<(String, Value)> {
 }
 
 pub(super) fn schemas() -> Vec<(&'static str, Value)> {
-    objects::schemas().into_iter().chain(books::schemas()).collect()
+    objects::schemas().into_iter().chain(books::schemas()).chain(console::schemas()).collect()
 }
 
 /// Parameters of every list.
@@ -306,6 +307,7 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
             json!({ "servers": server(), "get": lists("listNodes", "Who shares the database", "Node", &[]) }),
         ),
         ("/admin/v1/nodes/{id}/write-off", write_off()),
+        ("/admin/v1/settings", console::settings()),
     ]
 }
 
