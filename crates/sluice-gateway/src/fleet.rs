@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sluice_chat::Failure;
+use sluice_chat::{Failure, FailureKind};
 use sluice_routing::{
     Dice, Fleet, HedgeBudget, Load, Outcome, RetryBudget, Standing, Started, TargetHealth, Why,
 };
@@ -23,6 +23,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct Health {
     target: Mutex<TargetHealth>,
     provider: Arc<Mutex<RetryBudget>>,
+}
+
+/// How a target does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told {
+    pub(crate) cooling_until: Option<Instant>,
+    /// What the breaker alone says.
+    pub(crate) standing: Standing,
+    /// Since when the breaker is not closed.
+    pub(crate) opened_at: Option<Instant>,
+    pub(crate) load: Load,
+    pub(crate) first_token_p95: Option<Duration>,
+    /// Calls of the last ten minutes, and failures among them.
+    pub(crate) recent: (u32, u32),
+    pub(crate) last_failure: Option<(FailureKind, Instant)>,
 }
 
 /// Every health there is.
@@ -63,6 +78,20 @@ impl Healths {
 impl Health {
     fn standing(&self, now: Instant) -> Standing {
         lock(&self.target).standing(now)
+    }
+
+    /// All that is known of it, for people.
+    pub(crate) fn told(&self, now: Instant) -> Told {
+        let mut target = lock(&self.target);
+        Told {
+            cooling_until: target.cooldown.until(now),
+            standing: target.breaker.standing(now),
+            opened_at: target.breaker.opened_at(),
+            load: target.load(now),
+            first_token_p95: target.first_token_p95(),
+            recent: target.history.recent(now),
+            last_failure: target.history.last_failure(),
+        }
     }
 
     /// How it stands and what it carries at the moment, for metrics.

@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use crate::{
+    about::About,
     access::{self, Access, link::Link},
     access_log::{Log, LogSink},
     accounting::{self, Books, BooksError, Courier, CourierThread, Ledger, Opened, Registry, Sharing},
@@ -164,6 +165,7 @@ impl Gateway {
             sharing,
             idempotency: table,
             changing: Mutex::default(),
+            about: About::new(ledger.node.clone(), clock::unix_ms(), (data_addr, admin_addr), data.len()),
             config: ArcSwap::from_pointee(config.clone()),
         });
         let (sink, log_thread) = LogSink::start().map_err(StartError::Thread)?;
@@ -220,6 +222,11 @@ impl Gateway {
     /// used, or this process ends.
     pub fn sign_in_link(&self) -> Option<String> {
         self.link.as_ref().map(|token| format!("/sign-in/link/{token}"))
+    }
+
+    /// The configuration file was read again; `refused`: why it was not taken.
+    pub fn file_was_read(&self, refused: Option<String>) {
+        self.shared.about.file_was_read(refused.map(|why| (clock::unix_ms(), why)));
     }
 
     /// Begins to leave: readiness fails, after the time of grace the listeners close, running requests finish.

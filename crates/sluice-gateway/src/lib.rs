@@ -2,6 +2,7 @@
 //!
 //! Start reading at `pipeline.rs`.
 
+mod about;
 mod access;
 mod access_log;
 mod accounting;

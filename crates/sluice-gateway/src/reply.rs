@@ -16,6 +16,7 @@ use http_body::{Frame, SizeHint};
 
 use crate::{
     accounting::Standings,
+    admin,
     exchange::Exchange,
     idempotency::{Held, RecordedStream, RepeatBody},
     ids::Ids,
@@ -67,6 +68,8 @@ enum Content {
     Recorded(Box<RecordedStream>),
     /// What another caller gets or got.
     Repeat(Rc<RefCell<RepeatBody>>),
+    /// Events as they happen.
+    Events(admin::Events),
 }
 
 impl ReplyBody {
@@ -125,6 +128,7 @@ impl http_body::Body for ReplyBody {
                 next.map(|next| next.map(|bytes| bytes.map(Frame::data)))
             }
             Content::Recorded(stream) => stream.poll_next(cx).map(|next| next.map(|r| r.map(Frame::data))),
+            Content::Events(events) => events.poll_recv(cx).map(|event| event.map(|e| Ok(Frame::data(e)))),
             Content::Repeat(repeat) => {
                 repeat.borrow_mut().poll_next(cx).map(|next| next.map(|r| r.map(Frame::data)))
             }
@@ -137,13 +141,16 @@ impl http_body::Body for ReplyBody {
             Content::Stream(relay) => relay.borrow().is_over(),
             Content::Recorded(stream) => stream.is_over(),
             Content::Repeat(repeat) => repeat.borrow().is_over(),
+            Content::Events(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
-            Content::Stream(_) | Content::Recorded(_) | Content::Repeat(_) => SizeHint::default(),
+            Content::Stream(_) | Content::Recorded(_) | Content::Repeat(_) | Content::Events(_) => {
+                SizeHint::default()
+            }
         }
     }
 }
@@ -220,6 +227,14 @@ pub(crate) fn metrics(ids: &Ids, accept: &HeaderMap, body: String) -> Response<R
             false => "text/plain; version=0.0.4; charset=utf-8",
         };
     response(200, ids, HeaderValue::from_static(content_type), ReplyBody::whole(body))
+}
+
+/// Events of the admin API, until one side has enough of it.
+pub(crate) fn events(ids: &Ids, events: admin::Events) -> Response<ReplyBody> {
+    let body = ReplyBody { content: Content::Events(events), serving: None };
+    let mut response = stream_head(ids, None).map(|()| body);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// A whole completion.

@@ -269,6 +269,9 @@ impl Routes {
         let unix_ms = context.unix_ms;
         let principal = Arc::new(principal);
         let asked = admin::Asked { principal, place, method, id: id.to_owned(), query, body, unix_ms };
+        if place.is_stream() {
+            return Ok(reply::events(context.ids, admin::tail(&self.worker, asked).await?));
+        }
         let (status, body) = admin::answer(&self.worker, asked).await?;
         Ok(reply::admin(context.ids, status, body))
     }

@@ -18,6 +18,7 @@ use sluice_store::{
 use tokio::sync::{Mutex, watch};
 
 use crate::{
+    about::About,
     access::Access,
     access_log::Log,
     accounting::{Books, Sharing},
@@ -76,6 +77,7 @@ pub(crate) struct Shared {
     /// Held by whoever changes the catalog, or puts one into force, from reading it on: an older one never replaces
     /// a newer one.
     pub(crate) changing: Mutex<()>,
+    pub(crate) about: About,
     /// The settings in force.
     pub(crate) config: ArcSwap<Config>,
 }
@@ -160,12 +162,18 @@ impl Worker {
         tasks::spawn_local(async move {
             let mut ticks = tokio::time::interval(bounds::TICK);
             let mut rest = overload::Rest::new(clock::now());
+            let mut allowed = 0;
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 let due = ticks.tick().await.into_std();
                 let now = clock::now();
                 let idle = rest.since(now);
                 worker.admission.look(now, (now.saturating_duration_since(due), idle));
+                let allows = worker.admission.allowed();
+                if allows != allowed {
+                    worker.shared.about.allows(allows - allowed);
+                    allowed = allows;
+                }
                 worker.tidy();
                 worker.read_leftovers();
             }

@@ -56,6 +56,11 @@ impl Breaker {
         }
     }
 
+    /// Since when it is open, or waits for what its probe says.
+    pub fn opened_at(&self) -> Option<Instant> {
+        self.opened.map(|opened| opened.at)
+    }
+
     /// Takes the probe, if there is one to take.
     pub fn take_probe(&mut self, now: Instant) -> bool {
         let free = self.standing(now) == Standing::Probe;

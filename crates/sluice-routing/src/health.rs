@@ -12,6 +12,7 @@ use crate::{
     fleet::{Load, Standing},
     latency::Latency,
     rules::{Blame, blame},
+    window::Window,
 };
 
 /// A call that another one has outrun says something about its target once it has lasted so many times what 95 of 100
@@ -46,6 +47,44 @@ pub struct TargetHealth {
     pub cooldown: Cooldown,
     pub latency: Latency,
     pub aimd: Aimd,
+    /// How calls ended lately: for people, nothing is decided by it.
+    pub history: History,
+}
+
+/// How the calls of the last ten minutes ended.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// Calls, and failures among them that speak against the target or its account.
+    ended: Window<HISTORY_STEPS>,
+    last_failure: Option<(FailureKind, Instant)>,
+}
+
+const HISTORY_STEPS: usize = 10;
+const HISTORY_STEP: Duration = Duration::from_secs(60);
+
+impl Default for History {
+    fn default() -> Self {
+        Self { ended: Window::new(HISTORY_STEP), last_failure: None }
+    }
+}
+
+impl History {
+    fn add(&mut self, failure: Option<FailureKind>, now: Instant) {
+        self.ended.add(1, u32::from(failure.is_some()), now);
+        if let Some(kind) = failure {
+            self.last_failure = Some((kind, now));
+        }
+    }
+
+    /// Calls that ended within the last ten minutes, and how many of them failed.
+    pub fn recent(&mut self, now: Instant) -> (u32, u32) {
+        self.ended.sums(now)
+    }
+
+    /// The last failure, whenever that was.
+    pub fn last_failure(&self) -> Option<(FailureKind, Instant)> {
+        self.last_failure
+    }
 }
 
 impl TargetHealth {
@@ -91,6 +130,7 @@ impl TargetHealth {
         self.aimd.ended();
         let (kind, retry_after) = match outcome {
             Outcome::Success => {
+                self.history.add(None, now);
                 self.breaker.succeeded(started.at, now);
                 self.cooldown.succeeded(started.at);
                 self.aimd.succeeded(now);
@@ -102,6 +142,11 @@ impl TargetHealth {
             }
             Outcome::Failure(kind, retry_after) => (kind, retry_after),
         };
+        match blame(kind) {
+            Blame::Request => self.history.add(None, now),
+            Blame::Nobody => {}
+            Blame::Rate | Blame::Target | Blame::Account => self.history.add(Some(kind), now),
+        }
         match blame(kind) {
             // It answered, if not what was hoped for.
             Blame::Request => self.breaker.succeeded(started.at, now),
@@ -200,6 +245,26 @@ pub(crate) mod tests {
         }
         // None was started after another was refused.
         check(RateLimited, "cooling 1s", "cooling 1s");
+    }
+
+    #[test]
+    fn the_last_minutes_are_remembered() {
+        let zero = start();
+        let mut health = TargetHealth::default();
+        let minute = Duration::from_secs(60);
+        let call = health.on_start(false, zero);
+        health.on_outcome(call, Outcome::Success, zero, &mut || 0);
+        fails(&mut health, FailureKind::BadRequest, None, zero);
+        fails(&mut health, FailureKind::RateLimited, None, zero + minute);
+        fails(&mut health, FailureKind::Reset, None, zero + 2 * minute);
+        let check = |health: &mut TargetHealth, minutes, expect| {
+            assert_eq!(health.history.recent(zero + minutes * minute), expect, "{minutes}");
+        };
+        check(&mut health, 2, (4, 2));
+        check(&mut health, 9, (4, 2));
+        check(&mut health, 10, (2, 2));
+        check(&mut health, 12, (0, 0));
+        assert_eq!(health.history.last_failure(), Some((FailureKind::Reset, zero + 2 * minute)));
     }
 
     #[test]

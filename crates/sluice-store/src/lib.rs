@@ -10,6 +10,7 @@ mod error;
 pub mod journal;
 pub mod latency;
 mod listen;
+mod posted;
 pub mod query;
 mod row;
 pub mod seal;

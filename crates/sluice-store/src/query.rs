@@ -124,6 +124,25 @@ pub struct RequestFilter {
 impl RequestFilter {
     /// Every status of a failure.
     pub const ERRORS: (u16, u16) = (400, 999);
+
+    /// Whether a row is what is asked for by key, project, model, provider and status, and is seen; nothing else is looked
+    /// at.
+    pub fn takes(&self, row: &RequestRow) -> bool {
+        let same = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted == is);
+        let attempts = row.details.as_ref().map_or(&[][..], |details| &details.attempts);
+        let provider = self.provider.as_ref().is_none_or(|wanted| match &row.provider {
+            Some(provider) => provider == wanted,
+            None => attempts.iter().any(|attempt| attempt.provider == *wanted),
+        });
+        let ended = row.details.as_ref().map(|details| details.status).filter(|status| *status > 0);
+        let status = self.status.is_none_or(|(from, to)| ended.is_some_and(|s| (from..=to).contains(&s)));
+        same(&self.key, &row.key)
+            && same(&self.project, &row.project)
+            && same(&self.model, &row.model)
+            && provider
+            && status
+            && self.visible.shows(&row.project, &row.key)
+    }
 }
 
 /// A part of a list of requests.

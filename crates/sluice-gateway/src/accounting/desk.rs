@@ -17,6 +17,7 @@ use tokio::{
 use super::{
     account::Account,
     drain::{Drain, Note},
+    feed,
     leases::{Leases, Topped},
     rooms::Rooms,
     upkeep,
@@ -229,6 +230,7 @@ impl Desk {
         }
         shared.books.contacted();
         if let Some(batch) = self.drain.posted() {
+            shared.books.feed.posted(&batch);
             self.leases.posted(batch.postings.iter().map(|(posting, _)| posting));
             self.journal.posted(&batch.cursors);
         }
@@ -253,6 +255,7 @@ impl Desk {
             }
             Err(error) => self.failed("heartbeat", &error, shared),
         }
+        drop(tasks::spawn(feed::look(self.store.clone(), Arc::clone(shared))));
         let metrics = &shared.metrics;
         let status = self.journal.status();
         if let Some(reason) = status.poisoned.as_ref().filter(|_| shared.books.is_open()) {

@@ -7,6 +7,7 @@ mod courier;
 mod demand;
 mod desk;
 mod drain;
+mod feed;
 mod hold;
 mod leases;
 mod limits;
@@ -18,7 +19,7 @@ mod upkeep;
 
 use std::{
     sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use sluice_store::{SqlStore, journal::Durability};
@@ -34,6 +35,7 @@ pub(crate) use courier::{Courier, CourierThread};
 pub(crate) use demand::{Priced, bound, prompt_estimate, tokens};
 use desk::{Ask, LeaseReply};
 pub(crate) use drain::Note;
+pub(crate) use feed::{Feed, News};
 pub(crate) use hold::{Closing, Demand, Hold, flags};
 pub(crate) use limits::{LimitKind, Limited, Standings};
 pub(crate) use registry::{Guard, Registry};
@@ -60,6 +62,8 @@ pub(crate) struct Books {
     /// The catalog in force may be behind the one in the database.
     behind: AtomicBool,
     closed: AtomicBool,
+    /// Rows as they are posted.
+    pub(crate) feed: Feed,
 }
 
 impl Books {
@@ -83,6 +87,7 @@ impl Books {
             catalog_version: AtomicI64::new(0),
             behind: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            feed: Feed::default(),
         }
     }
 
@@ -129,11 +134,13 @@ impl Books {
     /// Whether what is known of keys may be old: the database has been silent for longer than changes take to come,
     /// it did not answer when it was last asked, or what it answered could not be used.
     pub(crate) fn may_be_stale(&self, now: Instant) -> bool {
-        if self.is_behind() {
-            return true;
-        }
-        let silence = self.since_start_ns(now).saturating_sub(self.contact_ns.load(Ordering::Acquire));
-        u128::from(silence) > bounds::STALE_AFTER.as_nanos()
+        self.is_behind() || self.silent_for(now) > bounds::STALE_AFTER
+    }
+
+    /// How long ago the database last answered.
+    pub(crate) fn silent_for(&self, now: Instant) -> Duration {
+        let contact = self.contact_ns.load(Ordering::Acquire);
+        Duration::from_nanos(self.since_start_ns(now).saturating_sub(contact))
     }
 
     /// No request is taken any more until the next start: something is wrong that only an operator can mend.

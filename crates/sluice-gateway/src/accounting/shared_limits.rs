@@ -103,7 +103,7 @@ impl Sharing {
         }
     }
 
-    pub(super) fn is_away(&self) -> bool {
+    pub(crate) fn is_away(&self) -> bool {
         self.away.load(Ordering::Acquire)
     }
 

@@ -77,10 +77,7 @@ impl Call {
 
     /// Whose usage and requests the caller sees.
     pub(super) async fn visible(&self) -> Checked<Visible> {
-        if self.principal.is_everywhere() {
-            return Ok(Visible::All);
-        }
-        Ok(self.principal.visible(&self.catalog().await?))
+        visible(self.store(), &self.principal).await
     }
 
     /// When the call came, in Unix seconds.
@@ -112,4 +109,13 @@ impl Call {
     pub(super) fn new_secret(&self) -> Checked<String> {
         self.random().map(secret::from_random)
     }
+}
+
+/// Whose usage and requests somebody sees.
+pub(super) async fn visible(store: &SqlStore, principal: &Principal) -> Checked<Visible> {
+    if principal.is_everywhere() {
+        return Ok(Visible::All);
+    }
+    let catalog = store.load_catalog().await.map_err(|error| refuse::store(&error))?;
+    Ok(principal.visible(&catalog))
 }

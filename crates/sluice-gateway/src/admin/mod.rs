@@ -20,8 +20,11 @@ mod roles;
 mod session;
 mod settings;
 mod spent;
+mod status;
 mod usage;
 mod users;
+
+pub(crate) use self::requests::tail::Events;
 
 use std::sync::Arc;
 
@@ -73,6 +76,7 @@ enum What {
     Model,
     Usage,
     Requests,
+    RequestsTail,
     Request,
     Audit,
     Nodes,
@@ -84,6 +88,7 @@ enum What {
     Sessions,
     SessionEnd,
     Settings,
+    Status,
 }
 
 impl What {
@@ -111,6 +116,8 @@ const PLACES: &[Place] = &[
     Place { what: What::Model, pattern: "/admin/v1/models/{name}", allow: OBJECT },
     Place { what: What::Usage, pattern: "/admin/v1/usage", allow: LIST },
     Place { what: What::Requests, pattern: "/admin/v1/requests", allow: LIST },
+    // Before the place that would take it for an id.
+    Place { what: What::RequestsTail, pattern: "/admin/v1/requests/tail", allow: "GET" },
     Place { what: What::Request, pattern: "/admin/v1/requests/{id}", allow: LIST },
     Place { what: What::Audit, pattern: "/admin/v1/audit", allow: LIST },
     Place { what: What::Nodes, pattern: "/admin/v1/nodes", allow: LIST },
@@ -121,6 +128,7 @@ const PLACES: &[Place] = &[
     Place { what: What::Session, pattern: "/admin/v1/session", allow: LIST },
     Place { what: What::Sessions, pattern: "/admin/v1/sessions", allow: LIST },
     Place { what: What::SessionEnd, pattern: "/admin/v1/sessions/{id}", allow: "DELETE" },
+    Place { what: What::Status, pattern: "/admin/v1/status", allow: LIST },
     Place { what: What::Settings, pattern: "/admin/v1/settings", allow: "GET, HEAD, PATCH" },
 ];
 
@@ -155,6 +163,11 @@ impl Place {
         let (kind, after) = after.split_once('}')?;
         let id = path.strip_prefix(before)?.strip_suffix(after)?;
         (!id.is_empty() && (kind == "name" || !id.contains('/'))).then_some(id)
+    }
+
+    /// Whether the answer is a stream: see [`tail`].
+    pub(crate) fn is_stream(&self) -> bool {
+        self.what == What::RequestsTail
     }
 
     /// Whether the method may be used here.
@@ -204,6 +217,12 @@ fn permit_origin(channel: &Channel, signed_in: &SignedIn, head: &Parts) -> Check
 
 fn is_read(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
+}
+
+/// Answers a call for a stream of events.
+pub(crate) async fn tail(worker: &Worker, asked: Asked) -> Checked<Events> {
+    roles::permit(&asked.principal, asked.place.what, &asked.method)?;
+    requests::tail::run(worker, &asked).await
 }
 
 /// Answers a call whose caller is known. What was begun goes on to its end, whoever leaves.
@@ -274,6 +293,8 @@ async fn route(what: What, method: &Method, call: &Call, id: String) -> Checked<
         (What::Model, _) => models::get::run(call, &id).await,
         (What::Usage, _) => usage::run(call).await,
         (What::Requests, _) => requests::list::run(call).await,
+        // It is a stream.
+        (What::RequestsTail, _) => Err(Refusal::internal()),
         (What::Request, _) => requests::get::run(call, &id).await,
         (What::Audit, _) => audit::run(call).await,
         (What::Nodes, _) => nodes::list::run(call).await,
@@ -287,6 +308,7 @@ async fn route(what: What, method: &Method, call: &Call, id: String) -> Checked<
         (What::Session, _) => session::get::run(call).await,
         (What::Sessions, _) => session::list::run(call).await,
         (What::SessionEnd, _) => session::end::run(call, &id).await,
+        (What::Status, _) => status::run(call).await,
         (What::Settings, "PATCH") => settings::patch::run(call).await,
         (What::Settings, _) => settings::get::run(call).await,
     }
@@ -338,6 +360,7 @@ mod tests {
         check("/admin/v1/keys/k", &["GET", "HEAD", "PATCH", "DELETE"]);
         check("/admin/v1/keys/k/rotate", &["POST"]);
         check("/admin/v1/usage", &["GET", "HEAD"]);
+        check("/admin/v1/requests/tail", &["GET"]);
         check("/admin/v1/nodes/n/write-off", &["POST"]);
     }
 }

@@ -35,10 +35,15 @@ const AUDITORS: Grant = Grant { everywhere: &[Owner, Admin, Billing, Viewer], wi
 fn grant(what: What, method: &Method) -> Grant {
     let reads = method == Method::GET || method == Method::HEAD;
     match (what, reads) {
-        (What::Keys | What::Key | What::Usage | What::Requests | What::Request, true) => ALL,
+        (
+            What::Keys | What::Key | What::Usage | What::Requests | What::RequestsTail | What::Request,
+            true,
+        ) => ALL,
         (What::Models | What::Model, true) => ALL,
         (What::Projects | What::Project, true) => ALL_BUT_MEMBERS,
-        (What::Providers | What::Provider | What::Nodes | What::Settings, true) => OPERATORS_READ,
+        (What::Providers | What::Provider | What::Nodes | What::Settings | What::Status, true) => {
+            OPERATORS_READ
+        }
         (What::Audit, true) => AUDITORS,
         (What::Keys, false) => MAKE_KEYS,
         (What::Key, false) if method == Method::PATCH => CHANGE_KEYS,
@@ -51,7 +56,16 @@ fn grant(what: What, method: &Method) -> Grant {
         (What::Users | What::User | What::UserInvite, _) => OPERATORS,
         (What::Session | What::Sessions | What::SessionEnd, _) => ALL,
         // They take no such method.
-        (What::Usage | What::Requests | What::Request | What::Audit | What::Nodes, false) => OPERATORS,
+        (
+            What::Usage
+            | What::Requests
+            | What::RequestsTail
+            | What::Status
+            | What::Request
+            | What::Audit
+            | What::Nodes,
+            false,
+        ) => OPERATORS,
     }
 }
 

@@ -22,7 +22,7 @@ use prometheus_client::{
 use self::target::Families;
 
 pub(crate) use seen::Seen;
-pub(crate) use target::{Ended, TargetMetrics, why_word};
+pub(crate) use target::{Ended, TargetMetrics, reason, why_word};
 
 /// All metrics of a gateway. Names of keys and projects are not among the labels, nor anything else that callers
 /// choose.

@@ -71,6 +71,11 @@ impl Admission {
         })
     }
 
+    /// How many it answers at a time, as it sees it now.
+    pub(crate) fn allowed(&self) -> i64 {
+        i64::try_from(self.allowed.get()).unwrap_or(i64::MAX)
+    }
+
     fn take(self: &Rc<Self>) -> Permit {
         self.running.set(self.running.get() + 1);
         Permit(Rc::clone(self))

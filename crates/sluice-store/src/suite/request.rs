@@ -28,8 +28,14 @@ pub(super) async fn filters(store: SqlStore) {
     store.post(&node, &sent).await.unwrap();
     let all = RequestFilter { limit: 10, ..RequestFilter::default() };
     let one = |text: &str| Some(text.to_owned());
+    let rows = store.requests(&all).await.unwrap().rows;
     let check = async |filter: RequestFilter, expect: &[u8]| {
-        assert_eq!(numbers(&store.requests(&filter).await.unwrap().rows), expect, "{filter:?}");
+        let found = store.requests(&filter).await.unwrap().rows;
+        assert_eq!(numbers(&found), expect, "{filter:?}");
+        assert!(found.iter().all(|row| filter.takes(row) || row.details.is_none()), "{filter:?}");
+        let same = RequestFilter { limit: all.limit, ..filter.clone() };
+        let taken = rows.iter().filter(|row| filter.takes(row)).count();
+        assert!(taken >= found.len() || filter.status.is_some(), "{same:?}");
     };
     check(all.clone(), &[5, 4, 3, 2, 1]).await;
     check(RequestFilter { limit: 2, ..all.clone() }, &[5, 4]).await;
@@ -216,6 +222,8 @@ pub(super) async fn every_column(store: SqlStore) {
         flags,
         details: Some(details(200)),
     };
+    // What a batch says that its rows will be.
+    assert_eq!(sent.rows()[0], expect);
     assert_eq!(store.request(id(1)).await.unwrap(), Some(expect));
     assert_eq!(store.request(id(2)).await.unwrap().unwrap().charged, None);
     assert_eq!(store.request(RequestId([0xff; 16])).await.unwrap(), None);

@@ -255,9 +255,11 @@ impl Process {
         };
         match self.try_reload(gateway, &path).await {
             Ok(()) => {
+                gateway.file_was_read(None);
                 tracing::info!(file = %path.display(), "the configuration file was read again and is in force")
             }
             Err(Failure(text)) => {
+                gateway.file_was_read(Some(text.clone()));
                 tracing::error!("the configuration file was not taken, nothing has changed: {text}");
             }
         }

@@ -10,6 +10,8 @@ mod projects;
 mod provider_test;
 mod providers;
 mod settings;
+mod status;
+mod tail;
 
 use std::{
     net::SocketAddr,

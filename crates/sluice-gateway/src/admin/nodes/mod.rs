@@ -8,7 +8,7 @@ use sluice_store::{books::NODE_ALIVE_MS, query::NodeRow};
 
 use super::query::moment_of_ms;
 
-fn shown(row: &NodeRow, unix_ms: u64) -> Value {
+pub(super) fn shown(row: &NodeRow, unix_ms: u64) -> Value {
     json!({
         "id": row.node,
         "alive": unix_ms.saturating_sub(row.seen_ms) < NODE_ALIVE_MS,

@@ -2,6 +2,7 @@
 
 pub(super) mod get;
 pub(super) mod list;
+pub(super) mod tail;
 
 use serde_json::{Number, Value, json};
 use sluice_store::{

@@ -217,6 +217,20 @@ pub(super) fn requests() -> Value {
     lists("listRequests", "Requests, newest first", "RequestRow", &parameters)
 }
 
+pub(super) fn tail() -> Value {
+    let text = "Server-sent events: `request` with a row as in the list and its id, as it comes into the books; `lagged` \
+        with `{\"missed\": number|null}` where the reader was too slow; comments while nothing happens. It ends when the \
+        gateway leaves, and after five minutes: then ask again. What other nodes post comes about a second later, of \
+        requests that took no longer than five minutes.";
+    let events = json!({
+        "description": "The events.",
+        "content": { "text/event-stream": { "schema": { "type": "string" } } },
+    });
+    let more =
+        json!({ "description": text, "parameters": filters(), "responses": answers(200, events, &[]) });
+    json!({ "servers": server(), "get": operation("tailRequests", "Requests as they end", more) })
+}
+
 /// What both the list and the stream of requests can be narrowed to.
 fn filters() -> Vec<Value> {
     let status = json!({ "type": "string", "pattern": "^([1-5][0-9][0-9]|[2-5]xx|error)$" });

@@ -33,7 +33,97 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
             "next_cursor": { "type": "null", "description": "All of them are there." },
         }),
     );
-    vec![("Setting", setting), ("Settings", settings)]
+    vec![
+        ("Setting", setting),
+        ("Settings", settings),
+        ("Status", status_schema()),
+        ("Attention", attention()),
+    ]
+}
+
+fn attention() -> Value {
+    let kinds = [
+        "breaker_open",
+        "provider_failing",
+        "budget",
+        "key_expiring",
+        "model_unpriced",
+        "journal_lag",
+        "database_away",
+        "redis_away",
+        "node_closed",
+        "node_silent",
+        "file_refused",
+    ];
+    object(
+        &["kind", "severity", "object", "object_id", "message", "since"],
+        json!({
+            "kind": super::objects::one_of(&kinds),
+            "severity": super::objects::one_of(&["critical", "warning", "info"]),
+            "object": super::objects::one_of(&["target", "provider", "key", "project", "model", "node"]),
+            "object_id": plain("string", "Which one; a target is `provider/upstream model`."),
+            "message": plain("string", "What there is, in a sentence."),
+            "since": optional("string", "Since when, where that is known."),
+        }),
+    )
+}
+
+fn status_schema() -> Value {
+    let target = object(
+        &["provider", "upstream_model", "credential", "models", "state", "in_flight", "calls", "failures"],
+        json!({
+            "provider": plain("string", "Who is called."),
+            "upstream_model": plain("string", "What that provider calls the model."),
+            "credential": plain("integer", "Which of its credentials, counted from 0."),
+            "models": list(json!({ "type": "string" }), "The models that have it."),
+            "state": super::objects::one_of(&["closed", "open", "half_open"]),
+            "since": optional("string", "Since when its breaker is not closed."),
+            "until": optional("string", "Until when it is not called."),
+            "cooling_until": optional("string", "Until when it rests because it said that it is called too often."),
+            "reason": optional("string", "What its last failure was."),
+            "failed_at": optional("string", "When that was."),
+            "first_token_p95_ms": optional("number", "How long the first content of streams takes."),
+            "in_flight": plain("integer", "Calls under way."),
+            "limit": optional("integer", "How many there may be at a time, where it has refused some."),
+            "calls": plain("integer", "Calls that ended within ten minutes."),
+            "failures": plain("integer", "Those of them that speak against the target."),
+            "error_share": optional("number", "Their share; null where there were no calls."),
+        }),
+    );
+    let any = |text: &str| json!({ "type": "object", "description": text });
+    object(
+        &[
+            "node",
+            "nodes",
+            "journal",
+            "leases",
+            "database",
+            "redis",
+            "overload",
+            "targets",
+            "providers",
+            "attention",
+        ],
+        json!({
+            "node": any("This process: `id`, `version`, `started_at`, `uptime_seconds`, `phase` (`serving`, `leaving`, \
+                `closed`), `workers`, `listen`, `admin_listen`, `tls`."),
+            "nodes": list(schema("Node"), "Who shares the database."),
+            "journal": any("`bytes`, `unread_records`, `unread_bytes`, `unposted_requests`, \
+                `oldest_unposted_seconds`, `reservations_open`."),
+            "leases": any("`held_nanousd`: what this node holds of all budgets."),
+            "database": any("`engine`, `schema_version`, `is_away`, `last_contact_at`, `failures`."),
+            "redis": any("`configured`, `reachable`, `nodes`, `failures`."),
+            "overload": any("`running`, `queued`, `limit`, `shed` of all workers."),
+            "targets": list(target, "As this node sees them."),
+            "providers": list(any("`name`, and `calls`, `failures` and `error_share` of ten minutes."), "By name."),
+            "attention": list(schema("Attention"), "What wants an operator's eyes, the worst first."),
+        }),
+    )
+}
+
+pub(super) fn status() -> Value {
+    let more = json!({ "responses": answers(200, good("How things stand.", schema("Status")), &[]) });
+    json!({ "servers": server(), "get": operation("getStatus", "How the node that is asked stands", more) })
 }
 
 pub(super) fn settings() -> Value {

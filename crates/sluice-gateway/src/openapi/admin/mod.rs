@@ -297,6 +297,7 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
         ("/admin/v1/models/{name}", MODELS.one()),
         ("/admin/v1/usage", json!({ "servers": server(), "get": books::usage() })),
         ("/admin/v1/requests", json!({ "servers": server(), "get": books::requests() })),
+        ("/admin/v1/requests/tail", books::tail()),
         ("/admin/v1/requests/{id}", books::request()),
         (
             "/admin/v1/audit",
@@ -308,6 +309,7 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
         ),
         ("/admin/v1/nodes/{id}/write-off", write_off()),
         ("/admin/v1/settings", console::settings()),
+        ("/admin/v1/status", console::status()),
     ]
 }
 
