@@ -154,6 +154,8 @@ pub(crate) const WATCH_MOST: Duration = Duration::from_secs(300);
 pub(crate) const TOLD_COUNT: usize = 8_192;
 pub(crate) const FEED_LOOK_ROWS: u32 = 500;
 pub(crate) const FEED_LOOK_MS: u64 = 300_000;
+/// How long a provider has for the list of its models.
+pub(crate) const MODELS_LIST: Duration = Duration::from_secs(20);
 /// Records that one look at the journal takes.
 pub(crate) const DRAIN_RECORDS: usize = 4_000;
 /// Postings that go into the books at once when an earlier run is recovered.

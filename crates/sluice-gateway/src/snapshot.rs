@@ -239,6 +239,11 @@ impl Snapshot {
         self.upstreams.get(provider).map(|direct| direct.upstreams.len())
     }
 
+    /// A provider with the first of its credentials.
+    pub(crate) fn upstream(&self, provider: &str) -> Option<&Arc<Upstream>> {
+        self.upstreams.get(provider)?.upstreams.first()
+    }
+
     /// All models that have a name of their own, in order.
     pub(crate) fn models(&self) -> impl Iterator<Item = &Arc<Model>> {
         self.models.values()

@@ -59,6 +59,8 @@ pub enum Auth {
 pub struct VendorRow {
     /// The word of the configuration (`kind = "openai"`).
     pub kind: String,
+    /// What people call it.
+    pub label: String,
     pub dialect: DialectKind,
     /// The vendor's own address; rows without one need a `base_url` in the configuration.
     #[serde(default)]

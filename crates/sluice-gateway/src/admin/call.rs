@@ -1,9 +1,9 @@
 //! One call of the admin API as its handlers see it, and what they answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluice_ledger::secret;
 use sluice_store::{Catalog, SqlStore, Store, query::Visible};
 
@@ -32,6 +32,28 @@ pub(super) struct Call {
     pub(super) query: Arc<Query>,
     pub(super) body: Bytes,
     pub(super) random: Random,
+    /// What a change would do, where that is all that was asked.
+    pub(super) preview: Option<Arc<Preview>>,
+}
+
+/// What a change would do that is not made.
+#[derive(Debug, Default)]
+pub(super) struct Preview(Mutex<Option<Value>>);
+
+impl Preview {
+    /// Notes the object before and after, and what should be thought of.
+    pub(super) fn note(&self, before: Option<&Value>, after: Option<&Value>, warnings: &[String]) {
+        let noted = json!({ "dry_run": true, "before": before, "after": after, "warnings": warnings });
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(noted);
+    }
+
+    /// In place of the answer to the change. Where nothing was noted nothing would change.
+    pub(super) fn reply(&self, unchanged: Reply) -> Reply {
+        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let same =
+            || json!({ "dry_run": true, "before": unchanged.body, "after": unchanged.body, "warnings": [] });
+        Reply::ok(noted.unwrap_or_else(same))
+    }
 }
 
 /// An answer that is not a refusal.

@@ -2,12 +2,14 @@
 //! its entry of the audit log, then in force, and only then acknowledged.
 
 use serde_json::Value;
-use sluice_store::{Catalog, CatalogChange, Store, query::AuditEntry};
+use sluice_ledger::Key;
+use sluice_store::{Catalog, CatalogChange, ObjectKind, Store, StoreError, query::AuditEntry};
 
 use super::{
     call::Call,
     refuse::{self, Checked},
 };
+use crate::snapshot::Snapshot;
 
 /// What the audit log says about a change.
 #[derive(Debug)]
@@ -45,8 +47,16 @@ pub(super) async fn make(
     change: CatalogChange,
     entry: &Entry<'_>,
 ) -> Checked<()> {
+    if call.preview.is_some() {
+        is_new(&catalog, &change)?;
+    }
     apply(&mut catalog, &change);
-    call.shared.snapshot_of(catalog.clone()).map_err(|error| refuse::unusable(&error))?;
+    let tried = call.shared.snapshot_of(catalog.clone()).map_err(|error| refuse::unusable(&error))?;
+    if let Some(preview) = &call.preview {
+        preview.note(entry.before.as_ref(), entry.after.as_ref(), &warnings(&tried, &change));
+        return Ok(());
+    }
+    drop(tried);
     let entry = entry.by(call.actor());
     call.store().change(&change, &entry, call.unix_ms).await.map_err(|error| refuse::store(&error))?;
     // It is written now. Where the database cannot be read any more what was tried is as good; changes of others that
@@ -63,6 +73,57 @@ pub(super) async fn make(
         return Err(refuse::unusable(&error));
     }
     Ok(())
+}
+
+/// Whether nobody has the name yet: what the database would say.
+fn is_new(catalog: &Catalog, change: &CatalogChange) -> Checked<()> {
+    let (kind, name, taken) = match change {
+        CatalogChange::InsertKey(key) => {
+            (ObjectKind::Key, &key.name, catalog.keys.iter().any(|other| other.name == key.name))
+        }
+        CatalogChange::UpdateKey { after, .. } => {
+            let other = |other: &Key| other.name == after.name && other.id != after.id;
+            (ObjectKind::Key, &after.name, catalog.keys.iter().any(other))
+        }
+        CatalogChange::InsertProject(project) => (
+            ObjectKind::Project,
+            &project.name,
+            catalog.projects.iter().any(|other| other.name == project.name),
+        ),
+        CatalogChange::InsertProvider(provider) => {
+            let taken = catalog.providers.iter().any(|other| other.name == provider.name);
+            (ObjectKind::Provider, &provider.name, taken)
+        }
+        CatalogChange::InsertModel(model) => {
+            (ObjectKind::Model, &model.name, catalog.models.iter().any(|other| other.name == model.name))
+        }
+        _ => return Ok(()),
+    };
+    let error = StoreError::DuplicateName { kind, name: name.clone() };
+    if taken { Err(refuse::store(&error)) } else { Ok(()) }
+}
+
+/// What should be thought of before a change is made.
+fn warnings(tried: &Snapshot, change: &CatalogChange) -> Vec<String> {
+    let name = match change {
+        CatalogChange::InsertModel(model) => &model.name,
+        CatalogChange::UpdateModel { after, .. } => &after.name,
+        _ => return Vec::new(),
+    };
+    let Some(model) = tried.model(name) else { return Vec::new() };
+    let mut warnings = Vec::new();
+    for target in model.targets.iter().filter(|target| !target.upstream.provider().is_sandbox()) {
+        let at = format!("'{}' at '{}'", target.model.name(), target.upstream.provider().name());
+        if target.priced.is_none() && !model.options.unpriced_free {
+            warnings.push(format!("Nobody knows what {at} costs: keys with a budget cannot use it."));
+        }
+        if !target.known {
+            warnings.push(format!("Nobody says what {at} can do: it is taken to do everything."));
+        }
+    }
+    // A target has several credentials.
+    warnings.dedup();
+    warnings
 }
 
 /// What the catalog is after a change.

@@ -23,6 +23,7 @@ mod spent;
 mod status;
 mod usage;
 mod users;
+mod vendors;
 
 pub(crate) use self::requests::tail::Events;
 
@@ -72,6 +73,8 @@ enum What {
     Providers,
     Provider,
     ProviderTest,
+    ProviderModels,
+    Vendors,
     Models,
     Model,
     Usage,
@@ -112,6 +115,8 @@ const PLACES: &[Place] = &[
     Place { what: What::Providers, pattern: "/admin/v1/providers", allow: LIST_AND_CREATE },
     Place { what: What::Provider, pattern: "/admin/v1/providers/{id}", allow: OBJECT },
     Place { what: What::ProviderTest, pattern: "/admin/v1/providers/{id}/test", allow: "POST" },
+    Place { what: What::ProviderModels, pattern: "/admin/v1/providers/{id}/models", allow: LIST },
+    Place { what: What::Vendors, pattern: "/admin/v1/vendors", allow: LIST },
     Place { what: What::Models, pattern: "/admin/v1/models", allow: LIST_AND_CREATE },
     Place { what: What::Model, pattern: "/admin/v1/models/{name}", allow: OBJECT },
     Place { what: What::Usage, pattern: "/admin/v1/usage", allow: LIST },
@@ -219,6 +224,15 @@ fn is_read(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
 }
 
+impl What {
+    /// Whether one can ask what a change would do.
+    fn has_preview(self, method: &Method) -> bool {
+        let objects = [Self::Keys, Self::Key, Self::Projects, Self::Project, Self::Providers, Self::Provider];
+        let changes = method == Method::POST || method == Method::PATCH;
+        changes && (objects.contains(&self) || [Self::Models, Self::Model].contains(&self))
+    }
+}
+
 /// Answers a call for a stream of events.
 pub(crate) async fn tail(worker: &Worker, asked: Asked) -> Checked<Events> {
     roles::permit(&asked.principal, asked.place.what, &asked.method)?;
@@ -231,6 +245,10 @@ pub(crate) async fn answer(worker: &Worker, asked: Asked) -> Checked<Answer> {
     if asked.place.what == What::ProviderTest {
         let tested = Box::pin(providers::test::run(worker, &asked)).await?;
         return Ok((200, Some(tested.to_string().into_bytes())));
+    }
+    if asked.place.what == What::ProviderModels {
+        let listed = Box::pin(providers::models::run(worker, &asked)).await?;
+        return Ok((200, Some(listed.to_string().into_bytes())));
     }
     let shared = Arc::clone(&worker.shared);
     let runtime = shared.books.runtime.clone();
@@ -257,11 +275,18 @@ async fn handled(shared: Arc<Shared>, asked: Asked, random: Random) -> Checked<A
     let Asked { principal, place, method, id, query, body, unix_ms } = asked;
     let id = unescape(&id).ok_or_else(|| Refusal::unknown_url(method.as_str(), place.pattern))?;
     let query = Arc::new(Query::new(query.as_deref()));
-    let call = Call { shared: Arc::clone(&shared), principal, unix_ms, query, body, random };
+    let preview = match place.what.has_preview(&method) {
+        true => query.flag("dry_run")?.then(Arc::default),
+        false => None,
+    };
+    let call = Call { shared: Arc::clone(&shared), principal, unix_ms, query, body, random, preview };
     let of_catalog = !is_read(&method) && !place.what.is_of_people();
     // Who changes things is alone: what a handler has read is still so when it writes.
     let _alone = if of_catalog { Some(shared.changing.lock().await) } else { None };
-    let reply = route(place.what, &method, &call, id).await?;
+    let mut reply = route(place.what, &method, &call, id).await?;
+    if let Some(preview) = &call.preview {
+        reply = preview.reply(reply);
+    }
     Ok((reply.status, reply.body.map(|body| body.to_string().into_bytes())))
 }
 
@@ -285,7 +310,8 @@ async fn route(what: What, method: &Method, call: &Call, id: String) -> Checked<
         (What::Provider, "DELETE") => providers::delete::run(call, &id).await,
         (What::Provider, _) => providers::get::run(call, &id).await,
         // Providers are called from the worker.
-        (What::ProviderTest, _) => Err(Refusal::internal()),
+        (What::ProviderTest | What::ProviderModels, _) => Err(Refusal::internal()),
+        (What::Vendors, _) => vendors::run(call).await,
         (What::Models, "POST") => models::create::run(call).await,
         (What::Models, _) => models::list::run(call).await,
         (What::Model, "PATCH") => models::patch::run(call, &id).await,

@@ -69,6 +69,15 @@ impl Query {
         number.map(Some).ok_or_else(fail)
     }
 
+    /// Whether something is wanted.
+    pub(super) fn flag(&self, name: &'static str) -> Checked<bool> {
+        match self.get(name)? {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(refuse::value(name, "must be 'true' or 'false'")),
+        }
+    }
+
     /// A number from 0.
     pub(super) fn number(&self, name: &'static str, high: u64) -> Checked<Option<u64>> {
         let Some(text) = self.get(name)? else { return Ok(None) };

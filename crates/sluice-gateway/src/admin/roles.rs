@@ -44,6 +44,9 @@ fn grant(what: What, method: &Method) -> Grant {
         (What::Providers | What::Provider | What::Nodes | What::Settings | What::Status, true) => {
             OPERATORS_READ
         }
+        (What::Vendors, _) => OPERATORS_READ,
+        // It calls the provider.
+        (What::ProviderModels, _) => OPERATORS,
         (What::Audit, true) => AUDITORS,
         (What::Keys, false) => MAKE_KEYS,
         (What::Key, false) if method == Method::PATCH => CHANGE_KEYS,

@@ -87,11 +87,7 @@ fn read(query: &Query, now: i64) -> Checked<(UsageQuery, bool)> {
         provider: query.text("provider")?,
         visible: Visible::All,
     };
-    let latency = match query.get("latency")? {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(refuse::value("latency", "must be 'true' or 'false'")),
-    };
+    let latency = query.flag("latency")?;
     query.finish()?;
     if !(0..=UNIX_S_MAX).contains(&from) {
         return Err(refuse::value("from", "must be in the years 1970 to 9999"));

@@ -6,6 +6,7 @@ mod body;
 mod call;
 mod connect;
 mod counts;
+mod document;
 mod fetch;
 #[doc(hidden)]
 pub mod h1;

@@ -6,6 +6,7 @@ mod changes;
 mod command_line;
 mod keys;
 mod models;
+mod previews;
 mod projects;
 mod provider_test;
 mod providers;

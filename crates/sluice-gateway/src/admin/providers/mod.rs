@@ -6,6 +6,7 @@ pub(super) mod delete;
 pub(super) mod get;
 mod headers;
 pub(super) mod list;
+pub(super) mod models;
 pub(super) mod patch;
 pub(super) mod test;
 

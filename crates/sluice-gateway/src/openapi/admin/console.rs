@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{answers, good, operation, server};
+use super::{answers, good, in_path, operation, server};
 use crate::openapi::schema::{list, object, optional, plain, schema};
 
 pub(super) fn schemas() -> Vec<(&'static str, Value)> {
@@ -38,7 +38,76 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("Settings", settings),
         ("Status", status_schema()),
         ("Attention", attention()),
+        ("Preview", preview()),
     ]
+}
+
+/// What is answered in place of a change with `dry_run`.
+fn preview() -> Value {
+    let any = |text: &str| json!({ "description": text });
+    object(
+        &["dry_run", "before", "after", "warnings"],
+        json!({
+            "dry_run": { "const": true },
+            "before": any("The object as it is; null for what would be new."),
+            "after": any("The object as it would be."),
+            "warnings": list(json!({ "type": "string" }), "What should be thought of."),
+        }),
+    )
+}
+
+pub(super) fn vendors() -> Value {
+    let field = object(
+        &["name", "is_secret"],
+        json!({
+            "name": plain("string", "As in the form of a provider."),
+            "is_secret": plain("boolean", "Whether it goes one way."),
+        }),
+    );
+    let vendor = object(
+        &["kind", "label", "base_url", "needs_base_url", "key_env", "fields", "lists_models"],
+        json!({
+            "kind": plain("string", "As in the form of a provider."),
+            "label": plain("string", "What people call it."),
+            "base_url": optional("string", "Where it is, where nobody says."),
+            "needs_base_url": plain("boolean", "Whether somebody has to say."),
+            "key_env": optional("string", "The variable in which its own tools look for the key."),
+            "fields": list(field, "What says who we are there, and what belongs to that."),
+            "lists_models": plain("boolean", "Whether it can be asked for its models."),
+        }),
+    );
+    let more = json!({ "responses": answers(200, good("The kinds.", whole_list(vendor)), &[]) });
+    json!({ "servers": server(), "get": operation("listVendors", "Kinds of providers", more) })
+}
+
+pub(super) fn provider_models() -> Value {
+    let model = object(
+        &["id", "label"],
+        json!({
+            "id": plain("string", "What the provider calls the model."),
+            "label": optional("string", "What it calls it for people."),
+        }),
+    );
+    let more = json!({
+        "description": "One real call, with the first credential. 502 where the provider gives no list; `not_supported` \
+            where there is none to ask for.",
+        "responses": answers(200, good("The models, by their ids.", whole_list(model)), &[404]),
+    });
+    json!({
+        "servers": server(),
+        "parameters": [in_path("name")],
+        "get": operation("listProviderModels", "The models that a provider says it has", more),
+    })
+}
+
+fn whole_list(items: Value) -> Value {
+    object(
+        &["data", "next_cursor"],
+        json!({
+            "data": list(items, "All of them."),
+            "next_cursor": { "type": "null", "description": "All of them are there." },
+        }),
+    )
 }
 
 fn attention() -> Value {

@@ -183,6 +183,11 @@ fn lists(id: &str, summary: &str, items: &str, parameters: &[Value]) -> Value {
     operation(id, summary, json!({ "parameters": parameters, "responses": answers }))
 }
 
+fn dry_run() -> Value {
+    let flag = json!({ "type": "boolean", "default": false });
+    query("dry_run", flag, "Nothing is changed; the answer is what would be.")
+}
+
 /// The words for one kind of object.
 struct Kind {
     /// As in `Key`, the schema; its form is `KeyForm`, a change of it `KeyPatch`.
@@ -200,9 +205,12 @@ struct Kind {
 impl Kind {
     fn collection(&self, answer: &str, parameters: &[Value]) -> Value {
         let Self { name, plural, word, created, .. } = self;
+        let mut responses = answers(201, good(created, schema(answer)), WITH_BODY);
+        responses["200"] = good("With `dry_run`: what it would make.", schema("Preview"));
         let create = json!({
+            "parameters": [dry_run()],
             "requestBody": body(&format!("{name}Form")),
-            "responses": answers(201, good(created, schema(answer)), WITH_BODY),
+            "responses": responses,
         });
         json!({
             "servers": server(),
@@ -214,11 +222,13 @@ impl Kind {
     fn one(&self) -> Value {
         let Self { name, word, id, deleted, .. } = self;
         let errors: Vec<u16> = WITH_BODY.iter().copied().chain([403, 404]).collect();
+        let either = json!({ "anyOf": [schema(name), schema("Preview")] });
         let patch = json!({
             "description": "A JSON merge patch (RFC 7396): what is named changes, what is null is taken away, and \
                 what is absent stays.",
+            "parameters": [dry_run()],
             "requestBody": body(&format!("{name}Patch")),
-            "responses": answers(200, good("As it is now.", schema(name)), &errors),
+            "responses": answers(200, good("As it is now; with `dry_run` what it would be.", either), &errors),
         });
         let get = json!({ "responses": answers(200, good("The object.", schema(name)), &[404]) });
         let delete = json!({ "responses": answers(204, nothing(deleted), &[403, 404, 409]) });
@@ -293,6 +303,8 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
         ("/admin/v1/providers", PROVIDERS.collection("Provider", &[])),
         ("/admin/v1/providers/{name}", PROVIDERS.one()),
         ("/admin/v1/providers/{name}/test", test_provider()),
+        ("/admin/v1/providers/{name}/models", console::provider_models()),
+        ("/admin/v1/vendors", console::vendors()),
         ("/admin/v1/models", MODELS.collection("AdminModel", &[])),
         ("/admin/v1/models/{name}", MODELS.one()),
         ("/admin/v1/usage", json!({ "servers": server(), "get": books::usage() })),

@@ -42,7 +42,8 @@ async fn the_token_comes_before_everything_else() {
 async fn paths_methods_and_bodies_that_are_not_taken() {
     let gateway = launch().config(SERVER).serve().await;
     let admin = Admin::of(&gateway);
-    for path in ["/admin/v1", "/admin/v1/nothing", "/admin/v1/status/x", "/admin/v1/keys/", "/admin/v2/keys"] {
+    for path in ["/admin/v1", "/admin/v1/nothing", "/admin/v1/status/x", "/admin/v1/keys/", "/admin/v2/keys"]
+    {
         admin.refused(("GET", path), Value::Null, (404, "unknown_url", None)).await;
     }
     let (head, _) = admin.send("PUT", "/admin/v1/keys", b"{}").await;

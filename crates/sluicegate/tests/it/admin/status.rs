@@ -42,11 +42,16 @@ async fn what_goes_wrong_is_told() {
     let price = json!({ "input_nanousd_per_mtok": 1_000_000_000_000_u64, "output_nanousd_per_mtok": 1 });
     admin.create("/admin/v1/models", json!({ "name": "dear", "targets": targets, "price": price })).await;
     let soon = json!({
-        "budget": { "limit_nanousd": 200_000_000, "period": "total" }, "expires_at": "2099-01-01T00:00:00Z",
+        "budget": { "limit_nanousd": 2_000_000_000_u64, "period": "total" }, "expires_at": "2099-01-01T00:00:00Z",
     });
     let (id, secret) = admin.new_key("k", soon).await;
     assert_eq!(attention(&admin.get(PATH).await), []);
-    while admin.ask(&secret, "dear").await.0 == 200 {}
+    let (status, request) = admin.ask(&secret, "dear").await;
+    assert_eq!(status, 200);
+    admin.row(&request).await;
+    let key = format!("/admin/v1/keys/{id}");
+    let spent = admin.get(&key).await["budget"]["spent_nanousd"].as_u64().unwrap();
+    admin.patch(&key, json!({ "budget": { "limit_nanousd": spent, "period": "total" } })).await;
     let look = async {
         loop {
             let status = admin.get(PATH).await;
@@ -58,7 +63,8 @@ async fn what_goes_wrong_is_told() {
         }
     };
     let item = within("the budget to be told of", look).await;
-    assert_eq!((&item["object"], &item["object_id"]), (&json!("key"), &json!(id)));
+    let expect = (&json!("key"), &json!(id), &json!("critical"));
+    assert_eq!((&item["object"], &item["object_id"], &item["severity"]), expect);
     // A file that cannot be read.
     let config = gateway.dir().join("sluicegate.toml");
     assert!(config.exists(), "{config:?}");
