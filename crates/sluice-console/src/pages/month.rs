@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::{
     Answers, Problem, Visit, Want,
-    chart::{Kind, Series, TimeChart, Unit, top},
+    chart::{Kind, Series, TimeChart, Unit, gathered},
     format,
     html::Html,
 };
@@ -101,7 +101,10 @@ pub(crate) fn read(visit: &Visit<'_>, answers: &Answers, words: Words) -> Result
     Ok(Month { chart: (sums.cost_nanousd > 0).then(|| chart(visit, series, words)), sums })
 }
 
-fn chart(visit: &Visit<'_>, series: Vec<Series>, words: Words) -> Html {
+fn chart(visit: &Visit<'_>, mut series: Vec<Series>, words: Words) -> Html {
+    let sum = |one: &Series| one.values.iter().flatten().sum::<f64>();
+    // What cost most stands first; the sort keeps the order of names among equals.
+    series.sort_by(|a, b| sum(b).total_cmp(&sum(a)));
     let total = |nano: f64| format::money(nano as i128, visit.currency);
     TimeChart {
         title: words.title.to_owned(),
@@ -111,7 +114,7 @@ fn chart(visit: &Visit<'_>, series: Vec<Series>, words: Words) -> Html {
         step_ms: DAY_MS,
         // Days are those of UTC, as in the books.
         zone_minutes: 0,
-        series: top(series, words.others, total),
+        series: gathered(series, words.others, total),
         links: Vec::new(),
         height: 180,
     }
