@@ -18,6 +18,14 @@ const DRIVER: &str = "chromedriver";
 /// With letters for both languages of the console.
 const PACKAGES: [&str; 4] = ["chromium", "chromium-driver", "fonts-liberation", "fonts-wqy-microhei"];
 
+/// What pages ask for by a general name.
+const FAMILIES: [(&str, &str); 4] = [
+    ("sans-serif", "Liberation Sans"),
+    ("system-ui", "Liberation Sans"),
+    ("serif", "Liberation Serif"),
+    ("monospace", "Liberation Mono"),
+];
+
 /// The browser and its driver.
 type Pair = (PathBuf, PathBuf);
 
@@ -62,11 +70,18 @@ fn major(program: &Path) -> Option<String> {
 fn made(home: &Path) -> Result<Pair, String> {
     let root = unpacked(home, &PACKAGES)?;
     let fonts = home.join("fonts.conf");
+    let families = FAMILIES.map(|(name, family)| {
+        format!(
+            "<alias binding=\"strong\"><family>{name}</family><prefer><family>{family}</family>\
+             <family>WenQuanYi Micro Hei</family></prefer></alias>\n"
+        )
+    });
     let text = format!(
         "<?xml version=\"1.0\"?>\n<!DOCTYPE fontconfig SYSTEM \"fonts.dtd\">\n\
-         <fontconfig><dir>{}</dir><cachedir>{}</cachedir></fontconfig>\n",
+         <fontconfig>\n<dir>{}</dir>\n<cachedir>{}</cachedir>\n{}</fontconfig>\n",
         root.join("usr/share/fonts").display(),
-        home.join("font-cache").display()
+        home.join("font-cache").display(),
+        families.concat()
     );
     fs::write(&fonts, text).map_err(|error| format!("cannot fill {}: {error}", home.display()))?;
     let variables = format!("FONTCONFIG_FILE='{}' ", fonts.display());

@@ -83,6 +83,8 @@ impl<'a> By<'a> {
 
 const FIND: &str = include_str!("find.js");
 const FINDINGS: &str = include_str!("findings.js");
+/// More that is wrong with one page is only counted.
+const TOLD: usize = 8;
 /// The page itself looks for so long, then it is asked again: it may have been left meanwhile.
 const LOOK_MS: u64 = 2_000;
 
@@ -138,12 +140,6 @@ impl Browser {
         let agent = json!({ "userAgent": agent, "acceptLanguage": look.language });
         self.devtools("Emulation.setUserAgentOverride", agent).await;
         self.look.set(look);
-    }
-
-    /// Sends a header with everything, as no person could.
-    pub(crate) async fn send_header(&self, name: &str, value: &str) {
-        self.devtools("Network.enable", json!({})).await;
-        self.devtools("Network.setExtraHTTPHeaders", json!({ "headers": { name: value } })).await;
     }
 
     /// Goes to a path of the console.
@@ -289,6 +285,11 @@ impl Browser {
             return None;
         }
         let picture = self.picture(&format!("{name}-{look}")).await;
+        if wrong.len() > TOLD {
+            let more = wrong.len() - TOLD;
+            wrong.truncate(TOLD);
+            wrong.push(format!("and {more} more"));
+        }
         Some(format!("{name} ({look}), {}:\n  {}", picture.display(), wrong.join("\n  ")))
     }
 
