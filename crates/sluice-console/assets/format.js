@@ -8,9 +8,10 @@
  * @returns {string}
  */
 function fixed(number, places) {
+  // So many digits are exact: only what is the very middle ends like this.
+  if (!/50{29}$/.test(number.toFixed(places + 30))) return number.toFixed(places);
   const scale = 10 ** places;
   const low = Math.floor(number * scale);
-  if (number * scale - low !== 0.5) return number.toFixed(places);
   return ((low % 2 === 0 ? low : low + 1) / scale).toFixed(places);
 }
 

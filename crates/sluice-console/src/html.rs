@@ -35,6 +35,11 @@ impl Html {
         }
     }
 
+    /// Other markup at the end, as it is.
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.0.push_str(&other.0);
+    }
+
     /// All of it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -60,6 +65,9 @@ mod tests {
         check("<b>{}</b>", &[&"<i> & \"'"], "<b>&#60;i&#62; &#38; &#34;&#39;</b>");
         check("<a title=\"{}\">{}</a>", &[&1, &"{}"], "<a title=\"1\">{}</a>");
         check("<hr>", &[], "<hr>");
+        let mut whole = Html::new("<i>{}</i>", &[&"<"]);
+        whole.append(&Html::new("<b>{}</b>", &[&">"]));
+        assert_eq!(whole.as_str(), "<i>&#60;</i><b>&#62;</b>");
     }
 
     #[test]

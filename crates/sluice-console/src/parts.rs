@@ -221,6 +221,18 @@ impl<'a> Shell<'a> {
         Html::new("<data value=\"{}\" title=\"{}\">{}</data>", &[&number, &number, &format::bytes(number)])
     }
 
+    /// A code of the API, which may be broken between its words.
+    #[must_use]
+    pub fn code(&self, code: impl Maybe<String>) -> Html {
+        let Some(code) = code.get() else { return self.none() };
+        let mut html = Html::new("<code>", &[]);
+        for word in code.split_inclusive('_') {
+            html.push(if word.ends_with('_') { "{}<wbr>" } else { "{}" }, &[&word]);
+        }
+        html.push("</code>", &[]);
+        html
+    }
+
     /// A moment as the API writes it, on the viewer's clock. What is none stays as it is.
     #[must_use]
     pub fn time(&self, text: impl Maybe<String>) -> Html {
@@ -341,6 +353,7 @@ mod tests {
             "<time datetime=\"2026-11-21T09:35:22Z\" data-local=\"second\" title=\"2026-11-21T09:35:22Z\">\
              2026-11-21 17:35:22</time>",
         );
+        check(shell.code("a_b&c"), "<code>a_<wbr>b&#38;c</code>");
         check(shell.time("<b>"), "&#60;b&#62;");
         check(shell.money(None::<i64>), "<span class=\"note\" title=\"Not known\">–</span>");
     }
