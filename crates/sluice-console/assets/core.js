@@ -247,7 +247,10 @@ document.addEventListener("click", (event) => {
 /** @param {string} id */
 export function openDialog(id) {
   const dialog = document.getElementById(id);
-  if (dialog instanceof HTMLDialogElement && !dialog.open) dialog.showModal();
+  if (!(dialog instanceof HTMLDialogElement) || dialog.open) return;
+  dialog.showModal();
+  // Who opens a dialog wants to write in it, not to close it.
+  /** @type {HTMLElement|null} */ (dialog.querySelector("form :is(input, select, textarea):not([type=hidden])"))?.focus();
 }
 
 /** A button that calls at once, such as `data-api="DELETE /admin/v1/…"`. @param {HTMLElement} button */
