@@ -2,6 +2,7 @@
 
 mod injections;
 mod itself;
+
 mod looks;
 mod rig;
 mod world;

@@ -40,7 +40,7 @@ for (const element of all("button, summary, a[href], [role=button]")) {
 }
 for (const image of document.querySelectorAll("img")) if (!image.hasAttribute("alt")) wrong.push(`no alt: ${image.src}`);
 for (const image of all("svg")) {
-  const hidden = image.closest("[aria-hidden=true]") || image.getAttribute("role") === "presentation";
+  const hidden = image.closest("[aria-hidden=true]") || image.parentElement.closest("[role=img]") || image.getAttribute("role") === "presentation";
   if (!hidden && !image.querySelector(":scope > title") && !said(image)) wrong.push(`a picture without words: ${shown(image.parentElement)}`);
 }
 

@@ -70,7 +70,5 @@ async fn check(world: &World, looks: impl Iterator<Item = Look>, paths: &[(&str,
             wrong.extend(browser.wrong(pattern).await);
         }
     }
-    // The admin listener does not serve the data plane yet.
-    wrong.retain(|one| !one.contains("/v1/models - Failed to load resource"));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
