@@ -102,8 +102,13 @@ function callOf(element) {
   return [method, path];
 }
 
-/** @param {HTMLFormElement} form @param {string|null} param @param {string} text */
-function showError(form, param, text) {
+/**
+ * Says what is wrong, at the field that it is about.
+ * @param {HTMLFormElement} form
+ * @param {string|null} param the field's name; `null`: the whole form
+ * @param {string} text
+ */
+export function refuse(form, param, text) {
   const named = param === null ? null : fieldNamed(form, param);
   const place = named?.closest(".field, .check, fieldset")?.querySelector(".error");
   if (!named || !place) {
@@ -169,7 +174,7 @@ async function submit(form, submitter) {
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     if (signedOut(error)) return;
-    showError(form, error.param, error.message || word("failed"));
+    refuse(form, error.param, error.message || word("failed"));
     form.dispatchEvent(new CustomEvent("api:refused", { detail: error, bubbles: true }));
   } finally {
     form.removeAttribute("aria-busy");
