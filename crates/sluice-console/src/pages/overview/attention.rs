@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::texts::T;
-use crate::{Answers, Page, Problem};
+use crate::{Answers, Page, Problem, Visit};
 
 /// What of the status stands on the overview.
 #[derive(Debug, Deserialize)]
@@ -24,19 +24,24 @@ struct Told {
 
 /// One thing, as it is shown.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Item {
-    pub(super) badge: &'static str,
-    pub(super) title: &'static str,
+pub(crate) struct Item {
+    pub(crate) badge: &'static str,
+    pub(crate) title: &'static str,
     /// In English.
-    pub(super) message: String,
-    pub(super) since: Option<String>,
-    pub(super) href: String,
+    pub(crate) message: String,
+    pub(crate) since: Option<String>,
+    pub(crate) href: String,
 }
 
 /// The list; a problem where it could not be had.
 pub(super) fn items(answers: &Answers, t: &T) -> Result<Vec<Item>, Problem> {
     let status: Status = answers.read("status")?;
     Ok(status.attention.into_iter().map(|told| item(told, t)).collect())
+}
+
+/// The same, for other pages.
+pub(crate) fn told(visit: &Visit<'_>, answers: &Answers) -> Result<Vec<Item>, Problem> {
+    items(answers, T::of(visit.language))
 }
 
 fn item(told: Told, t: &T) -> Item {

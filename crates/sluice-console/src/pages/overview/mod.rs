@@ -1,6 +1,6 @@
 //! Overview: what goes through, what it costs, and what needs attention.
 
-mod attention;
+pub(crate) mod attention;
 mod guide;
 mod span;
 mod texts;
