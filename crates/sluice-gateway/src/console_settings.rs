@@ -53,6 +53,17 @@ const RATE: std::ops::RangeInclusive<f64> = 1e-6..=1e9;
 pub(crate) struct InForce {
     pub(crate) request_rows_days: Option<u64>,
     pub(crate) sandbox_enabled: Option<bool>,
+    pub(crate) display_currency: Option<DisplayCurrency>,
+    /// The console's language for browsers that ask for none of its own.
+    pub(crate) default_language: Option<String>,
+}
+
+/// The currency in which the console shows money.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DisplayCurrency {
+    pub(crate) code: String,
+    /// What a dollar is in it, in millionths.
+    pub(crate) rate_millionths: u64,
 }
 
 impl InForce {
@@ -66,8 +77,16 @@ impl InForce {
         Self {
             request_rows_days: value(REQUEST_ROWS_DAYS).and_then(|value| value.as_u64()),
             sandbox_enabled: value(SANDBOX_ENABLED).and_then(|value| value.as_bool()),
+            display_currency: value(DISPLAY_CURRENCY).as_ref().and_then(display_currency),
+            default_language: value(DEFAULT_LANGUAGE).and_then(|value| value.as_str().map(str::to_owned)),
         }
     }
+}
+
+fn display_currency(value: &Value) -> Option<DisplayCurrency> {
+    let rate = value.get("usd_rate")?.as_f64().filter(|rate| RATE.contains(rate))?;
+    let code = value.get("code")?.as_str()?.to_owned();
+    Some(DisplayCurrency { code, rate_millionths: (rate * 1e6).round() as u64 })
 }
 
 /// Whether the built-in provider is there.

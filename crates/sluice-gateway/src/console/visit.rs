@@ -38,17 +38,22 @@ pub(super) struct Visitor {
 impl Visitor {
     pub(super) fn of(worker: &Worker, head: &Parts, viewer: Option<&SignedIn>) -> Self {
         let headers = &head.headers;
+        let snapshot = worker.shared.snapshot.load();
+        let settings = &snapshot.settings;
         let principal = viewer.map(|viewer| Arc::new(viewer.principal()));
         let pairs = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes());
         Self {
             who: principal.as_deref().map_or_else(Who::nobody, who),
             principal,
             query: Query::new(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()),
-            language: language(headers),
+            language: language(headers, settings.default_language.as_deref()),
             theme: cookie(headers, preferences::THEME).and_then(Theme::of).unwrap_or_default(),
             zone_minutes: zone_minutes(headers),
             csrf: viewer.map(|viewer| viewer.csrf.clone()).unwrap_or_default(),
-            currency: None,
+            currency: settings.display_currency.as_ref().map(|currency| Currency {
+                code: currency.code.clone(),
+                rate_millionths: currency.rate_millionths,
+            }),
             api_base: api_base(worker, headers),
         }
     }
@@ -85,11 +90,11 @@ fn who(principal: &Principal) -> Who {
     }
 }
 
-fn language(headers: &HeaderMap) -> Language {
+fn language(headers: &HeaderMap, usual: Option<&str>) -> Language {
     let chosen = cookie(headers, preferences::LANGUAGE).and_then(Language::of_tag);
     chosen.unwrap_or_else(|| {
         let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        Language::accepted(accepted.unwrap_or_default())
+        Language::accepted(&format!("{},{};q=0.001", accepted.unwrap_or_default(), usual.unwrap_or("en")))
     })
 }
 
