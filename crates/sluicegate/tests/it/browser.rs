@@ -2,7 +2,7 @@
 
 mod injections;
 mod itself;
-
+mod journey;
 mod looks;
 mod rig;
 mod world;

@@ -49,9 +49,6 @@ const HOPES: [&str; 15] = [
     "javascript:window.cameIn=1//%3Cscript class=came-in%3E",
 ];
 
-/// Objects whose pages do not say their names yet.
-const UNTOLD: [&str; 2] = ["models", "providers"];
-
 fn payloads() -> Vec<String> {
     let all: Vec<String> =
         ENDS.iter().flat_map(|end| HOPES.map(|hope| format!("{end}{hope}").trim().to_owned())).collect();
@@ -108,9 +105,7 @@ async fn names_are_shown_as_they_are() {
         let path = page_of(kind, object);
         browser.open(&path).await;
         browser.find(By::Css("h1")).await;
-        if !UNTOLD.contains(kind) {
-            assert!(told(browser).await.contains(payload.as_str()), "{path} tells {payload}");
-        }
+        assert!(told(browser).await.contains(payload.as_str()), "{path} tells {payload}");
         assert_harmless(browser, &path).await;
     }
     for path in [
