@@ -485,4 +485,8 @@ for (const chart of document.querySelectorAll(".chart")) if (chart instanceof HT
 for (const choice of document.querySelectorAll("select[data-submit]")) {
   choice.addEventListener("change", () => /** @type {HTMLSelectElement} */ (choice).form?.requestSubmit());
 }
-if (location.hash.length > 1) openDialog(decodeURIComponent(location.hash.slice(1)));
+if (location.hash.length > 1 && document.getElementById(location.hash.slice(1)) instanceof HTMLDialogElement) {
+  openDialog(location.hash.slice(1));
+  // Loaded again, the page is the page.
+  history.replaceState(history.state, "", location.pathname + location.search);
+}

@@ -107,7 +107,7 @@ mod visit;
 use askama::Template;
 
 pub use answers::{Answers, Problem, Want};
-pub use page::{Page, render, wants};
+pub use page::{Page, refused, render, wants};
 pub use visit::{Action, Currency, Language, Query, Role, Theme, Visit, Who};
 
 /// A page of a list of the admin API.

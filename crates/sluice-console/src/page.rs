@@ -1,7 +1,7 @@
 //! The table of pages.
 
 use crate::{
-    Answers, Rendered, Visit, Want, pages,
+    Answers, Problem, Rendered, Visit, Want, pages,
     url::encode,
     visit::{Action, Who},
 };
@@ -178,6 +178,12 @@ pub fn render(visit: &Visit<'_>, answers: &Answers) -> Rendered {
         Some(Err(problem)) => pages::problem::render(visit, &problem),
         _ => (visit.page.entry().render)(visit, answers),
     }
+}
+
+/// The page of a refusal that no page's want has met with: no such page, or nobody could be asked.
+#[must_use]
+pub fn refused(visit: &Visit<'_>, problem: &Problem) -> Rendered {
+    pages::problem::render(visit, problem)
 }
 
 #[cfg(test)]

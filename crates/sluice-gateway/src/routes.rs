@@ -168,7 +168,8 @@ impl Routes {
         }
         let path = head.uri.path();
         let Some(route) = Route::find(self.listener, path).filter(|_| head.method != Method::CONNECT) else {
-            return pipeline::refused(ids, exchange, &Refusal::unknown_url(head.method.as_str(), path), 0);
+            let refusal = Refusal::unknown_url(head.method.as_str(), path);
+            return self.refused(context, exchange, head, refusal).await;
         };
         exchange.note(|record| record.route = route.name());
         if context.connection.is_doubtful() || !has_one_host(head) {
@@ -197,13 +198,29 @@ impl Routes {
             }
         };
         match answer {
-            Ok(response) => {
-                exchange.note(|record| record.status = response.status().as_u16());
-                // Nothing was held, so nothing can fail.
-                let _ = exchange.end(Ending::Complete, Billing::Free);
-                response
+            Ok(response) => ended(exchange, response),
+            Err(refusal) if matches!(route, Route::Console(_)) => {
+                self.refused(context, exchange, head, refusal).await
             }
             Err(refusal) => pipeline::refused(ids, exchange, &refusal, 0),
+        }
+    }
+
+    /// A refusal: as a page to whoever looks at the console, otherwise as JSON.
+    async fn refused(
+        &self,
+        context: &Context<'_>,
+        exchange: Exchange,
+        head: &Parts,
+        refusal: Refusal,
+    ) -> Response<ReplyBody> {
+        let page = match self.listener {
+            Listener::Data => None,
+            Listener::Admin { .. } => Box::pin(console::refused(&self.worker, context, head, &refusal)).await,
+        };
+        match page {
+            Some(response) => ended(exchange, response),
+            None => pipeline::refused(context.ids, exchange, &refusal, 0),
         }
     }
 
@@ -275,6 +292,13 @@ impl Routes {
         let (status, body) = admin::answer(&self.worker, asked).await?;
         Ok(reply::admin(context.ids, status, body))
     }
+}
+
+/// An answer for which nothing was held, so that nothing can fail.
+fn ended(mut exchange: Exchange, response: Response<ReplyBody>) -> Response<ReplyBody> {
+    exchange.note(|record| record.status = response.status().as_u16());
+    let _ = exchange.end(Ending::Complete, Billing::Free);
+    response
 }
 
 /// HTTP/1.1 demands a `Host`, and a target that names its host must name the same one.

@@ -13,13 +13,13 @@ mod wants;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Response,
-    header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, LOCATION, VARY},
+    header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, LOCATION, VARY},
     request::Parts,
 };
 use hyper::body::Incoming;
 use serde_json::Value;
 use sluice_console::{
-    Answers, Page,
+    Answers, Page, Rendered,
     assets::{self, Asset},
 };
 use url::form_urlencoded;
@@ -175,10 +175,38 @@ async fn show(
     }
     let rendered = sluice_console::render(&visit, &answers);
     let status = status.filter(|_| rendered.status == 200).unwrap_or(rendered.status);
-    let mut response = reply::other(context.ids, status, "text/html; charset=utf-8", rendered.html);
+    Ok(html(context, Rendered { status, ..rendered }))
+}
+
+fn html(context: &Context<'_>, rendered: Rendered) -> Response<ReplyBody> {
+    let mut response = reply::other(context.ids, rendered.status, "text/html; charset=utf-8", rendered.html);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     guard(response.headers_mut());
-    Ok(response)
+    response
+}
+
+/// A refusal as a page, for somebody who looks: there is no such page, or nobody can be asked who they are. Programs
+/// get it as JSON: `None`.
+pub(crate) async fn refused(
+    worker: &Worker,
+    context: &Context<'_>,
+    head: &Parts,
+    refusal: &Refusal,
+) -> Option<Response<ReplyBody>> {
+    let looks = head.method == Method::GET && accepts_html(&head.headers);
+    if !looks || head.uri.path().starts_with("/admin/") {
+        return None;
+    }
+    let channel = Channel::of(context.connection, head);
+    let viewer = session::of(&worker.shared, &channel, &head.headers, context.unix_ms).await.ok().flatten();
+    let visitor = Visitor::of(worker, head, viewer.as_ref());
+    let visit = visitor.visit(Page::Overview, "", context.unix_ms);
+    Some(html(context, sluice_console::refused(&visit, &wants::problem(refusal))))
+}
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    let words = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    words.flat_map(|value| value.split([',', ';'])).any(|word| word.trim().eq_ignore_ascii_case("text/html"))
 }
 
 /// 303: the page is only for those who are signed in.

@@ -64,7 +64,7 @@ async fn ask(
     })
 }
 
-fn problem(refusal: &Refusal) -> Problem {
+pub(super) fn problem(refusal: &Refusal) -> Problem {
     Problem {
         status: refusal.status,
         code: refusal.error.code.as_deref().unwrap_or_default().to_owned(),

@@ -48,6 +48,27 @@ async fn without_a_session_there_is_the_way_to_sign_in_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_is_not_there_is_a_page_to_whoever_looks() {
+    let gateway = launch().config(SERVER).serve().await;
+    for (path, headers, html) in [
+        ("/nothing", "accept: text/html,application/xhtml+xml;q=0.9\r\n", true),
+        ("/nothing", "accept: */*\r\n", false),
+        ("/nothing", "", false),
+        ("/admin/v1/nothing", "accept: text/html\r\n", false),
+        ("/models/%", "accept: text/html\r\n", true),
+    ] {
+        let (head, body) = Client::connect(gateway.admin).await.exchange(get(path, headers)).await;
+        assert_eq!(head.status, 404, "{path}");
+        let is_html = head.header("content-type") == Some("text/html; charset=utf-8");
+        assert_eq!(is_html, html, "{path} {headers}");
+        assert_eq!(body.text().contains("<h1>There is nothing here</h1>"), html, "{path}");
+        if html {
+            assert_guarded(path, &head);
+        }
+    }
+}
+
+#[tokio::test]
 async fn assets_are_kept_for_ever_and_come_compressed() {
     let gateway = launch().config(SERVER).serve().await;
     let ask = |path: String, headers: &'static str| async move {
