@@ -155,31 +155,28 @@ impl Language {
         }
     }
 
-    /// The language of a tag that [`Language::tag`] gave.
+    /// The language of a tag, such as `en`, `zh` and `zh-CN`.
     #[must_use]
     pub fn of_tag(tag: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|language| language.tag() == tag)
+        let first = tag.split('-').next().unwrap_or_default();
+        Self::ALL.into_iter().find(|language| language.tag().split('-').next() == Some(first))
     }
 
-    /// What an `Accept-Language` asks for: the first of the best-liked that is there, else English.
+    /// What an `Accept-Language` asks for: the first of the best-liked that is there.
     #[must_use]
-    pub fn accepted(header: &str) -> Self {
+    pub fn accepted(header: &str) -> Option<Self> {
         let mut best: Option<(f32, Self)> = None;
         for part in header.split(',').take(32) {
             let mut words = part.split(';');
             let tag = words.next().unwrap_or_default().trim().to_ascii_lowercase();
             let weight = words.find_map(|word| word.trim().strip_prefix("q=")?.parse::<f32>().ok());
             let weight = weight.unwrap_or(1.0);
-            let language = match tag.split('-').next().unwrap_or_default() {
-                "zh" => Self::Chinese,
-                "en" => Self::English,
-                _ => continue,
-            };
+            let Some(language) = Self::of_tag(&tag) else { continue };
             if weight > 0.0 && best.is_none_or(|(before, _)| weight > before) {
                 best = Some((weight, language));
             }
         }
-        best.map_or(Self::English, |(_, language)| language)
+        best.map(|(_, language)| language)
     }
 }
 
@@ -269,13 +266,14 @@ mod tests {
     #[test]
     fn languages_are_accepted_by_weight() {
         let check = |header: &str, expect| assert_eq!(Language::accepted(header), expect, "{header}");
-        check("", Language::English);
-        check("zh-CN,zh;q=0.9,en;q=0.8", Language::Chinese);
-        check("en-GB,en;q=0.9,zh;q=0.8", Language::English);
-        check("de, zh-Hant;q=0.3", Language::Chinese);
-        check("en;q=0.1, ZH ; q=0.2", Language::Chinese);
-        check("zh;q=0", Language::English);
-        check("zh;q=x", Language::Chinese);
+        check("", None);
+        check("de,fr;q=0.5,*", None);
+        check("zh-CN,zh;q=0.9,en;q=0.8", Some(Language::Chinese));
+        check("en-GB,en;q=0.9,zh;q=0.8", Some(Language::English));
+        check("de, zh-Hant;q=0.3", Some(Language::Chinese));
+        check("en;q=0.1, ZH ; q=0.2", Some(Language::Chinese));
+        check("zh;q=0", None);
+        check("zh;q=x", Some(Language::Chinese));
     }
 
     #[test]

@@ -321,7 +321,7 @@ impl Plot {
     /// The inner picture, which is stretched to the width of the page.
     fn open(&self, html: &mut Html) {
         html.push(
-            "<svg y=\"{}\" width=\"100%\" height=\"{}\" viewBox=\"0 0 {} {}\" preserveAspectRatio=\"none\">",
+            "<svg aria-hidden=\"true\" y=\"{}\" width=\"100%\" height=\"{}\" viewBox=\"0 0 {} {}\" preserveAspectRatio=\"none\">",
             &[&ABOVE, &trimmed(self.height), &WIDTH, &trimmed(self.height)],
         );
     }

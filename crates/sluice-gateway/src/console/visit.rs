@@ -90,12 +90,12 @@ fn who(principal: &Principal) -> Who {
     }
 }
 
+/// What was chosen, else what the browser asks for, else what is usual here.
 fn language(headers: &HeaderMap, usual: Option<&str>) -> Language {
     let chosen = cookie(headers, preferences::LANGUAGE).and_then(Language::of_tag);
-    chosen.unwrap_or_else(|| {
-        let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        Language::accepted(&format!("{},{};q=0.001", accepted.unwrap_or_default(), usual.unwrap_or("en")))
-    })
+    let accepted = || headers.get(ACCEPT_LANGUAGE).and_then(|value| Language::accepted(value.to_str().ok()?));
+    let usual = || usual.and_then(Language::of_tag);
+    chosen.or_else(accepted).or_else(usual).unwrap_or(Language::English)
 }
 
 fn zone_minutes(headers: &HeaderMap) -> i32 {

@@ -1,8 +1,12 @@
 //! The console, from outside: who gets a page, and what comes with it.
 
+use serde_json::json;
 use sluice_testkit::client::{Client, Head, get};
 
-use crate::{admin::SERVER, rig::launch};
+use crate::{
+    admin::{Admin, SERVER},
+    rig::launch,
+};
 
 /// What keeps pages to themselves, on everything that a browser may show.
 const GUARDS: [(&str, &str); 5] = [
@@ -114,6 +118,12 @@ async fn language_and_theme_are_chosen_and_remembered() {
     )
     .await;
     check("cookie: sluicegate_language=\"><script>\r\n", "lang=\"en\" data-theme=\"system\"").await;
+
+    // Whoever asks for no language of ours gets that of the settings.
+    let body = json!({ "console.default_language": "zh" });
+    Admin::of(&gateway).patch("/admin/v1/settings", body).await;
+    check("accept-language: de\r\n", "lang=\"zh-CN\" data-theme=\"system\"").await;
+    check("accept-language: en\r\n", "lang=\"en\" data-theme=\"system\"").await;
 
     let choose = |fields: &'static str| async move {
         let request = format!(
