@@ -16,6 +16,11 @@ pub enum Unit<'a> {
 }
 
 impl Unit<'_> {
+    /// Whether there is nothing between one and two.
+    pub(super) fn is_whole(self) -> bool {
+        matches!(self, Self::Count)
+    }
+
     /// A value as it is written.
     #[must_use]
     pub fn text(self, value: f64) -> String {
@@ -44,15 +49,17 @@ fn without_zeros(text: &str) -> String {
     }
 }
 
-/// The end of an axis that begins at zero, and the step between its lines: round numbers, three to five lines.
-pub(super) fn round_up(largest: f64) -> (f64, f64) {
+/// The end of an axis that begins at zero, and the step between its lines: round numbers, some lines. `whole`: there is
+/// nothing between one and two.
+pub(super) fn round_up(largest: f64, whole: bool) -> (f64, f64) {
     if !(largest.is_finite() && largest > 0.0) {
-        return (1.0, 0.5);
+        return if whole { (1.0, 1.0) } else { (1.0, 0.5) };
     }
     let rough = largest / 4.0;
     let power = 10_f64.powf(rough.log10().floor());
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|step| step * power);
-    let step = steps.into_iter().find(|step| *step >= rough * 0.999_999).unwrap_or(10.0 * power);
+    let fits = |step: &f64| *step >= rough * 0.999_999 && (!whole || (*step >= 1.0 && step.fract() == 0.0));
+    let step = steps.into_iter().find(fits).unwrap_or_else(|| (10.0 * power).max(1.0));
     ((largest / step - 1e-9).ceil().max(1.0) * step, step)
 }
 
@@ -112,7 +119,7 @@ mod tests {
 
     #[test]
     fn axes_end_at_round_numbers() {
-        let check = |largest, expect: (f64, f64)| assert_eq!(round_up(largest), expect, "{largest}");
+        let check = |largest, expect: (f64, f64)| assert_eq!(round_up(largest, false), expect, "{largest}");
         check(0.0, (1.0, 0.5));
         check(f64::NAN, (1.0, 0.5));
         check(1.0, (1.0, 0.25));
@@ -121,6 +128,12 @@ mod tests {
         check(97.0, (100.0, 25.0));
         check(101.0, (150.0, 50.0));
         check(1_500_000.0, (1_500_000.0, 500_000.0));
+        let whole = |largest, expect: (f64, f64)| assert_eq!(round_up(largest, true), expect, "{largest}");
+        whole(0.0, (1.0, 1.0));
+        whole(1.0, (1.0, 1.0));
+        whole(3.0, (3.0, 1.0));
+        whole(9.0, (10.0, 5.0));
+        whole(97.0, (100.0, 25.0));
     }
 
     #[test]

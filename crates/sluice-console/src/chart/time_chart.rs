@@ -83,7 +83,7 @@ impl TimeChart<'_> {
     #[must_use]
     pub fn html(&self) -> Html {
         let steps = self.steps();
-        let (end, step) = round_up(self.largest());
+        let (end, step) = round_up(self.largest(), self.unit.is_whole());
         let plot = Plot { height: f64::from(self.height) - ABOVE - BELOW, steps, end };
         let mut html = Html::new("<figure class=\"chart\"><div class=\"plot\">", &[]);
         self.axis(&mut html, &plot, step);
@@ -217,18 +217,23 @@ impl TimeChart<'_> {
             }
         }
         for (index, one) in self.series.iter().enumerate() {
-            let mut path = String::new();
+            let (mut line, mut points) = (String::new(), String::new());
             for run in runs(&one.values) {
-                let alone = run.len() == 1;
                 for at in run.clone() {
-                    path.push_str(if at == run.start { "M" } else { "L" });
-                    path.push_str(&format!("{} {}", trimmed(plot.x(at)), trimmed(plot.y(one.value(at)))));
-                }
-                if alone {
-                    path.push_str("h0.01");
+                    let place = format!("{} {}", trimmed(plot.x(at)), trimmed(plot.y(one.value(at))));
+                    match (run.len(), at == run.start) {
+                        // A value with nothing before and after it is a point.
+                        (1, _) => points.push_str(&format!("M{place}h0.01")),
+                        (_, true) => line.push_str(&format!("M{place}")),
+                        (_, false) => line.push_str(&format!("L{place}")),
+                    }
                 }
             }
-            html.push("<path class=\"line s{}\" d=\"{}\"/>", &[&(index % COLOURS), &path]);
+            for (class, path) in [("line", line), ("line point", points)] {
+                if !path.is_empty() {
+                    html.push("<path class=\"{} s{}\" d=\"{}\"/>", &[&class, &(index % COLOURS), &path]);
+                }
+            }
         }
         html.push("</svg>", &[]);
     }

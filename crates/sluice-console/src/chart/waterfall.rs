@@ -41,7 +41,7 @@ impl Waterfall {
     #[must_use]
     pub fn html(&self) -> Html {
         let ends = self.rows.iter().flat_map(|row| &row.bars).map(|bar| bar.to_ms);
-        let (end, step) = round_up(ends.fold(self.total_ms, f64::max));
+        let (end, step) = round_up(ends.fold(self.total_ms, f64::max), false);
         let height = ABOVE_PX + ROW_PX * self.rows.len() as f64;
         let mut html = Html::new(
             "<figure class=\"chart\"><svg width=\"100%\" height=\"{}\" role=\"img\" aria-label=\"{}\">",
