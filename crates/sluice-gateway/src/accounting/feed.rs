@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use sluice_ledger::RequestId;
@@ -29,6 +32,8 @@ pub(crate) enum News {
 pub(crate) struct Feed {
     news: broadcast::Sender<News>,
     told: Mutex<Told>,
+    /// A look at the database is under way.
+    looking: AtomicBool,
 }
 
 /// Requests that were told, so that no look at the database tells them again.
@@ -56,7 +61,11 @@ impl Told {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { news: broadcast::Sender::new(bounds::FEED_ROWS), told: Mutex::default() }
+        Self {
+            news: broadcast::Sender::new(bounds::FEED_ROWS),
+            told: Mutex::default(),
+            looking: AtomicBool::new(false),
+        }
     }
 }
 
@@ -115,9 +124,14 @@ impl Feed {
 
 /// One look for what others have posted, where there are others.
 pub(super) async fn look(store: SqlStore, shared: Arc<Shared>) {
-    if store.is_shared() && shared.books.live_nodes() > 1 {
-        shared.books.feed.look(&store).await;
+    let feed = &shared.books.feed;
+    // A slow database is not asked again before it has answered.
+    let alone = !store.is_shared() || shared.books.live_nodes() < 2;
+    if alone || feed.looking.swap(true, Ordering::AcqRel) {
+        return;
     }
+    feed.look(&store).await;
+    feed.looking.store(false, Ordering::Release);
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ impl Preview {
     }
 
     /// In place of the answer to the change. Where nothing was noted nothing would change.
-    pub(super) fn reply(&self, unchanged: Reply) -> Reply {
+    pub(super) fn reply(&self, unchanged: &Reply) -> Reply {
         let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let same =
             || json!({ "dry_run": true, "before": unchanged.body, "after": unchanged.body, "warnings": [] });

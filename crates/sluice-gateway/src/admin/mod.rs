@@ -285,7 +285,7 @@ async fn handled(shared: Arc<Shared>, asked: Asked, random: Random) -> Checked<A
     let _alone = if of_catalog { Some(shared.changing.lock().await) } else { None };
     let mut reply = route(place.what, &method, &call, id).await?;
     if let Some(preview) = &call.preview {
-        reply = preview.reply(reply);
+        reply = preview.reply(&reply);
     }
     Ok((reply.status, reply.body.map(|body| body.to_string().into_bytes())))
 }

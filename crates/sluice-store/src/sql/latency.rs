@@ -54,6 +54,9 @@ pub(super) const EVERY: &[Statement] = &[STORED, WRITE, READ, RETIRE];
 /// Width, dimension, start, and the two properties.
 type Key = (i64, i64, i64, String, String);
 
+/// Bucket, and the two properties as far as they are grouped by.
+type Group = (Option<i64>, Option<String>, Option<String>);
+
 /// Adds what was gathered to what is stored. Nobody else writes the rows of this node meanwhile.
 pub(super) async fn add(tx: &mut Tx, session: &Session, added: &Latencies) -> Result<(), StoreError> {
     let mut sums: BTreeMap<Key, Times> = BTreeMap::new();
@@ -120,7 +123,7 @@ pub(super) async fn run(tx: &mut Tx, query: &UsageQuery) -> Result<Option<Vec<La
         Arg::MaybeText(seen.as_deref().filter(|_| seen_by == Some(a))),
         Arg::MaybeText(seen.as_deref().filter(|_| seen_by == Some(b))),
     ];
-    let mut groups: BTreeMap<(Option<i64>, Option<String>, Option<String>), Times> = BTreeMap::new();
+    let mut groups: BTreeMap<Group, Times> = BTreeMap::new();
     for row in tx.rows(&READ, &args).await? {
         let start = row.int(0)?;
         let bucket = query.bucket.map(|bucket| match bucket {

@@ -34,7 +34,7 @@ pub(in crate::admin) async fn run(worker: &Worker, asked: &Asked) -> Checked<Val
     let snapshot = worker.shared.snapshot.load_full();
     let upstream = snapshot.upstream(&name).ok_or_else(|| refuse::not_found(ObjectKind::Provider, &name))?;
     if name == SANDBOX && upstream.provider().is_sandbox() {
-        let models = sandbox::models().into_iter().map(|model| json!({ "id": model, "label": null }));
+        let models = sandbox::models().iter().map(|model| json!({ "id": model, "label": null }));
         return Ok(json!({ "data": models.collect::<Vec<_>>(), "next_cursor": null }));
     }
     let (target, headers) = place(upstream).ok_or_else(|| {

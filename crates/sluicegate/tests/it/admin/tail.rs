@@ -7,7 +7,7 @@ use sluice_testkit::{
 };
 
 use super::{Admin, SERVER};
-use crate::rig::launch;
+use crate::{accounting::cluster::Cluster, rig::launch};
 
 const PATH: &str = "/admin/v1/requests/tail";
 
@@ -102,4 +102,35 @@ async fn what_cannot_be_watched() {
         watchers.push(Watcher::start(&admin, "").await);
     }
     admin.refused(("GET", PATH), Value::Null, (429, "too_many_watchers", None)).await;
+}
+
+#[tokio::test]
+async fn requests_of_other_nodes_are_told_and_settings_hold_on_all() {
+    let cluster = Cluster::start("");
+    let nodes = cluster.serve(2).await;
+    let (here, there) = (Admin::of(&nodes[0]), Admin::of(&nodes[1]));
+    let (_, secret) = here.new_key("k", json!({})).await;
+    // Until each node knows of the other, and the other knows the key.
+    let ready = async {
+        while here.get("/admin/v1/nodes").await["data"].as_array().unwrap().len() < 2
+            || there.ask(&secret, "sandbox/echo").await.0 != 200
+        {}
+    };
+    within("the nodes to know of one another", ready).await;
+    let mut watcher = Watcher::start(&here, "").await;
+    // What was there before the first look is no news: one of those that come behind it is.
+    let told = async {
+        while !watcher.read.contains("event: request") {
+            let (_, id) = there.ask(&secret, "sandbox/echo").await;
+            there.row(&id).await;
+            let look = async { watcher.client.next_chunk().await };
+            if let Ok(Ok(bytes)) = tokio::time::timeout(std::time::Duration::from_secs(2), look).await {
+                watcher.read.push_str(&String::from_utf8_lossy(&bytes));
+            }
+        }
+    };
+    within("a request of the other node", told).await;
+    here.patch("/admin/v1/settings", json!({ "sandbox.enabled": false })).await;
+    let off = async { while there.ask(&secret, "sandbox/echo").await.0 != 404 {} };
+    within("the setting to hold on the other node", off).await;
 }
