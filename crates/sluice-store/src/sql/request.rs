@@ -330,7 +330,8 @@ async fn listed(
         Arg::MaybeInt(filter.status.map(|(_, to)| status(to))),
         Arg::MaybeText(filter.trace_id.as_deref()),
         arg(limit as u64),
-        arg(filter.from_ms.unwrap_or(0)),
+        // SQLite seeks by the one column where it has it, and would go on to the oldest row by the pair alone.
+        Arg::Int(end.0.max(super::int(filter.from_ms.unwrap_or(0)))),
         Arg::Int(end.0),
         Arg::Bytes(&end.1),
         Arg::MaybeText(filter.provider.as_deref()),
