@@ -107,3 +107,27 @@ fn example_requests_are_accepted() {
         assert!(sluice_chat::scan::scan(body.as_bytes()).is_ok(), "{name}");
     }
 }
+
+#[test]
+fn examples_of_the_admin_api_have_the_fields_of_their_schemas() {
+    let document = document();
+    let mut seen = 0;
+    let operations =
+        document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap());
+    for (_, operation) in operations.filter(|(_, operation)| operation.is_object()) {
+        let content = &operation["requestBody"]["content"]["application/json"];
+        let (Some(example), Some(schema)) = (content.get("example"), content["schema"]["$ref"].as_str())
+        else {
+            continue;
+        };
+        let schema = document.pointer(&schema[1..]).unwrap();
+        for field in example.as_object().unwrap().keys() {
+            assert!(schema["properties"].get(field).is_some(), "{}: {field}", operation["operationId"]);
+        }
+        for field in schema["required"].as_array().into_iter().flatten() {
+            assert!(example.get(field.as_str().unwrap()).is_some(), "{}: {field}", operation["operationId"]);
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 8);
+}

@@ -3,6 +3,7 @@
 
 mod books;
 mod console;
+mod examples;
 mod objects;
 
 use serde_json::{Map, Value, json};
@@ -154,7 +155,11 @@ fn nothing(description: &str) -> Value {
 }
 
 fn body(name: &str) -> Value {
-    json!({ "required": true, "content": { "application/json": { "schema": schema(name) } } })
+    let mut content = json!({ "schema": schema(name) });
+    if let Some(example) = examples::of(name) {
+        content["example"] = example;
+    }
+    json!({ "required": true, "content": { "application/json": content } })
 }
 
 /// A page of a list.
