@@ -101,17 +101,18 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The fields of an object, those of all its parts (`allOf`) among them.
     fn fields(&mut self, schema: &'a Value, anchor: &str) -> Vec<Field> {
-        let none = Map::new();
-        let properties = schema["properties"].as_object();
+        let mut fields: Vec<Field> = Vec::new();
+        for part in parts(schema) {
+            let part = self.resolve(part);
+            fields.extend(self.fields(part, anchor));
+        }
         let required = schema["required"].as_array();
         let is_required =
             |name: &str| required.is_some_and(|names| names.iter().any(|one| one.as_str() == Some(name)));
-        let mut fields = Vec::new();
-        if let Some(properties) = properties.filter(|properties| **properties != none) {
-            for (name, schema) in properties {
-                fields.push(self.field(name, schema, is_required(name), format!("{anchor}.{name}")));
-            }
+        for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+            fields.push(self.field(name, schema, is_required(name), format!("{anchor}.{name}")));
         }
         fields
     }
@@ -126,7 +127,7 @@ impl<'a> Reader<'a> {
             self.spread.insert(name, anchor.to_owned());
             return self.inner(self.resolve(schema), anchor);
         }
-        if schema.get("properties").is_some() {
+        if schema.get("properties").is_some() || !parts(schema).is_empty() {
             let fields = self.fields(schema, anchor);
             return if fields.is_empty() { Inner::Nothing } else { Inner::Fields(fields) };
         }
@@ -178,7 +179,8 @@ impl<'a> Reader<'a> {
             return true;
         }
         let below = ["items", "additionalProperties", "contentSchema"];
-        below.iter().any(|key| schema[*key].is_object() && self.has_inside(&schema[*key]))
+        parts(schema).iter().any(|part| self.has_inside(part))
+            || below.iter().any(|key| schema[*key].is_object() && self.has_inside(&schema[*key]))
             || forms(schema).iter().any(|form| self.has_inside(form))
     }
 
@@ -198,6 +200,7 @@ impl<'a> Reader<'a> {
             return kinds.join(" | ");
         }
         match &schema["type"] {
+            Value::Null if !parts(schema).is_empty() => "object".to_owned(),
             Value::String(kind) => self.named(kind, schema),
             Value::Array(kinds) => {
                 let kinds = kinds.iter().filter_map(Value::as_str);
@@ -273,6 +276,10 @@ impl<'a> Reader<'a> {
         if let Some(form) = forms(schema).iter().find(full) {
             return self.sample_at(form, whole, depth);
         }
+        if !parts(schema).is_empty() {
+            let all = parts(schema).iter().map(|part| self.sample_at(part, whole, depth));
+            return Value::Object(all.filter_map(|part| part.as_object().cloned()).flatten().collect());
+        }
         let kind = match &schema["type"] {
             Value::Array(kinds) => kinds.first().and_then(Value::as_str),
             kind => kind.as_str(),
@@ -315,6 +322,11 @@ fn reference(value: &Value) -> Option<&str> {
 fn forms(schema: &Value) -> &[Value] {
     let list = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array());
     list.map(Vec::as_slice).unwrap_or_default()
+}
+
+/// What all hold together of a schema.
+fn parts(schema: &Value) -> &[Value] {
+    schema["allOf"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 /// A value as people write it: texts without quotes, `2.0` as `2`.
@@ -398,6 +410,13 @@ mod tests {
             json!({ "type": "array", "items": { "$ref": "#/components/schemas/Part" } }),
             &["= Text", "  type*: \"text\"", "= Next one", "  part: object", "    -> Part at op"],
         );
+        check(
+            json!({ "allOf": [
+                { "type": "object", "required": ["a"], "properties": { "a": { "type": "string" } } },
+                { "type": "object", "properties": { "b": { "type": "integer" } } }
+            ] }),
+            &["a*: string", "b: integer"],
+        );
     }
 
     #[test]
@@ -411,6 +430,8 @@ mod tests {
             "c": { "type": "array", "items": { "const": "x" } }, "d": { "anyOf": [{ "type": "null" }, { "type": "boolean" }] }
         } });
         check(object.clone(), false, json!({ "a": "string" }));
+        let both = json!({ "allOf": [{ "type": "object", "properties": { "e": { "const": 1 } } }, object] });
+        check(both, true, json!({ "e": 1, "a": "string", "b": 1, "c": ["x"], "d": false }));
         check(object, true, json!({ "a": "string", "b": 1, "c": ["x"], "d": false }));
     }
 }

@@ -35,7 +35,7 @@ texts! {
         at_least: "at least {0}", "至少 {0}";
         at_most: "at most {0}", "至多 {0}";
         between: "{0} to {1}", "{0} 至 {1}";
-        pattern: "Pattern", "格式";
+        pattern: "Pattern", "正则";
         format: "Format", "格式";
         example: "Example", "示例";
         in_path: "in the path", "路径参数";
