@@ -3,9 +3,9 @@
 
 import { api, csrfToken, make } from "./core.js";
 import { Answer, Events, messageOf, parsed, placeOf, shortened } from "./chat.js";
+import { count, duration, exactUsd, money } from "./format.js";
 import { samples } from "./samples.js";
-import { duration, Shown } from "./shown.js";
-import { dollars } from "./values.js";
+import { Shown } from "./shown.js";
 
 /** Largest picture, in bytes: with base64 it still fits into a request of the default size. */
 const IMAGE_BYTES = 16_000_000;
@@ -347,7 +347,7 @@ function start(form) {
         else this.fault(this.answer.done || this.rawLength > 0 ? { message: text("broken") } : { message: text("unreachable") }, 0);
       } finally {
         this.shown.update(this.answer);
-        this.fact("total", duration(performance.now() - this.began));
+        this.fact("total", duration(Math.round(performance.now() - this.began)));
         this.tokens();
         one("[data-after]").hidden = this.answer.choices.length === 0;
         result.removeAttribute("aria-busy");
@@ -388,7 +388,7 @@ function start(form) {
     event(data) {
       if (!this.answer.event(data) || this.firstMs !== null) return;
       this.firstMs = performance.now() - this.began;
-      this.fact("firstToken", duration(this.firstMs));
+      this.fact("firstToken", duration(Math.round(this.firstMs)));
       this.state("running");
     }
 
@@ -427,11 +427,12 @@ function start(form) {
     tokens() {
       const use = this.answer.usage;
       if (!use) return;
-      const parts = [text("tokensValue").replace("{0}", use.prompt_tokens ?? "?").replace("{1}", use.completion_tokens ?? "?")];
+      const number = (/** @type {unknown} */ value) => (Number.isInteger(value) ? count(Number(value)) : "?");
+      const parts = [text("tokensValue").replace("{0}", number(use.prompt_tokens)).replace("{1}", number(use.completion_tokens))];
       const cached = use.prompt_tokens_details?.cached_tokens;
       const reasoning = use.completion_tokens_details?.reasoning_tokens;
-      if (cached > 0) parts.push(text("tokensCached").replace("{0}", cached));
-      if (reasoning > 0) parts.push(text("tokensReasoning").replace("{0}", reasoning));
+      if (cached > 0) parts.push(text("tokensCached").replace("{0}", number(cached)));
+      if (reasoning > 0) parts.push(text("tokensReasoning").replace("{0}", number(reasoning)));
       const seconds = this.firstMs === null ? 0 : (performance.now() - this.began - this.firstMs) / 1000;
       if (seconds > 0.05 && use.completion_tokens > 1) parts.push(text("rate").replace("{0}", (use.completion_tokens / seconds).toFixed(seconds > 1 ? 0 : 1)));
       this.fact("tokens", parts.join(" · "));
@@ -454,7 +455,7 @@ function start(form) {
     /** @param {any} row */
     booked(row) {
       const known = typeof row.charged_nanousd === "number";
-      this.fact("cost", known ? `$${dollars(BigInt(row.charged_nanousd))}` : text("costUnknown"));
+      this.fact("cost", known ? priced(row.charged_nanousd) : text("costUnknown"));
       const notes = [row.repaired ? text("repaired") : "", row.hedged ? text("hedged") : ""].filter((note) => note !== "");
       const attempts = Array.isArray(row.attempts) ? row.attempts.length : 0;
       if (attempts > 0) this.fact("attempts", [String(attempts), ...notes].join(" · "));
@@ -482,6 +483,13 @@ function start(form) {
     }
   }
 
+  /** @param {number} nano @returns {HTMLElement} in the currency of the viewer */
+  function priced(nano) {
+    const { currency, rate } = form.dataset;
+    const shown = money(nano, currency && rate ? { code: currency, rate: BigInt(rate) } : null);
+    return make("data", { value: String(nano), title: exactUsd(nano) }, shown);
+  }
+
   // What the form does ---------------------------------------------------------------------------------------------
 
   /** The models that the key may use. */
@@ -495,7 +503,7 @@ function start(form) {
     const names = list.data.map((/** @type {any} */ item) => String(item.id));
     one("#play-models").replaceChildren(...names.map((/** @type {string} */ name) => make("option", { value: name })));
     hint.textContent = text("modelHint").replace("{0}", String(names.length));
-    if (names.length > 0 && !names.includes(model.value) && model.value === model.defaultValue) {
+    if (names.length > 0 && !names.includes(model.value) && model.value === model.defaultValue && model.dataset.chosen === undefined) {
       model.value = names.find((/** @type {string} */ name) => !name.startsWith("sandbox/")) ?? names[0];
     }
     preview();

@@ -38,7 +38,7 @@ export class Shown {
     let part = this.parts.get(name);
     if (!part) {
       const node = document.createTextNode("");
-      const body = make("div", { class: `said-text ${kind.replace(/-.*/, "")}` }, node);
+      const body = make("div", { class: `said-text said-${kind.replace(/-.*/, "")}` }, node);
       const section = make("section", {}, body);
       if (title !== "") section.prepend(make("h3", {}, title));
       this.place.append(section);
@@ -50,9 +50,4 @@ export class Shown {
     else part.node.appendData(whole.slice(part.length));
     part.length = whole.length;
   }
-}
-
-/** @param {number} ms @returns {string} */
-export function duration(ms) {
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
 }

@@ -53,10 +53,9 @@ fn types_are_right() {
     output(&mut command);
 }
 
-#[test]
-fn texts_of_fields_become_values_of_the_api() {
+fn checks(module: &str) {
     let mut command = Command::new(node().join("bin/node"));
-    command.args(["--input-type=module", "--eval", include_str!("values.mjs")]);
+    command.args(["--input-type=module", "--eval", module]);
     command.env("ASSETS", ASSETS);
     let text = output(&mut command);
     assert!(text.contains("all checks held"), "{text}");
@@ -127,4 +126,14 @@ fn scripts_write_numbers_as_pages_do() {
     command.args(["--input-type=module", "--eval", &script]).env("SCRIPT", copy);
     let found = output(&mut command);
     assert_eq!(found.lines().collect::<Vec<_>>(), expect);
+}
+
+#[test]
+fn texts_of_fields_become_values_of_the_api() {
+    checks(include_str!("values.mjs"));
+}
+
+#[test]
+fn events_of_a_stream_become_an_answer() {
+    checks(include_str!("chat.mjs"));
 }

@@ -43,6 +43,7 @@ mod own_formats;
 mod pages;
 mod pass_through;
 mod rig;
+mod samples;
 mod sandbox;
 mod sdk;
 mod shared_limits;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use self::texts::T;
 use super::problem;
-use crate::{Action, Answers, Rendered, Visit, Want, format, shell::Shell, texts::fill};
+use crate::{Action, Answers, List, Rendered, Role, Visit, Want, format, shell::Shell, texts::fill};
 
 /// Most keys that are offered: as many as one page of the admin API has.
 pub(crate) const KEYS: &str = "500";
@@ -89,11 +89,6 @@ pub(crate) fn wants(_visit: &Visit<'_>) -> Vec<Want> {
 }
 
 #[derive(Deserialize)]
-pub(crate) struct List<T> {
-    data: Vec<T>,
-}
-
-#[derive(Deserialize)]
 pub(crate) struct Key {
     id: String,
     name: String,
@@ -101,6 +96,8 @@ pub(crate) struct Key {
     project: Option<String>,
     revoked: bool,
     expires_at: Option<String>,
+    #[serde(default)]
+    owner_user_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -108,12 +105,14 @@ struct Model {
     name: String,
 }
 
-/// Keys that work now, the one that the address names first of all.
+/// Keys that work now and that the viewer may spend from; the one that the address names is chosen.
 pub(crate) fn actors(visit: &Visit<'_>, keys: List<Key>) -> Vec<Actor> {
     let alive = |key: &Key| {
         let ends = key.expires_at.as_deref().and_then(format::moment_ms);
         !key.revoked && ends.is_none_or(|ends| ends > visit.now_ms)
     };
+    let all = matches!(visit.who.role, Role::Owner | Role::Admin);
+    let own = |key: &Key| key.owner_user_id.as_deref() == Some(visit.who.user_id.as_str());
     let wanted = visit.query.text("key");
     let actor = |key: Key| Actor {
         chosen: key.id == wanted,
@@ -123,7 +122,7 @@ pub(crate) fn actors(visit: &Visit<'_>, keys: List<Key>) -> Vec<Actor> {
         },
         id: key.id,
     };
-    keys.data.into_iter().filter(alive).map(actor).collect()
+    keys.data.into_iter().filter(|key| alive(key) && (all || own(key))).map(actor).collect()
 }
 
 pub(crate) fn render(visit: &Visit<'_>, answers: &Answers) -> Rendered {

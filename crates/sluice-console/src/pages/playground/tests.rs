@@ -3,13 +3,13 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{Language, Page, Problem, Role, Who, test_visit::TestVisit};
 
-fn key(id: &str, more: Value) -> Value {
+fn key(id: &str, more: &Value) -> Value {
     let mut key = json!({
         "id": id, "name": format!("name of {id}"), "prefix": "sk-ab", "project": "default", "revoked": false,
         "expires_at": null
     });
     if let (Some(key), Value::Object(more)) = (key.as_object_mut(), more) {
-        key.extend(more);
+        key.extend(more.clone());
     }
     key
 }
@@ -31,7 +31,7 @@ fn value_of<'a>(html: &'a str, marker: &str) -> &'a str {
 fn one_click_sends() {
     let check = |query: &[(&str, &str)], models: &[&str], expect: &str| {
         let owned = TestVisit::new(Page::Playground).query(query);
-        let html = page(&owned, &json!([key("key_1", json!({}))]), models);
+        let html = page(&owned, &json!([key("key_1", &json!({}))]), models);
         assert_eq!(value_of(&html, "data-field=\"model\""), expect);
         assert!(html.contains("Explain in two sentences"), "the first prompt stands there");
     };
@@ -44,10 +44,10 @@ fn one_click_sends() {
 fn only_keys_that_work_are_offered() {
     let owned = TestVisit::new(Page::Playground).query(&[("key", "key_4")]);
     let keys = json!([
-        key("key_1", json!({ "revoked": true })),
-        key("key_2", json!({ "expires_at": "2026-11-21T11:59:59Z" })),
-        key("key_3", json!({ "expires_at": "2026-11-21T12:00:01Z", "name": "<script>alert(1)</script>" })),
-        key("key_4", json!({})),
+        key("key_1", &json!({ "revoked": true })),
+        key("key_2", &json!({ "expires_at": "2026-11-21T11:59:59Z" })),
+        key("key_3", &json!({ "expires_at": "2026-11-21T12:00:01Z", "name": "<script>alert(1)</script>" })),
+        key("key_4", &json!({})),
     ]);
     let html = page(&owned, &keys, &[]);
     let offered: Vec<&str> =
@@ -63,11 +63,33 @@ fn only_keys_that_work_are_offered() {
 }
 
 #[test]
+fn keys_of_others_are_for_owners_and_admins() {
+    let check = |role, expect: &[&str]| {
+        let mut owned = TestVisit::new(Page::Playground);
+        owned.who = Who { role, ..owned.who };
+        let mine = json!({ "owner_user_id": owned.who.user_id });
+        let keys = json!([
+            key("key_1", &mine),
+            key("key_2", &json!({})),
+            key("key_3", &json!({ "owner_user_id": "usr_other" }))
+        ]);
+        let html = page(&owned, &keys, &[]);
+        let offered: Vec<&str> = html.split("<option value=\"key_").skip(1).map(|rest| &rest[..1]).collect();
+        assert_eq!(offered, expect, "{role:?}");
+    };
+    check(Role::Owner, &["1", "2", "3"]);
+    check(Role::Admin, &["1", "2", "3"]);
+    check(Role::Billing, &["1"]);
+    check(Role::Viewer, &["1"]);
+    check(Role::Member, &["1"]);
+}
+
+#[test]
 fn without_a_key_it_says_where_to_get_one() {
     let check = |role, language, expect: &[&str], not: &str| {
         let mut owned = TestVisit::new(Page::Playground).language(language);
         owned.who = Who { role, ..owned.who };
-        let html = page(&owned, &json!([key("key_1", json!({ "revoked": true }))]), &["a"]);
+        let html = page(&owned, &json!([key("key_1", &json!({ "revoked": true }))]), &["a"]);
         for text in expect {
             assert!(html.contains(text), "{text}");
         }
@@ -86,7 +108,7 @@ fn without_a_key_it_says_where_to_get_one() {
 #[test]
 fn models_that_may_not_be_listed_stop_nothing() {
     let owned = TestVisit::new(Page::Playground);
-    let mut answers = Answers::new().with("keys", json!({ "data": [key("key_1", json!({}))] }));
+    let mut answers = Answers::new().with("keys", json!({ "data": [key("key_1", &json!({}))] }));
     let refusal = Problem { status: 403, code: "role_not_allowed".to_owned(), message: "No.".to_owned() };
     answers.put("models", Err(refusal));
     let rendered = crate::render(&owned.visit(), &answers);
