@@ -7,12 +7,13 @@ use sluice_ledger::{Key, KeyHash};
 
 use crate::{
     accounting::Guard,
+    pipeline::Context,
     refusal::Refusal,
     snapshot::{KnownKey, Snapshot},
 };
 
-/// A caller whose key was verified. There is no other way to one.
-#[derive(Debug)]
+/// A caller whose key was verified, or who may act as the key. There is no other way to one.
+#[derive(Clone, Debug)]
 pub(crate) struct Caller {
     known: Arc<KnownKey>,
 }
@@ -28,14 +29,18 @@ impl Caller {
     }
 }
 
-/// Verifies the bearer key. `unix_ms` decides on expiry. `stale`: keys that were made lately may not be known yet.
+/// Verifies the bearer key, where nobody acts as one without it. `stale`: keys that were made lately may not be known
+/// yet.
 pub(crate) fn authenticate(
+    context: &Context<'_>,
     headers: &HeaderMap,
-    snapshot: &Snapshot,
-    unix_ms: u64,
     stale: impl FnOnce() -> bool,
 ) -> Result<Caller, Refusal> {
-    let now = i64::try_from(unix_ms / 1000).unwrap_or(i64::MAX);
+    if let Some(caller) = &context.acting {
+        return Ok(caller.clone());
+    }
+    let snapshot = context.snapshot;
+    let now = i64::try_from(context.unix_ms / 1000).unwrap_or(i64::MAX);
     let secret = bearer(headers).ok_or_else(Refusal::invalid_api_key)?;
     let hash = KeyHash::of(secret);
     match snapshot.key(&hash) {
@@ -44,6 +49,19 @@ pub(crate) fn authenticate(
         None if stale() => Err(Refusal::accounting_unavailable()),
         None => Err(Refusal::invalid_api_key()),
     }
+}
+
+/// The caller that a key is, by its id, for somebody `who` may act as it; `None`: there is no such key that can be used.
+pub(crate) fn acting(
+    snapshot: &Snapshot,
+    id: &str,
+    unix_ms: u64,
+    who: impl FnOnce(&Key) -> Result<(), Refusal>,
+) -> Result<Option<Caller>, Refusal> {
+    let now = i64::try_from(unix_ms / 1000).unwrap_or(i64::MAX);
+    let Some(known) = snapshot.key_of(id) else { return Ok(None) };
+    who(&known.key)?;
+    Ok(known.key.accepts(&known.key.hash, now).then(|| Caller { known: Arc::clone(known) }))
 }
 
 /// The one bearer token of a request. Two `Authorization` headers are none: which one counts must not be a guess.

@@ -38,6 +38,8 @@ pub(crate) struct Context<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) connection: &'a Rc<ConnectionState>,
     pub(crate) unix_ms: u64,
+    /// Whom somebody who is signed in to the console acts as.
+    pub(crate) acting: Option<Caller>,
 }
 
 /// Answers `POST /v1/chat/completions`.
@@ -66,7 +68,7 @@ async fn admitted(
 ) -> Result<Result<(Ticket, (Admitted, Hold, Standings)), Repeat>, Refusal> {
     let worker = Rc::clone(exchange.worker());
     let stale = || worker.shared.books.may_be_stale(exchange.started);
-    let caller: Caller = authenticate(&head.headers, context.snapshot, context.unix_ms, stale)?;
+    let caller: Caller = authenticate(context, &head.headers, stale)?;
     exchange.called_by(caller.key());
     overload::before_body(exchange, context.ids, &caller, body.size_hint().lower())?;
     let body = request_body::read(head, body, context.snapshot, exchange.worker()).await?;

@@ -61,14 +61,15 @@ impl<'a> Route<'a> {
     /// Exact matches only: no normalising of paths that something else could normalise differently.
     fn find(listener: Listener, path: &'a str) -> Option<Self> {
         Some(match (listener, path) {
-            (Listener::Data, "/v1/chat/completions") => Self::ChatCompletions,
-            (Listener::Data, "/v1/models") => Self::Models,
+            (_, "/v1/chat/completions") => Self::ChatCompletions,
+            (_, "/v1/models") => Self::Models,
             (_, "/health/live") => Self::Live,
             (_, "/health/ready") => Self::Ready,
             (Listener::Admin { .. }, "/metrics") => Self::Metrics,
-            (Listener::Data, path) => {
+            (_, path) if path.starts_with("/v1/models/") => {
                 Self::Model(path.strip_prefix("/v1/models/").filter(|id| !id.is_empty())?)
             }
+            (Listener::Data, _) => return None,
             (Listener::Admin { .. }, path) => match admin::Place::find(path) {
                 Some((place, id)) => Self::Admin(place, id),
                 None => Self::Console(console::Place::find(path)?),
@@ -128,7 +129,8 @@ impl Service for Routes {
         let has_body = !body.is_end_stream();
         connection.body_read(false);
         let snapshot = self.worker.shared.snapshot.load();
-        let context = Context { ids: &ids, snapshot: &snapshot, connection: &connection, unix_ms };
+        let context =
+            Context { ids: &ids, snapshot: &snapshot, connection: &connection, unix_ms, acting: None };
         let mut response = match unpanicked(pin!(self.dispatch(&context, &head, body))).await {
             Some(response) => response,
             None => {
@@ -182,6 +184,17 @@ impl Routes {
             let refusal = Refusal::method_not_allowed(head.method.as_str(), route.allow());
             return pipeline::refused(ids, exchange, &refusal, 0);
         }
+        let acting;
+        let context = match (self.listener, route) {
+            (Listener::Admin { .. }, Route::ChatCompletions | Route::Models | Route::Model(_)) => {
+                match Box::pin(admin::acting(&self.worker, context, head)).await {
+                    Ok(caller) => acting = Context { acting: Some(caller), ..*context },
+                    Err(refusal) => return pipeline::refused(ids, exchange, &refusal, 0),
+                }
+                &acting
+            }
+            _ => context,
+        };
         let answer = match route {
             Route::ChatCompletions => {
                 exchange.trace(&head.headers);
@@ -231,7 +244,7 @@ impl Routes {
         id: Option<&str>,
     ) -> Result<Response<ReplyBody>, Refusal> {
         let stale = || self.worker.shared.books.may_be_stale(clock::now());
-        let caller = authenticate(&head.headers, context.snapshot, context.unix_ms, stale)?;
+        let caller = authenticate(context, &head.headers, stale)?;
         let body = match id {
             None => models::list(&caller, context.snapshot),
             Some(id) => models::one(&caller, context.snapshot, id)?,
@@ -328,14 +341,17 @@ mod tests {
             assert_eq!(Route::find(Listener::Data, path), data, "{path}");
             assert_eq!(Route::find(Listener::Admin { open_metrics: true }, path), admin, "{path}");
         };
-        check("/v1/chat/completions", Some(Route::ChatCompletions), None);
+        let both = |route: Route<'static>| (Some(route), Some(route));
+        let (data, admin) = both(Route::ChatCompletions);
+        check("/v1/chat/completions", data, admin);
         check("/v1/chat/completions/", None, None);
         check("//v1/chat/completions", None, None);
         check("/v1/chat%2Fcompletions", None, None);
         check("/V1/models", None, None);
-        check("/v1/models", Some(Route::Models), None);
+        check("/v1/models", Some(Route::Models), Some(Route::Models));
         check("/v1/models/", None, None);
-        check("/v1/models/sandbox/echo", Some(Route::Model("sandbox/echo")), None);
+        let (data, admin) = both(Route::Model("sandbox/echo"));
+        check("/v1/models/sandbox/echo", data, admin);
         check("/health/live", Some(Route::Live), Some(Route::Live));
         check("/metrics", None, Some(Route::Metrics));
         let (place, id) = admin::Place::find("/admin/v1/keys/k").unwrap();

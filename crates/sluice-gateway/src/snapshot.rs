@@ -203,6 +203,11 @@ impl Snapshot {
         self.keys.get(hash)
     }
 
+    /// The key with this id, active or not.
+    pub(crate) fn key_of(&self, id: &str) -> Option<&Arc<KnownKey>> {
+        self.keys.values().find(|known| known.key.id == id)
+    }
+
     /// This snapshot is about to be the one that counts: budgets that have changed hold from now on.
     pub(crate) fn publish(&self) {
         for known in self.keys.values() {

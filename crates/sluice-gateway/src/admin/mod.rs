@@ -30,7 +30,8 @@ pub(crate) use self::requests::tail::Events;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, header::AUTHORIZATION, request::Parts};
+use http::{HeaderName, Method, header::AUTHORIZATION, request::Parts};
+use sluice_store::ObjectKind;
 
 use self::{
     call::{Call, Random, Reply},
@@ -43,13 +44,16 @@ use crate::{
         channel::Channel,
         session::{self as sessions, SignedIn, X_CSRF_TOKEN},
     },
-    authenticate::bearer,
+    authenticate::{Caller, acting as acting_as, bearer},
     models::unescape,
+    pipeline::Context,
     refusal::Refusal,
     server::ConnectionState,
     worker::{Shared, Worker},
 };
 
+/// The header with the id of the key as which a session calls the API.
+const X_KEY_ID: HeaderName = HeaderName::from_static("x-sluicegate-key-id");
 /// Largest body of a call, in bytes.
 pub(crate) const BODY_BYTES: usize = 1024 * 1024;
 
@@ -204,6 +208,19 @@ pub(crate) async fn authenticate(
         sessions::of(shared, &channel, headers, unix_ms).await?.ok_or_else(refuse::unauthorized)?;
     permit_origin(&channel, &signed_in, head)?;
     Ok(signed_in.principal())
+}
+
+/// The key as which somebody calls the API that this listener has too: one that they see, and may spend from.
+pub(crate) async fn acting(worker: &Worker, context: &Context<'_>, head: &Parts) -> Checked<Caller> {
+    let principal = authenticate(worker, context.connection, head, context.unix_ms).await?;
+    let mut ids = head.headers.get_all(X_KEY_ID).iter();
+    let (Some(Ok(id)), None) = (ids.next().map(|id| id.to_str()), ids.next()) else {
+        let text = "Name the key to act as, by its id, in the header 'x-sluicegate-key-id'.";
+        return Err(refuse::bad("missing_required_parameter", Some("x-sluicegate-key-id"), text));
+    };
+    let not_found = || refuse::not_found(ObjectKind::Key, id);
+    let found = acting_as(context.snapshot, id, context.unix_ms, |key| principal.may_act_as(key, not_found));
+    found?.ok_or_else(not_found)
 }
 
 /// A browser shows a session whoever asks it to. What changes something must come from a page of ours, which knows the

@@ -4,6 +4,7 @@ use sluice_ledger::{Key, Origin};
 use sluice_store::{Catalog, query::Visible, users::Role};
 
 use super::refuse::{self, Checked};
+use crate::refusal::Refusal;
 
 /// The actor of what is done with the admin token.
 const TOKEN_ACTOR: &str = "admin_token";
@@ -94,6 +95,19 @@ impl Principal {
         match key.origin {
             Origin::File => owner.trim().to_lowercase() == person.email.to_lowercase(),
             Origin::Admin | Origin::FirstRun => *owner == person.id,
+        }
+    }
+
+    /// Whether it may spend what a key may spend.
+    pub(super) fn may_act_as(&self, key: &Key, not_found: impl FnOnce() -> Refusal) -> Checked<()> {
+        match self.role {
+            _ if !self.sees_key(key) => Err(not_found()),
+            Role::Owner | Role::Admin => Ok(()),
+            _ if self.owns(key) => Ok(()),
+            role => {
+                let text = format!("The role '{}' may act as its own keys only.", role.as_str());
+                Err(refuse::role(None, &text))
+            }
         }
     }
 
