@@ -15,6 +15,7 @@ mod bounds;
 mod dialects;
 mod errors;
 mod fields;
+mod roles;
 mod settings;
 mod vendors;
 
@@ -33,6 +34,7 @@ const PARTS: &[(&str, &str, Make)] = &[
     ("docs/conversions.md", "conversions", dialects::render_conversions),
     ("docs/operations.md", "bounds", bounds::render),
     ("docs/fields.md", "fields", fields::render),
+    ("docs/console.md", "roles", roles::render),
 ];
 
 pub(crate) fn run(args: &[String]) -> Outcome {

@@ -2,6 +2,7 @@
 
 mod account;
 mod attacks;
+mod roles;
 mod sign_in;
 mod users;
 
@@ -99,7 +100,18 @@ impl Browser {
         self.exchange(method, path, "application/json", &text).await
     }
 
+    /// The head of an answer whose body has no end.
+    pub(super) async fn opened(&self, path: &str) -> Head {
+        let mut client = Client::connect(self.admin).await;
+        client.send(self.request("GET", path, "", "")).await;
+        client.read_head().await
+    }
+
     async fn exchange(&self, method: &str, path: &str, kind: &str, body: &str) -> (Head, Body) {
+        Client::connect(self.admin).await.exchange(self.request(method, path, kind, body)).await
+    }
+
+    fn request(&self, method: &str, path: &str, kind: &str, body: &str) -> String {
         let host = self.host.clone().unwrap_or_else(|| self.admin.to_string());
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n{}", self.extra);
         let origin = self.origin.clone().unwrap_or_else(|| format!("http://{host}"));
@@ -115,7 +127,7 @@ impl Browser {
         if !kind.is_empty() {
             head += &format!("content-type: {kind}\r\ncontent-length: {}\r\n", body.len());
         }
-        Client::connect(self.admin).await.exchange(format!("{head}\r\n{body}")).await
+        format!("{head}\r\n{body}")
     }
 
     /// Keeps the cookie that an answer sets.

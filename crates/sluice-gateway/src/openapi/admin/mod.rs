@@ -5,6 +5,7 @@ mod books;
 mod console;
 mod examples;
 mod objects;
+mod people;
 
 use serde_json::{Map, Value, json};
 
@@ -30,13 +31,14 @@ const ROWS: &[Row] = &[
     (
         401,
         "AdminUnauthorized",
-        "No admin token, or a wrong one.",
+        "No admin token and no session, or a wrong one.",
         [INVALID, None, Some("invalid_api_key"), Some("No valid admin token.")],
     ),
     (
         403,
         "ReadOnly",
-        "The object is not the admin API's to change: `owned_by_file`, `owned_by_environment` or `built_in`.",
+        "The object is not the admin API's to change: `owned_by_file`, `owned_by_environment` or `built_in`; the role \
+         does not allow it: `role_not_allowed`; or no page of the console asked for it: `csrf_failed`.",
         [
             INVALID,
             None,
@@ -48,14 +50,14 @@ const ROWS: &[Row] = &[
         404,
         "NoSuchObject",
         "There is no such object: `key_not_found`, `project_not_found`, `provider_not_found`, `model_not_found`, \
-         `request_not_found`, `node_not_found`; or no such path: `unknown_url`.",
+         `request_not_found`, `node_not_found`, `user_not_found`, `session_not_found`; or no such path: `unknown_url`.",
         [INVALID, None, Some("key_not_found"), Some("There is no key 'key_0'.")],
     ),
     (
         409,
         "AdminConflict",
-        "It does not fit with what is there: `name_taken`, `in_use`, `key_revoked`, `key_wider`, or `stale` where \
-         another node was faster.",
+        "It does not fit with what is there: `name_taken`, `email_taken`, `in_use`, `key_revoked`, `key_wider`, \
+         `user_disabled`, or `stale` where another node was faster.",
         [
             INVALID,
             Some("name"),
@@ -94,7 +96,8 @@ pub(super) fn responses() -> Vec<(String, Value)> {
 }
 
 pub(super) fn schemas() -> Vec<(&'static str, Value)> {
-    objects::schemas().into_iter().chain(books::schemas()).chain(console::schemas()).collect()
+    let all = objects::schemas().into_iter().chain(books::schemas()).chain(console::schemas());
+    all.chain(people::schemas()).collect()
 }
 
 /// Parameters of every list.
@@ -125,8 +128,9 @@ fn text_query(name: &str, description: &str) -> Value {
 fn answers(status: u16, good: Value, errors: &[u16]) -> Value {
     let mut answers = Map::new();
     answers.insert(status.to_string(), good);
-    let mut statuses: Vec<u16> = [400, 401, 405, 431, 500, 503].iter().chain(errors).copied().collect();
+    let mut statuses: Vec<u16> = [400, 401, 403, 405, 431, 500, 503].iter().chain(errors).copied().collect();
     statuses.sort_unstable();
+    statuses.dedup();
     for status in statuses {
         let own = ROWS.iter().find(|row| row.0 == status).map(|row| row.1);
         if let Some(name) = own.or_else(|| named(status)) {
@@ -289,7 +293,7 @@ const MODELS: Kind = Kind {
 };
 
 pub(super) fn paths() -> Vec<(&'static str, Value)> {
-    vec![
+    let mut all = vec![
         (
             "/admin/v1/keys",
             KEYS.collection(
@@ -327,7 +331,9 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
         ("/admin/v1/nodes/{id}/write-off", write_off()),
         ("/admin/v1/settings", console::settings()),
         ("/admin/v1/status", console::status()),
-    ]
+    ];
+    all.extend(people::paths());
+    all
 }
 
 fn rotate() -> Value {
