@@ -30,6 +30,8 @@ pub struct Config {
     pub master_key: Arc<MasterKey>,
     /// Where limits are counted together with other nodes; `None`: this node counts for itself.
     pub redis: Option<shared_limits::Server>,
+    /// Whose accounts people may sign in to the console by.
+    pub oidc: Option<Oidc>,
     /// Where spans go; `None`: nothing is traced.
     pub otel: Option<Otel>,
     /// Credentials of the providers by provider name, those of one provider equal to one another. They never leave the
@@ -93,6 +95,21 @@ impl Source {
             Self::Environment => "environment",
             Self::CommandLine => "command_line",
         }
+    }
+}
+
+/// A provider of OpenID Connect.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Oidc {
+    /// Exactly as the provider calls itself.
+    pub issuer: String,
+    pub client_id: String,
+    pub client_secret: String,
+}
+
+impl std::fmt::Debug for Oidc {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Oidc").field("issuer", &self.issuer).finish_non_exhaustive()
     }
 }
 

@@ -4,7 +4,9 @@
 
 pub(crate) mod attempts;
 pub(crate) mod channel;
+pub(crate) mod jwt;
 pub(crate) mod link;
+pub(crate) mod oidc;
 pub(crate) mod password;
 pub(crate) mod session;
 pub(crate) mod totp;
@@ -20,13 +22,19 @@ use self::{attempts::Attempts, link::Link, password::Hashing};
 #[derive(Debug)]
 pub(crate) struct Access {
     pub(crate) hashing: Hashing,
+    pub(crate) oidc: oidc::Remembered,
     attempts: Mutex<Attempts>,
     link: Mutex<Option<Link>>,
 }
 
 impl Access {
     pub(crate) fn new(link: Option<Link>) -> Self {
-        Self { hashing: Hashing::default(), attempts: Mutex::default(), link: Mutex::new(link) }
+        Self {
+            hashing: Hashing::default(),
+            oidc: oidc::Remembered::default(),
+            attempts: Mutex::default(),
+            link: Mutex::new(link),
+        }
     }
 
     pub(crate) fn attempts(&self) -> MutexGuard<'_, Attempts> {

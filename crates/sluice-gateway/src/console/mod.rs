@@ -87,7 +87,8 @@ impl<'a> Place<'a> {
         match self {
             Self::Page(Page::SignIn | Page::SignInLink, _) => "GET, HEAD, POST",
             Self::Page(..) | Self::Asset(_) | Self::Document => "GET, HEAD",
-            Self::Preferences | Self::Form(_) => "POST",
+            Self::Form(form) => form.allow(),
+            Self::Preferences => "POST",
         }
     }
 

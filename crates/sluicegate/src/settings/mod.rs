@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
-use sluice_gateway::config::{Config, Otel};
+use sluice_gateway::config::{Config, Oidc, Otel};
 use sluice_ledger::PriceTable;
 use sluice_providers::Credential;
 use sluice_store::{Catalog, ProviderRecord, seal::MasterKey};
@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) storage: Storage,
     /// Where spans go.
     pub(crate) otel: Option<Otel>,
+    /// Whose accounts people may sign in by.
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) sandbox_enabled: bool,
     /// Keys, projects, providers and models that the file owns.
     pub(crate) catalog: Catalog,
@@ -101,6 +103,7 @@ impl Settings {
             master_key: Arc::clone(&secrets.master_key),
             redis: self.storage.redis.clone(),
             otel: self.otel.clone(),
+            oidc: self.oidc.clone(),
             credentials,
             prices: self.prices.clone(),
             detected: self.detected_records(ollama),
@@ -172,7 +175,7 @@ fn everything(
     let server = server::server(&root);
     let storage = server::storage(&root);
     let otel = otel::otel(&root);
-    server::later(&root);
+    let oidc = server::oidc(&root);
     let sandbox_enabled = server::sandbox(&root);
     let providers = providers::providers(&root);
     let detected = if providers.any { Vec::new() } else { detect::from_environment(env) };
@@ -201,6 +204,7 @@ fn everything(
         server: server?,
         storage,
         otel,
+        oidc,
         sandbox_enabled,
         catalog: Catalog { keys, projects, providers: providers.records, models, ..Catalog::default() },
         detected,

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sluice_gateway::config::{AccessLogFormat, TlsFiles};
+use sluice_gateway::config::{AccessLogFormat, Oidc, TlsFiles};
 use sluice_store::{journal::Durability, shared_limits};
 use url::Url;
 
@@ -266,32 +266,26 @@ fn redis(root: &Section<'_>) -> Option<(String, shared_limits::Server)> {
     redis
 }
 
-/// Reads the tables whose features are still to come: checked, and said not to act.
-pub(super) fn later(root: &Section<'_>) {
-    if let Some(section) = announced(root, "oidc", "there is no console to sign in to") {
-        section.need("issuer").and_then(|value| check_url(&value, HTTP));
-        for value in [
-            section.need("client_id").and_then(|v| v.text()),
-            section.need("client_secret").and_then(|v| v.secret()),
-        ] {
-            if let Some(text) = value.filter(|text| text.value.is_empty()) {
-                section.reader.problem(text.offset, &text.path, "must not be empty");
-            }
-        }
-        section.finish();
+/// Reads `[oidc]`; `None`: people sign in by password.
+pub(super) fn oidc(root: &Section<'_>) -> Option<Oidc> {
+    const HTTP: &[&str] = &["http", "https"];
+    let section = root.section("oidc")?;
+    let issuer = section.need("issuer").and_then(|value| checked_url(&value, HTTP));
+    if issuer.as_deref().is_some_and(|issuer| issuer.starts_with("http:")) {
+        let text = "is not https: whoever is on the way there can sign in as anybody";
+        section.reader.warning(section.offset, "oidc.issuer", text);
     }
-}
-
-const HTTP: &[&str] = &["http", "https"];
-
-fn announced<'a>(root: &Section<'a>, key: &'static str, meanwhile: &str) -> Option<Section<'a>> {
-    let section = root.section(key)?;
-    root.reader.warning(section.offset, key, format!("does not act yet: {meanwhile}"));
-    Some(section)
-}
-
-fn check_url(value: &Value<'_>, schemes: &[&str]) -> Option<()> {
-    checked_url(value, schemes).map(drop)
+    let not_empty = |text: Option<Text>| {
+        let text = text?;
+        if text.value.is_empty() {
+            section.reader.problem(text.offset, &text.path, "must not be empty");
+        }
+        Some(text.value)
+    };
+    let client_id = not_empty(section.need("client_id").and_then(|value| value.text()));
+    let client_secret = not_empty(section.need("client_secret").and_then(|value| value.secret()));
+    section.finish();
+    Some(Oidc { issuer: issuer?, client_id: client_id?, client_secret: client_secret? })
 }
 
 /// A URL that may carry a password: it is not shown.

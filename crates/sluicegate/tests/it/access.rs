@@ -2,6 +2,7 @@
 
 mod account;
 mod attacks;
+mod oidc;
 mod roles;
 mod sign_in;
 mod users;

@@ -54,6 +54,11 @@ impl Told {
         }
     }
 
+    /// Where the sign-in by an account elsewhere begins.
+    fn elsewhere(&self) -> String {
+        crate::url::with_query("/sign-in/oidc", [("next", self.next.as_str())])
+    }
+
     /// Whether there is a form at all.
     fn has_form(&self) -> bool {
         !matches!(self.error.as_str(), "open" | "link")

@@ -3,6 +3,7 @@
 
 mod account;
 mod link;
+mod oidc;
 mod password;
 mod pending;
 
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 use sluice_console::Page;
 use sluice_store::users::{Factor, User};
 
-use super::{Show, form, local_path, see_other, show};
+use super::{Show, form, headers::guard, local_path, see_other, show};
 use crate::{
     access::{
         channel::Channel,
@@ -41,6 +42,9 @@ pub(crate) enum Form<'a> {
     Link(&'a str),
     SignOut,
     Account(account::Change),
+    /// To the provider of OpenID Connect, and back.
+    Oidc,
+    OidcCallback,
 }
 
 impl<'a> Form<'a> {
@@ -49,6 +53,8 @@ impl<'a> Form<'a> {
             "/sign-in" => Self::Password,
             "/sign-in/code" => Self::Code,
             "/sign-out" => Self::SignOut,
+            "/sign-in/oidc" => Self::Oidc,
+            "/sign-in/oidc/callback" => Self::OidcCallback,
             _ => match path.strip_prefix("/sign-in/link/") {
                 Some(token) => Self::Link(token).of_one_segment(token)?,
                 None => Self::Account(account::Change::find(path.strip_prefix("/account/")?)?),
@@ -68,6 +74,17 @@ impl<'a> Form<'a> {
             Self::Link(_) => "/sign-in/link/{id}",
             Self::SignOut => "/sign-out",
             Self::Account(_) => "/account/{change}",
+            Self::Oidc => "/sign-in/oidc",
+            Self::OidcCallback => "/sign-in/oidc/callback",
+        }
+    }
+
+    /// The methods that it takes. Nobody's state changes by a GET: the way to another provider is a link, as browsers
+    /// would not let a form lead there, and the way back is what it is.
+    pub(crate) fn allow(self) -> &'static str {
+        match self {
+            Self::Oidc | Self::OidcCallback => "GET",
+            _ => "POST",
         }
     }
 }
@@ -113,7 +130,8 @@ impl Sent<'_> {
     }
 
     fn said(&self, error: &str) -> Value {
-        json!({ "error": error, "email": self.field("email"), "next": self.next() })
+        let oidc = has_oidc(self.worker);
+        json!({ "error": error, "email": self.field("email"), "next": self.next(), "oidc": oidc })
     }
 
     /// 429: too many were wrong.
@@ -177,7 +195,7 @@ pub(super) async fn told(
     let open = (200, json!({ "error": "open" }));
     Ok(match page {
         Page::SignIn | Page::SignInLink if !channel.may_sign_in() => Some(open),
-        Page::SignIn => Some((200, json!({ "next": next_of(head) }))),
+        Page::SignIn => Some((200, json!({ "next": next_of(head), "oidc": has_oidc(worker) }))),
         Page::SignInLink => Some(match link::Kind::of(&worker.shared, id, context.unix_ms).await? {
             None => (404, json!({ "error": "link" })),
             Some(link::Kind::First) => (200, json!({})),
@@ -185,6 +203,11 @@ pub(super) async fn told(
         }),
         _ => None,
     })
+}
+
+/// Whether people may sign in by an account elsewhere.
+fn has_oidc(worker: &Worker) -> bool {
+    worker.shared.config.load().oidc.is_some()
 }
 
 /// The page to which somebody was on the way.
@@ -203,6 +226,11 @@ pub(super) async fn answer(
     place: Form<'_>,
 ) -> Reply {
     let channel = Channel::of(context.connection, head);
+    match place {
+        Form::Oidc => return oidc::begin(worker, context, head).await,
+        Form::OidcCallback => return oidc::callback(worker, context, head).await,
+        _ => {}
+    }
     let pairs = form(worker, context, head, body).await?;
     let sent = Sent { worker, context, head, channel, fields: session::fields(&pairs) };
     let page = match place {
@@ -221,6 +249,8 @@ pub(super) async fn answer(
         Form::Link(token) => link::run(&sent, token).await,
         Form::SignOut => sign_out(&sent).await,
         Form::Account(change) => account::run(&sent, change).await,
+        // They are no forms.
+        Form::Oidc | Form::OidcCallback => Err(Refusal::internal()),
     }
 }
 

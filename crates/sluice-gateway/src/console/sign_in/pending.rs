@@ -56,6 +56,21 @@ pub(super) fn of(shared: &Shared, text: &str, unix_ms: u64) -> Option<(String, i
     (unix_ms < until).then(|| (user.to_owned(), epoch))
 }
 
+/// What belongs to a sign-in by an account elsewhere, while somebody is there.
+fn of_flow() -> Binding<'static> {
+    Binding { provider: "", kind: "oidc", host: "" }
+}
+
+/// Seals it for a cookie.
+pub(super) fn seal_flow(shared: &Shared, text: &str) -> Result<String, Refusal> {
+    Ok(hex(&seal(shared, text.as_bytes(), &of_flow())?))
+}
+
+/// Opens what [`seal_flow`] made.
+pub(super) fn open_flow(shared: &Shared, text: &str) -> Option<String> {
+    String::from_utf8(open(shared, &unhex(text)?, &of_flow())?).ok()
+}
+
 /// Bytes of hexadecimal digits.
 pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> =
