@@ -125,14 +125,12 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// Every path of users and sessions.
 pub(super) fn paths() -> Vec<(&'static str, Value)> {
-    let sessions = object(
-        &["data", "next_cursor"],
-        match page("SessionPlace", "The one used last first.") {
-            Value::Object(mut page) => page.remove("properties").unwrap_or_default(),
-            other => other,
-        },
-    );
+    users().into_iter().chain(sessions()).collect()
+}
+
+fn users() -> Vec<(&'static str, Value)> {
     let sent = |name: &str| json!({ "required": true, "content": { "application/json": { "schema": schema(name) } } });
     let errors: Vec<u16> = WITH_BODY.iter().copied().chain([403, 404]).collect();
     let create = json!({
@@ -150,9 +148,6 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
     let invite = json!({
         "responses": answers(200, good("The user, and the link.", schema("InvitedUser")), &errors),
     });
-    let session = json!({ "responses": answers(200, good("Who asks.", schema("Session")), &[403]) });
-    let all = json!({ "responses": answers(200, good("Sessions.", sessions), &[403]) });
-    let end = json!({ "responses": answers(204, nothing("It is over."), &[403, 404]) });
     vec![
         (
             "/admin/v1/users",
@@ -180,6 +175,21 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
                 "post": operation("inviteUser", "Make a link by which a user sets a password", invite),
             }),
         ),
+    ]
+}
+
+fn sessions() -> Vec<(&'static str, Value)> {
+    let list = object(
+        &["data", "next_cursor"],
+        match page("SessionPlace", "The one used last first.") {
+            Value::Object(mut page) => page.remove("properties").unwrap_or_default(),
+            other => other,
+        },
+    );
+    let session = json!({ "responses": answers(200, good("Who asks.", schema("Session")), &[403]) });
+    let all = json!({ "responses": answers(200, good("Sessions.", list), &[403]) });
+    let end = json!({ "responses": answers(204, nothing("It is over."), &[403, 404]) });
+    vec![
         (
             "/admin/v1/session",
             json!({ "servers": server(), "get": operation("getSession", "Who asks", session) }),
