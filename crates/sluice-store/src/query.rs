@@ -194,6 +194,26 @@ pub struct NodeRow {
     pub leased: NanoUsd,
 }
 
+/// Which entries of the audit log, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    pub object: Option<String>,
+    pub object_id: Option<String>,
+    pub actor: Option<String>,
+    /// Only entries before the one with this id.
+    pub before: Option<i64>,
+    /// Largest number of entries.
+    pub limit: u32,
+}
+
+impl AuditFilter {
+    /// The newest of all.
+    #[must_use]
+    pub fn newest(limit: u32) -> Self {
+        Self { limit, ..Self::default() }
+    }
+}
+
 /// One entry of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {

@@ -10,8 +10,8 @@ use crate::{
     books::{Batch, BudgetRow, Cursor, Heartbeat, LeaseAnswer, LeaseRequest, Session},
     claims::{Claim, ClaimId, Claimed},
     query::{
-        AuditEntry, AuditRow, LatencyRow, Mismatch, NodeRow, RequestFilter, RequestPage, RequestRow,
-        UsageQuery, UsageRow,
+        AuditEntry, AuditFilter, AuditRow, LatencyRow, Mismatch, NodeRow, RequestFilter, RequestPage,
+        RequestRow, UsageQuery, UsageRow,
     },
     users::{SessionRow, SignIn, User, UserChange},
 };
@@ -139,12 +139,8 @@ pub trait Store: Send + Sync + 'static {
     /// One request.
     fn request(&self, id: RequestId) -> impl Future<Output = Result<Option<RequestRow>, StoreError>> + Send;
 
-    /// The audit log, newest first; only entries before the one with the id `before`, if given.
-    fn audit(
-        &self,
-        before: Option<i64>,
-        limit: u32,
-    ) -> impl Future<Output = Result<Vec<AuditRow>, StoreError>> + Send;
+    /// The audit log, newest first. What is asked for by kind, id or actor is looked for entry by entry.
+    fn audit(&self, filter: &AuditFilter) -> impl Future<Output = Result<Vec<AuditRow>, StoreError>> + Send;
 
     /// Deletes rows of requests that came before `unix_ms`, at most `limit` of them. Usage stays. Returns how many.
     fn retire(&self, unix_ms: u64, limit: u32) -> impl Future<Output = Result<u64, StoreError>> + Send;

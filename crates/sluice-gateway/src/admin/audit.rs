@@ -1,7 +1,10 @@
 //! `GET /admin/v1/audit`: who changed what, newest first.
 
 use serde_json::{Value, json};
-use sluice_store::{Store, query::AuditRow};
+use sluice_store::{
+    Store,
+    query::{AuditFilter, AuditRow},
+};
 
 use super::{
     call::{Call, Reply},
@@ -10,11 +13,18 @@ use super::{
 };
 
 pub(super) async fn run(call: &Call) -> Checked<Reply> {
-    let page = call.query.page()?;
-    call.query.finish()?;
+    let (query, page) = (&call.query, call.query.page()?);
     let before =
         page.after.as_deref().map(|after| after.parse::<i64>().map_err(|_| bad_cursor())).transpose()?;
-    let rows = call.store().audit(before, page.limit.saturating_add(1)).await;
+    let filter = AuditFilter {
+        object: query.text("object")?,
+        object_id: query.text("object_id")?,
+        actor: query.text("actor")?,
+        before,
+        limit: page.limit.saturating_add(1),
+    };
+    query.finish()?;
+    let rows = call.store().audit(&filter).await;
     let mut rows = rows.map_err(|error| refuse::store(&error))?;
     let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;

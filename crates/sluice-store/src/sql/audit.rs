@@ -6,7 +6,7 @@ use super::int;
 use crate::{
     StoreError,
     engine::{Arg, Row, Statement, Tx},
-    query::{AuditEntry, AuditRow, Mismatch},
+    query::{AuditEntry, AuditFilter, AuditRow, Mismatch},
     statement,
 };
 
@@ -20,14 +20,16 @@ const INSERT: Statement = statement!(
 );
 const LIST: Statement = statement!(
     "SELECT id, unix_ms, actor, action, object, object_id, before_json, after_json, hash FROM audit \
-     WHERE id < $1 ORDER BY id DESC LIMIT $2"
+     WHERE id < $1 AND (CAST($3 AS TEXT) IS NULL OR object = $3) \
+     AND (CAST($4 AS TEXT) IS NULL OR object_id = $4) AND (CAST($5 AS TEXT) IS NULL OR actor = $5) \
+     ORDER BY id DESC LIMIT $2"
 );
 
 #[cfg(test)]
 pub(super) const EVERY: &[Statement] = &[NEXT_ID, HASH, INSERT, LIST];
 
 /// Entries whose hashes a self-check looks at.
-const CHECKED_ENTRIES: i64 = 1_000;
+const CHECKED_ENTRIES: u32 = 1_000;
 
 /// Appends an entry, as part of the transaction that does what it says.
 pub(super) async fn append(tx: &mut Tx, entry: &AuditEntry, unix_ms: u64) -> Result<(), StoreError> {
@@ -62,9 +64,20 @@ pub(super) async fn append(tx: &mut Tx, entry: &AuditEntry, unix_ms: u64) -> Res
     tx.execute(&INSERT, &args).await.map(drop)
 }
 
-pub(super) async fn list(tx: &mut Tx, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
-    let args = [Arg::Int(before.unwrap_or(i64::MAX)), Arg::Int(i64::from(limit))];
-    tx.rows(&LIST, &args).await?.iter().map(read).collect()
+pub(super) async fn list(tx: &mut Tx, filter: &AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
+    rows(tx, filter).await?.iter().map(read).collect()
+}
+
+async fn rows(tx: &mut Tx, filter: &AuditFilter) -> Result<Vec<Row>, StoreError> {
+    let AuditFilter { object, object_id, actor, before, limit } = filter;
+    let args = [
+        Arg::Int(before.unwrap_or(i64::MAX)),
+        Arg::Int(i64::from(*limit)),
+        Arg::MaybeText(object.as_deref()),
+        Arg::MaybeText(object_id.as_deref()),
+        Arg::MaybeText(actor.as_deref()),
+    ];
+    tx.rows(&LIST, &args).await
 }
 
 fn read(row: &Row) -> Result<AuditRow, StoreError> {
@@ -105,7 +118,7 @@ fn hash(previous: &[u8], row: &AuditRow) -> [u8; 32] {
 
 /// Whether the newest entries are what was written, in one chain.
 pub(super) async fn check(tx: &mut Tx) -> Result<Vec<Mismatch>, StoreError> {
-    let rows = tx.rows(&LIST, &[Arg::Int(i64::MAX), Arg::Int(CHECKED_ENTRIES)]).await?;
+    let rows = rows(tx, &AuditFilter::newest(CHECKED_ENTRIES)).await?;
     let mut wrong = Vec::new();
     for (at, row) in rows.iter().enumerate() {
         let entry = read(row)?;

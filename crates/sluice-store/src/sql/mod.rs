@@ -26,8 +26,8 @@ use crate::{
     engine::{Arg, Engine, Local, Mode, Remote, Row, Statement, Tx},
     listen::Listener,
     query::{
-        AuditEntry, AuditRow, LatencyRow, Mismatch, NodeRow, RequestFilter, RequestPage, RequestRow,
-        UsageQuery, UsageRow,
+        AuditEntry, AuditFilter, AuditRow, LatencyRow, Mismatch, NodeRow, RequestFilter, RequestPage,
+        RequestRow, UsageQuery, UsageRow,
     },
     users::{SessionRow, SignIn, User, UserChange},
 };
@@ -226,8 +226,8 @@ impl Store for SqlStore {
         self.within(async { request::one(&mut self.begin(Mode::Read).await?, id).await }).await
     }
 
-    async fn audit(&self, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
-        self.within(async { audit::list(&mut self.begin(Mode::Read).await?, before, limit).await }).await
+    async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
+        self.within(async { audit::list(&mut self.begin(Mode::Read).await?, filter).await }).await
     }
 
     async fn retire(&self, unix_ms: u64, limit: u32) -> Result<u64, StoreError> {

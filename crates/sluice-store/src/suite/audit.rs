@@ -4,7 +4,7 @@ use super::{
     catalog::key,
     made::{NOW_MS, assert_sound, entry, sql},
 };
-use crate::{CatalogChange, SqlStore, Store as _};
+use crate::{CatalogChange, SqlStore, Store as _, query::AuditFilter};
 use sluice_ledger::Origin;
 
 async fn three_entries(store: &SqlStore) {
@@ -24,24 +24,34 @@ pub(super) async fn entries_come_with_what_they_say(store: SqlStore) {
     let change = CatalogChange::InsertKey(key("d", "sk-d", Origin::Admin));
     store.change(&change, &odd, NOW_MS + 1).await.unwrap();
 
-    let all = store.audit(None, 10).await.unwrap();
+    let all = store.audit(&AuditFilter::newest(10)).await.unwrap();
     assert_eq!(all.iter().map(|row| row.id).collect::<Vec<_>>(), [4, 3, 2, 1]);
     assert_eq!(all[3].entry, entry("create", "a"));
     assert_eq!((all[0].unix_ms, all[0].entry.object_id.as_str()), (NOW_MS + 1, "d\u{fffd}"));
-    let page = store.audit(Some(4), 2).await.unwrap();
+    let page = store.audit(&AuditFilter { before: Some(4), ..AuditFilter::newest(2) }).await.unwrap();
     assert_eq!(page, all[1..3]);
-    assert_eq!(store.audit(Some(1), 2).await.unwrap(), []);
+    let check = async |filter: AuditFilter, expect: &[i64]| {
+        let found = store.audit(&filter).await.unwrap();
+        assert_eq!(found.iter().map(|row| row.id).collect::<Vec<_>>(), expect, "{filter:?}");
+    };
+    let (all, text) = (|| AuditFilter::newest(10), |text: &str| Some(text.to_owned()));
+    check(AuditFilter { object_id: text("b"), ..all() }, &[2]).await;
+    check(AuditFilter { object: text("key"), actor: text("admin_token"), before: Some(3), ..all() }, &[2, 1])
+        .await;
+    check(AuditFilter { object: text("project"), ..all() }, &[]).await;
+    check(AuditFilter { actor: text("'nobody"), ..all() }, &[]).await;
+    assert_eq!(store.audit(&AuditFilter { before: Some(1), ..AuditFilter::newest(2) }).await.unwrap(), []);
     assert_sound(&store).await;
 }
 
 pub(super) async fn nothing_of_it_can_be_changed(store: SqlStore) {
     three_entries(&store).await;
-    let before = store.audit(None, 10).await.unwrap();
+    let before = store.audit(&AuditFilter::newest(10)).await.unwrap();
     for text in ["UPDATE audit SET actor = 'nobody'", "DELETE FROM audit", "DELETE FROM audit WHERE id = 3"] {
         let error = sql(&store, text).await.unwrap_err().to_string();
         assert!(error.contains("only appended to"), "{text}: {error}");
     }
-    assert_eq!(store.audit(None, 10).await.unwrap(), before);
+    assert_eq!(store.audit(&AuditFilter::newest(10)).await.unwrap(), before);
 }
 
 /// Who may change the schema can take the triggers away; the chain of hashes shows what he did.

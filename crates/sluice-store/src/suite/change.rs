@@ -6,13 +6,15 @@ use super::{
     catalog::{bare_provider, full_model, key},
     made::{NOW_MS, entry},
 };
-use crate::{Catalog, CatalogChange as Change, ModelRecord, ProviderRecord, SqlStore, Store as _};
+use crate::{
+    Catalog, CatalogChange as Change, ModelRecord, ProviderRecord, SqlStore, Store as _, query::AuditFilter,
+};
 
 /// What became of a change: `ok`, or the name of the error's kind.
 async fn outcome(store: &SqlStore, change: Change) -> String {
     let version = sum_of(store).await;
     let done = store.change(&change, &entry("update", "x"), NOW_MS).await;
-    let audited = store.audit(None, 1_000).await.unwrap().len();
+    let audited = store.audit(&AuditFilter::newest(1_000)).await.unwrap().len();
     // The entry comes with the change, and only with it.
     assert_eq!(audited, version + usize::from(done.is_ok()), "{change:?}");
     match done {
@@ -22,7 +24,7 @@ async fn outcome(store: &SqlStore, change: Change) -> String {
 }
 
 async fn sum_of(store: &SqlStore) -> usize {
-    store.audit(None, 1_000).await.unwrap().len()
+    store.audit(&AuditFilter::newest(1_000)).await.unwrap().len()
 }
 
 async fn check(store: &SqlStore, change: Change, expect: &str) {
@@ -174,7 +176,7 @@ pub(super) async fn settings(store: SqlStore) {
     // What the file says is beside them.
     store.apply_file(&Catalog::default()).await.unwrap();
     assert_eq!(store.load_catalog().await.unwrap().settings.len(), 1);
-    assert_eq!(store.audit(None, 10).await.unwrap().len(), 4);
+    assert_eq!(store.audit(&AuditFilter::newest(10)).await.unwrap().len(), 4);
 }
 
 pub(super) async fn nul_characters(store: SqlStore) {

@@ -14,6 +14,7 @@ use crate::{
     CatalogChange, SqlStore, Store as _, StoreError,
     books::{Batch, Cursor},
     claims::Claimed,
+    query::AuditFilter,
 };
 
 /// More calls of the engine than any transaction makes.
@@ -90,7 +91,7 @@ pub(super) async fn change_fails_at_each_statement(store: SqlStore) {
         let failed = failed(&store, &done);
         // Both or neither: the object and its entry.
         let is_there = store.load_catalog().await.unwrap().keys.contains(&made);
-        let newest = store.audit(None, 1).await.unwrap().pop().map(|row| row.entry.object_id);
+        let newest = store.audit(&AuditFilter::newest(1)).await.unwrap().pop().map(|row| row.entry.object_id);
         assert_eq!(newest.as_ref() == Some(&made.id), is_there, "call {n}");
         assert_sound(&store).await;
         if !failed {

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     CatalogChange, SqlStore, Store as _, StoreError,
     books::{NODE_ALIVE_MS, Session},
-    query::NodeRow,
+    query::{AuditFilter, NodeRow},
 };
 use sluice_ledger::{NanoUsd, Origin};
 
@@ -96,12 +96,12 @@ pub(super) async fn write_off(store: SqlStore) {
     assert!(matches!(missing, Err(StoreError::NotFound { .. })), "{missing:?}");
     let alive = store.write_off("n", &entry, NOW_MS + NODE_ALIVE_MS).await;
     assert!(matches!(alive, Err(StoreError::InUse { .. })), "{alive:?}");
-    assert_eq!(store.audit(None, 10).await.unwrap(), []);
+    assert_eq!(store.audit(&AuditFilter::newest(10)).await.unwrap(), []);
     assert_eq!(balance(&store).await, (LIMIT, 0, 500));
 
     store.write_off("n", &entry, NOW_MS + NODE_ALIVE_MS + 1).await.unwrap();
     assert_eq!(balance(&store).await, (LIMIT, 0, 200));
-    assert_eq!(store.audit(None, 10).await.unwrap()[0].entry, entry);
+    assert_eq!(store.audit(&AuditFilter::newest(10)).await.unwrap()[0].entry, entry);
     // Should it be alive after all, it has to begin anew, and still posts what it spent.
     is_superseded(&store.post(&dead, &batch([posting(1, 10)])).await);
     let back = store.open_session("n", dead.epoch, NOW_MS).await.unwrap();

@@ -3,6 +3,7 @@
 use super::made::{NOW_MS, assert_sound, entry};
 use crate::{
     SqlStore, Store as _, StoreError,
+    query::AuditFilter,
     users::{Factor, Role, SessionRow, SignIn, User, UserChange as Change},
 };
 
@@ -41,9 +42,9 @@ fn full() -> User {
 
 /// What became of a change: `ok`, or the name of the error's kind. Its entry comes with it, and only with it.
 async fn outcome(store: &SqlStore, change: Change) -> String {
-    let before = store.audit(None, 1_000).await.unwrap().len();
+    let before = store.audit(&AuditFilter::newest(1_000)).await.unwrap().len();
     let done = store.change_user(&change, &entry("update", "x"), NOW_MS).await;
-    let entries = store.audit(None, 1_000).await.unwrap().len();
+    let entries = store.audit(&AuditFilter::newest(1_000)).await.unwrap().len();
     assert_eq!(entries, before + usize::from(done.is_ok()), "{change:?}");
     match done {
         Ok(()) => "ok".to_owned(),
@@ -151,9 +152,9 @@ fn sign_in(hash: u8, user: &User, factor: Factor) -> SignIn {
 }
 
 async fn signs_in(store: &SqlStore, sign_in: &SignIn) -> bool {
-    let before = store.audit(None, 1_000).await.unwrap().len();
+    let before = store.audit(&AuditFilter::newest(1_000)).await.unwrap().len();
     let done = store.sign_in(sign_in, &entry("sign_in", "x"), NOW_MS).await.unwrap();
-    assert_eq!(store.audit(None, 1_000).await.unwrap().len(), before + usize::from(done));
+    assert_eq!(store.audit(&AuditFilter::newest(1_000)).await.unwrap().len(), before + usize::from(done));
     done
 }
 

@@ -199,6 +199,10 @@ fn action<'a>(t: &'static T, word: &'a str) -> &'a str {
         "rotate" => t.rotate,
         "write_off" => t.write_off,
         "invite" => t.invite,
+        "accept_invite" => t.accept_invite,
+        "password" => t.password,
+        "set_totp" => t.set_totp,
+        "remove_totp" => t.remove_totp,
         "sign_in" => t.sign_in,
         other => other,
     }

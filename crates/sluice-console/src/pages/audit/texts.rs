@@ -26,6 +26,10 @@ texts! {
         rotate: "rotated", "轮换";
         write_off: "written off", "核销";
         invite: "invited", "邀请";
+        accept_invite: "accepted the invitation of", "接受邀请";
+        password: "changed the password of", "更改密码";
+        set_totp: "set up codes for", "启用验证码";
+        remove_totp: "took away codes of", "停用验证码";
         sign_in: "signed in", "登录";
         key: "Key", "密钥";
         project: "Project", "项目";

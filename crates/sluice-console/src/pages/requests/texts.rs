@@ -124,6 +124,12 @@ texts! {
         outcome_failed: "failed", "失败";
         outcome_cancelled: "cancelled", "已取消";
         cancelled_hint: "Given up: another call was faster, or the caller left.", "已放弃：另一个调用更快，或调用方已断开。";
+        brief_equal: "another target", "其他目标";
+        brief_fallback: "fallback", "后备";
+        brief_retry: "retry", "重试";
+        brief_after_wait: "retry after a wait", "等待后重试";
+        brief_hedge: "hedge", "对冲";
+        brief_repair: "repair", "续接";
         why_first: "first choice", "首选";
         why_equal: "another target of the same model", "同模型的其他目标";
         why_fallback: "fallback", "后备目标";

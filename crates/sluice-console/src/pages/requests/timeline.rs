@@ -33,7 +33,7 @@ pub(super) fn timeline(t: &'static One, row: &Row) -> Option<Waterfall> {
         if let Some(reason) = &attempt.reason {
             note.push_str(&format!(" · {reason}"));
         }
-        if let Some(why) = why(t, attempt) {
+        if let Some(why) = brief_why(t, attempt) {
             note = format!("{why} · {note}");
         }
         rows.push(chart::Row {
@@ -85,6 +85,19 @@ pub(super) fn outcome<'a>(t: &'static One, attempt: &'a Attempt) -> &'a str {
     }
 }
 
+/// Why an attempt was made, where it was not the first, in a word.
+fn brief_why(t: &'static One, attempt: &Attempt) -> Option<&'static str> {
+    Some(match attempt.why.as_deref()? {
+        "equal" => t.brief_equal,
+        "fallback" => t.brief_fallback,
+        "retry" => t.brief_retry,
+        "after_wait" => t.brief_after_wait,
+        "hedge" => t.brief_hedge,
+        "repair" => t.brief_repair,
+        _ => return None,
+    })
+}
+
 /// Why an attempt was made; a word that is new is told as it is.
 pub(super) fn why<'a>(t: &'static One, attempt: &'a Attempt) -> Option<&'a str> {
     Some(match attempt.why.as_deref()? {
@@ -127,7 +140,7 @@ mod tests {
             json!({}),
             &[
                 "Request (200): idle 0-0.25, soft 0.25-340.5, accent 340.5-2040.5",
-                "1 acme / gpt-x (first choice · answered): soft 0-340, good 340-2040",
+                "1 acme / gpt-x (answered): soft 0-340, good 340-2040",
             ],
         );
         let slow = attempt(&json!({ "first_token_ms": null, "outcome": "cancelled", "status": null }));
@@ -137,8 +150,8 @@ mod tests {
             json!({ "attempts": [slow, beside], "first_token_ms": null }),
             &[
                 "Request (200): idle 0-0.25, soft 0.25-2040.5",
-                "1 acme / gpt-x (first choice · cancelled): idle 0-2040",
-                "2 acme / gpt-x (beside a slow call · answered): soft 1000-1340, good 1340-2040",
+                "1 acme / gpt-x (cancelled): idle 0-2040",
+                "2 acme / gpt-x (hedge · answered): soft 1000-1340, good 1340-2040",
             ],
         );
         let broken = attempt(&json!({ "outcome": "failed", "reason": "upstream_truncated", "why": null }));

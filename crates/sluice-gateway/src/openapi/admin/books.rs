@@ -132,8 +132,8 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
             "id": plain("integer", "Rises with every entry."),
             "created_at": plain("string", "When."),
             "actor": plain("string", "`admin_token`, or the id of a user."),
-            "action": super::objects::one_of(&["create", "update", "delete", "revoke", "rotate", "write_off"]),
-            "object": super::objects::one_of(&["key", "project", "provider", "model", "node", "settings"]),
+            "action": super::objects::one_of(&["create", "update", "delete", "revoke", "rotate", "write_off", "invite", "accept_invite", "sign_in", "password", "set_totp", "remove_totp"]),
+            "object": super::objects::one_of(&["key", "project", "provider", "model", "node", "settings", "user"]),
             "object_id": plain("string", "Which one."),
             "before": object_or_null("As it was; null for what is new."),
             "after": object_or_null("As it is; null for what is gone."),
@@ -248,6 +248,16 @@ fn filters() -> Vec<Value> {
             "Only those that were answered with this status, one of `2xx` to `5xx`, or an `error`.",
         ),
     ]
+}
+
+pub(super) fn audit() -> Value {
+    let parameters = [
+        text_query("object", "Only changes of this kind of object."),
+        text_query("object_id", "Only changes of the object with this id or name."),
+        text_query("actor", "Only what this one did: `admin_token`, or the id of a user."),
+    ];
+    let list = lists("listAudit", "Who changed what, newest first", "AuditEntry", &parameters);
+    json!({ "servers": server(), "get": list })
 }
 
 pub(super) fn request() -> Value {

@@ -320,10 +320,7 @@ pub(super) fn paths() -> Vec<(&'static str, Value)> {
         ("/admin/v1/requests", json!({ "servers": server(), "get": books::requests() })),
         ("/admin/v1/requests/tail", books::tail()),
         ("/admin/v1/requests/{id}", books::request()),
-        (
-            "/admin/v1/audit",
-            json!({ "servers": server(), "get": lists("listAudit", "Who changed what, newest first", "AuditEntry", &[]) }),
-        ),
+        ("/admin/v1/audit", books::audit()),
         (
             "/admin/v1/nodes",
             json!({ "servers": server(), "get": lists("listNodes", "Who shares the database", "Node", &[]) }),

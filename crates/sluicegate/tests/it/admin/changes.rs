@@ -63,6 +63,15 @@ async fn the_audit_log_tells_who_changed_what() {
         (&Value::Null, &json!(5))
     );
     assert_eq!((&log["data"][5]["before"], &log["data"][0]["after"]), (&Value::Null, &Value::Null));
+    for (filter, count) in [
+        ("object=key", 4),
+        ("object=project&object_id=p", 2),
+        (format!("object_id={id}&actor=admin_token").as_str(), 4),
+        ("actor=usr_none", 0),
+    ] {
+        let found = admin.get(&format!("/admin/v1/audit?{filter}")).await;
+        assert_eq!(found["data"].as_array().unwrap().len(), count, "{filter}");
+    }
     let page = admin.get("/admin/v1/audit?limit=4").await;
     let next = page["next_cursor"].as_str().unwrap();
     let rest = admin.get(&format!("/admin/v1/audit?limit=4&cursor={next}")).await;
