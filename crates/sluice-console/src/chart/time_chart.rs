@@ -273,6 +273,11 @@ impl TimeChart<'_> {
     fn legend(&self, html: &mut Html) {
         html.push("<ul class=\"legend\">", &[]);
         for (index, one) in self.series.iter().enumerate() {
+            let stacked = !matches!(self.kind, Kind::Lines { .. });
+            if stacked && !one.values.iter().flatten().any(|value| *value > 0.0) {
+                // It has its colour for other charts beside this one.
+                continue;
+            }
             html.push(
                 "<li><svg viewBox=\"0 0 10 10\" aria-hidden=\"true\"><rect class=\"fill s{}\" width=\"10\" height=\"10\" \
                  rx=\"2\"/></svg>{}",
