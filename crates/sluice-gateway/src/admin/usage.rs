@@ -41,17 +41,23 @@ const GROUPS: [(&str, GroupBy); 4] = [
 pub(super) async fn run(call: &Call) -> Checked<Reply> {
     let (mut query, latency) = read(&call.query, call.unix_s())?;
     query.visible = call.visible().await?;
-    let rows = call.store().usage(&query).await.map_err(|error| refuse::store(&error))?;
+    let rows = match latency {
+        Latency::Only => Vec::new(),
+        _ => call.store().usage(&query).await.map_err(|error| refuse::store(&error))?,
+    };
     if rows.len() > ROWS_MAX {
         let text = format!("This is more than {ROWS_MAX} rows: ask for less time, or fewer groups.");
         return Err(refuse::bad("result_too_large", Some("group_by"), &text));
     }
     let mut data: Vec<Value> = rows.iter().map(|row| row_json(row, &query)).collect();
-    if latency {
+    if latency != Latency::None {
         let times = call.store().latency(&query).await.map_err(|error| refuse::store(&error))?;
         // Who sees some projects or keys only has no part in that.
         let none = || refuse::value("latency", NO_DIMENSION);
         let times = times.or_else(|| (query.visible != Visible::All).then(Vec::new)).ok_or_else(none)?;
+        if latency == Latency::Only {
+            data = times.iter().map(|row| times_json(row, &query)).collect();
+        }
         let times: HashMap<Named<'_>, &Times> =
             times.iter().map(|row| (of_latency(row), &row.times)).collect();
         for (object, row) in data.iter_mut().zip(&rows) {
@@ -64,8 +70,18 @@ pub(super) async fn run(call: &Call) -> Checked<Reply> {
     Ok(Reply::ok(body))
 }
 
+/// Whether it is told how long answers took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Latency {
+    None,
+    /// Beside the sums.
+    Too,
+    /// Without the sums, which cost most of the time.
+    Only,
+}
+
 /// What is asked for, and whether how long answers took is part of it.
-fn read(query: &Query, now: i64) -> Checked<(UsageQuery, bool)> {
+fn read(query: &Query, now: i64) -> Checked<(UsageQuery, Latency)> {
     let to = query.moment("to")?;
     // The hour that runs is part of the default.
     let to = to.unwrap_or_else(|| now.div_euclid(HOUR_S).saturating_add(1).saturating_mul(HOUR_S));
@@ -87,7 +103,12 @@ fn read(query: &Query, now: i64) -> Checked<(UsageQuery, bool)> {
         provider: query.text("provider")?,
         visible: Visible::All,
     };
-    let latency = query.flag("latency")?;
+    let latency = match query.get("latency")? {
+        None | Some("false") => Latency::None,
+        Some("true") => Latency::Too,
+        Some("only") => Latency::Only,
+        Some(_) => return Err(refuse::value("latency", "must be one of 'true', 'false', 'only'")),
+    };
     query.finish()?;
     if !(0..=UNIX_S_MAX).contains(&from) {
         return Err(refuse::value("from", "must be in the years 1970 to 9999"));
@@ -95,7 +116,7 @@ fn read(query: &Query, now: i64) -> Checked<(UsageQuery, bool)> {
     if to <= from || to > UNIX_S_MAX {
         return Err(refuse::value("to", "must be after 'from', in the years 1970 to 9999"));
     }
-    let hourly_s = if latency { LATENCY_SPAN_S } else { HOURLY_SPAN_S };
+    let hourly_s = if latency == Latency::None { HOURLY_SPAN_S } else { LATENCY_SPAN_S };
     if bucket == Some(Bucket::Hour) && to - from > hourly_s {
         let days = hourly_s / 86_400;
         return Err(refuse::value(
@@ -122,23 +143,30 @@ fn group_by(text: Option<&str>) -> Checked<Vec<GroupBy>> {
     Ok(groups)
 }
 
-/// One row: what it is about, as far as that was asked for, and the sums.
-fn row_json(row: &UsageRow, query: &UsageQuery) -> Value {
+/// What a row is about, as far as that was asked for.
+fn about((bucket, names): Named<'_>, query: &UsageQuery) -> Map<String, Value> {
     let mut object = Map::new();
     if query.bucket.is_some() {
-        object.insert("bucket".to_owned(), row.bucket.and_then(moment_of_s).into());
+        object.insert("bucket".to_owned(), bucket.and_then(moment_of_s).into());
     }
-    for (name, group) in GROUPS {
+    for ((name, group), value) in GROUPS.into_iter().zip(names) {
         if query.group_by.contains(&group) {
-            let value = match group {
-                GroupBy::Model => &row.model,
-                GroupBy::Key => &row.key,
-                GroupBy::Project => &row.project,
-                GroupBy::Provider => &row.provider,
-            };
             object.insert(name.to_owned(), json!(value));
         }
     }
+    object
+}
+
+/// One row of times alone.
+fn times_json(row: &LatencyRow, query: &UsageQuery) -> Value {
+    let mut object = Value::Object(about(of_latency(row), query));
+    with_times(&mut object, Some(&row.times));
+    object
+}
+
+/// One row: what it is about, and the sums.
+fn row_json(row: &UsageRow, query: &UsageQuery) -> Value {
+    let object = about(of_usage(row), query);
     let sums = json!({
         "requests": row.requests,
         "errors": row.errors,
@@ -213,6 +241,7 @@ mod tests {
         check("bucket=day&from=2026-01-01", Ok((1_767_225_600, hour)));
         check("limit=1", Err("limit"));
         check("latency=true&from=2026-11-01&to=2026-11-02", Ok((1_793_491_200, 1_793_577_600)));
+        check("latency=only&from=2026-11-01&to=2026-11-02", Ok((1_793_491_200, 1_793_577_600)));
         check("latency=yes", Err("latency"));
         check("latency=true&bucket=hour&from=2026-11-01", Err("from"));
     }

@@ -108,24 +108,27 @@ impl Scope {
         TIMED.iter().any(known)
     }
 
-    fn usage(&self, name: &'static str, span: Span, timed: bool) -> Want {
+    fn usage(&self, name: &'static str, span: Span) -> Want {
         let want = Want::new(name, "usage").with("from", &span.from()).with("to", &span.to());
-        let want = self.filters.iter().fold(want, |want, (name, value)| want.with(name, value));
-        if timed { want.with("latency", "true") } else { want }
+        self.filters.iter().fold(want, |want, (name, value)| want.with(name, value))
     }
 }
 
 pub(crate) fn wants(visit: &Visit<'_>) -> Vec<Want> {
     let (span, scope) = (Span::of(visit.query, visit.now_ms), Scope::of(visit.query));
     let mut wants = vec![
-        scope.usage("usage", span, false).with("group_by", scope.by).with("bucket", span.bucket()),
-        scope.usage("groups", span, scope.is_timed(Some(scope.by))).with("group_by", scope.by),
-        scope.usage("total", span, scope.is_timed(None)),
-        scope.usage("before", span.before(), false),
+        scope.usage("usage", span).with("group_by", scope.by).with("bucket", span.bucket()),
+        scope.usage("before", span.before()),
         Want::new("keys", "keys").with("limit", "500"),
     ];
+    // Sums are added up once; how long answers took cannot be added, but is asked for without them.
+    let timed = |name| scope.usage(name, span).with("latency", "only");
     if scope.is_timed(None) {
-        wants.push(scope.usage("times", span, true).with("bucket", span.bucket()));
+        wants.push(timed("total"));
+        wants.push(timed("times").with("bucket", span.bucket()));
+    }
+    if scope.is_timed(Some(scope.by)) {
+        wants.push(timed("groups").with("group_by", scope.by));
     }
     if visit.who.can(Action::SeeGateway) {
         wants.push(Want::new("status", "status"));
@@ -148,7 +151,8 @@ pub(crate) fn render(visit: &Visit<'_>, answers: &Answers) -> Rendered {
     let keys = answers.read::<List<Key>>("keys").map(|list| list.data).unwrap_or_default();
     scope.keys = keys.into_iter().map(|key| (key.id, key.name)).collect();
     let read = |name| answers.read::<List<Row>>(name).map(|list| list.data);
-    let total = read("total").ok().and_then(|rows| rows.into_iter().next());
+    let total = read("total").unwrap_or_default();
+    let grouped = usage::by_group(&rows.data, scope.by, &read("groups").unwrap_or_default());
     let charts = Charts { visit, t, span, scope: &scope, rows: &rows.data };
     let is_used = rows.data.iter().any(|row| row.requests > 0);
     let times = read("times").unwrap_or_default();
@@ -161,7 +165,7 @@ pub(crate) fn render(visit: &Visit<'_>, answers: &Answers) -> Rendered {
         groups: groups(visit, &scope, t),
         filters: filters(visit, &scope, t),
         span,
-        total: total.unwrap_or_else(|| sum(&rows.data)),
+        total: sum(&rows.data).with_times_of(total.first()),
         before: read("before").ok().map(|rows| sum(&rows)),
         charts: if is_used { sums(&charts) } else { Vec::new() },
         times: if times.iter().any(|row| row.total_ms.is_some()) {
@@ -171,12 +175,7 @@ pub(crate) fn render(visit: &Visit<'_>, answers: &Answers) -> Rendered {
         },
         times_missing: if scope.is_timed(None) { t.no_times } else { t.not_together },
         columns: columns(visit, &scope, t),
-        lines: lines(
-            visit,
-            &scope,
-            read("groups").unwrap_or_else(|_| usage::by_group(&rows.data, scope.by)),
-            t,
-        ),
+        lines: lines(visit, &scope, grouped, t),
     };
     Rendered::of(&view)
 }

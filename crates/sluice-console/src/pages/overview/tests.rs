@@ -57,11 +57,11 @@ fn the_admin_api_is_asked_for_what_the_address_says() {
     };
     let usage = "/admin/v1/usage?from=2026-11-20T12%3A00%3A00Z&to=2026-11-21T12%3A00%3A00Z";
     check(&[], "usage", Some(&format!("{usage}&group_by=model&bucket=hour")));
-    check(&[], "groups", Some(&format!("{usage}&latency=true&group_by=model")));
-    check(&[], "times", Some(&format!("{usage}&latency=true&bucket=hour")));
+    check(&[], "groups", Some(&format!("{usage}&latency=only&group_by=model")));
+    check(&[], "times", Some(&format!("{usage}&latency=only&bucket=hour")));
     let before = "/admin/v1/usage?from=2026-11-19T12%3A00%3A00Z&to=2026-11-20T12%3A00%3A00Z";
     check(&[("model", "a/b")], "before", Some(&format!("{before}&model=a%2Fb")));
-    check(&[("by", "key"), ("model", "m")], "groups", Some(&format!("{usage}&model=m&group_by=key")));
+    check(&[("by", "key"), ("model", "m")], "groups", None);
     check(&[("key", "k"), ("model", "m")], "times", None);
 }
 
@@ -135,7 +135,7 @@ fn answers_that_are_missing_leave_the_rest() {
     answers.put("groups", Err(away.clone()));
     let html = page(&visit, &answers);
     assert!(html.contains("accounting_unavailable") && html.contains("no answers were timed"));
-    assert!(html.contains("m &#38; &#60;m&#62;</a></th>"), "rows of the table are sums of the steps then");
+    assert!(html.contains("m &#38; &#60;m&#62;</a></th>"), "the table needs no times");
     answers.put("usage", Err(away));
     let rendered = crate::render(&visit.visit(), &answers);
     assert!(rendered.status == 503 && rendered.html.contains("The database does not answer"));

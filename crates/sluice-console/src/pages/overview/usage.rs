@@ -62,6 +62,12 @@ impl Row {
         value.as_deref().unwrap_or_default()
     }
 
+    /// With the times of another row about the same.
+    pub(super) fn with_times_of(self, other: Option<&Self>) -> Self {
+        let Some(other) = other else { return self };
+        Self { first_token_ms: other.first_token_ms, total_ms: other.total_ms, ..self }
+    }
+
     /// Adds the sums of another row.
     pub(super) fn add(&mut self, other: &Self) {
         self.requests = self.requests.saturating_add(other.requests);
@@ -81,23 +87,23 @@ pub(super) fn sum(rows: &[Row]) -> Row {
     })
 }
 
-/// One row for each group, without the times, which cannot be added.
-pub(super) fn by_group(rows: &[Row], by: &str) -> Vec<Row> {
+/// One row for each group, with its times where they are known.
+pub(super) fn by_group(rows: &[Row], by: &str, times: &[Row]) -> Vec<Row> {
     let mut groups: BTreeMap<&str, Row> = BTreeMap::new();
     for row in rows {
-        let named = || Row {
-            bucket: None,
-            first_token_ms: None,
-            total_ms: None,
-            requests: 0,
-            errors: 0,
-            prompt_tokens: 0,
-            completion_tokens: 0,
-            cached_tokens: 0,
-            cost_nanousd: 0,
-            ..row.clone()
+        let group = row.group(by);
+        let named = || {
+            let own = times.iter().find(|other| other.group(by) == group);
+            let named = Row {
+                model: row.model.clone(),
+                key: row.key.clone(),
+                project: row.project.clone(),
+                provider: row.provider.clone(),
+                ..Row::default()
+            };
+            named.with_times_of(own)
         };
-        groups.entry(row.group(by)).or_insert_with(named).add(row);
+        groups.entry(group).or_insert_with(named).add(row);
     }
     groups.into_values().collect()
 }

@@ -175,8 +175,8 @@ pub(super) fn usage() -> Value {
         text_query("provider", "Only of this provider."),
         query(
             "latency",
-            plain("boolean", "Whether it is told."),
-            "Whether rows tell how long answers took: by `model` and `provider`, by `project` and `key`, or by `project` and \
+            json!({ "type": "string", "enum": ["true", "false", "only"] }),
+            "Whether rows tell how long answers took, beside the sums or alone: by `model` and `provider`, by `project` and `key`, or by `project` and \
              `model`, as groups and as filters, and by hours for at most 14 days.",
         ),
     ];

@@ -123,6 +123,9 @@ async fn sums(admin: &Admin, id: &str, charged: u64) {
     let timed = sluice_testkit::patience::within("the times of answers", look).await;
     assert_eq!((&timed["total_ms"]["count"], &timed["first_token_ms"]), (&json!(1), &Value::Null));
     assert!(timed["total_ms"]["p99"].as_f64().unwrap() >= 0.0);
+    let only = &admin.get(&path.replace("latency=true", "latency=only")).await["data"][0];
+    assert_eq!((&only["total_ms"], &only["model"]), (&timed["total_ms"], &json!("dear")));
+    assert!(only.get("requests").is_none() && only["bucket"] == timed["bucket"], "{only}");
     let all = admin.get("/admin/v1/usage").await;
     assert_eq!((&all["data"][0]["requests"], &all["data"][0]["errors"]), (&json!(3), &json!(1)));
     let spent = &admin.get(&format!("/admin/v1/keys/{id}")).await["budget"];
