@@ -4,5 +4,6 @@ mod injections;
 mod itself;
 mod journey;
 mod looks;
+mod playground;
 mod rig;
 mod world;
