@@ -4,13 +4,48 @@
 //! one [`Settle`] or [`Void`] before its last byte goes out. [`Posting`] is what the books take: the reservation and
 //! its end together, made by [`Fold`](crate::recovery::Fold) alone.
 
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::{BuildHasherDefault, Hash, Hasher},
+};
+
 use sluice_chat::Usage;
 
 use crate::{AccountId, NanoUsd, PurseId, UsageSource, Window};
 
 /// Our id of a request: the UUID behind `x-request-id`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RequestId(pub [u8; 16]);
+
+/// A map by ids of requests. Their last bytes are random and ours: nobody can choose them so that they meet, so they
+/// need no hash that withstands it.
+pub type ByRequest<V> = HashMap<RequestId, V, BuildHasherDefault<IdHasher>>;
+
+/// Hashes ids of requests.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, bits: u64) {
+        // An odd number with its bits all over: what is above takes part in what is below and the other way round.
+        self.0 = (self.0.rotate_left(5) ^ bits).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+}
+
+impl Hash for RequestId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (_, random) = self.0.split_at(8);
+        state.write_u64(random.try_into().map_or(0, u64::from_ne_bytes));
+    }
+}
 
 impl RequestId {
     /// The form of the `x-request-id` header: `req_` and 32 hexadecimal digits.
@@ -66,6 +101,20 @@ impl Reserve {
             self.project_window.map(|window| PurseId { account: AccountId::project(&self.project), window });
         key.into_iter().chain(project)
     }
+}
+
+/// Joins charges, in nano-dollars, of requests that have the same key, project and windows and came on the same day
+/// (UTC): the first of them, with the sum. To the books they are like one request.
+pub fn joined<'a>(charges: impl IntoIterator<Item = (&'a Reserve, i64)>) -> Vec<(&'a Reserve, i64)> {
+    const DAY_MS: u64 = 86_400_000;
+    let mut alike = BTreeMap::new();
+    for (reserve, charged) in charges {
+        let Reserve { key, project, key_window, project_window, unix_ms, .. } = reserve;
+        let group = (unix_ms / DAY_MS, key_window, project_window, &**key, &**project);
+        let (_, sum) = alike.entry(group).or_insert((reserve, 0_i64));
+        *sum = sum.saturating_add(charged);
+    }
+    alike.into_values().collect()
 }
 
 /// Who answered, and by which price.
@@ -197,6 +246,35 @@ impl Posting {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn charges_are_joined_where_they_are_alike() {
+        let reserve = |key: &str, unix_ms, window| Reserve {
+            request: RequestId([1; 16]),
+            unix_ms,
+            key: key.to_owned(),
+            project: "p".to_owned(),
+            model: "m".to_owned(),
+            stream: false,
+            reserved: NanoUsd(1),
+            key_window: Some(Window(window)),
+            project_window: None,
+        };
+        let all = [
+            (reserve("a", 1, 0), 1),
+            (reserve("b", 1, 0), 2),
+            (reserve("a", 86_399_999, 0), 4),
+            (reserve("a", 86_400_000, 0), 8),
+            (reserve("a", 1, 1), 16),
+            (reserve("b", 2, 0), -3),
+        ];
+        let mut sums: Vec<_> = joined(all.iter().map(|(reserve, charged)| (reserve, *charged)))
+            .into_iter()
+            .map(|(_, n)| n)
+            .collect();
+        sums.sort_unstable();
+        assert_eq!(sums, [-1, 5, 8, 16]);
+    }
 
     #[test]
     fn request_ids_are_read_back() {

@@ -1,18 +1,18 @@
 //! Joins the records of a journal into postings: a reservation and its end. The drain does it while the node runs,
 //! recovery with what a run that ended has left behind.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::{
     NanoUsd, Posting, Record, RequestId, UsageSource,
-    record::{Answered, Flags, Mark, Outcome, Reserve, Settle},
+    record::{Answered, ByRequest, Flags, Mark, Outcome, Reserve, Settle},
 };
 
 /// The requests of one worker's journal that have begun and not ended. One for each epoch and worker: the numbers of
 /// records count from the start of each.
 #[derive(Debug, Default)]
 pub struct Fold {
-    open: HashMap<RequestId, Open>,
+    open: ByRequest<Open>,
     /// The same requests in the order of their reservations.
     order: BTreeMap<u64, RequestId>,
 }

@@ -1,6 +1,7 @@
 //! The two engines behind one small face: statements, arguments, rows and transactions that are the same for SQLite
 //! and PostgreSQL. Nothing outside this module and its parts knows a type of a driver.
 
+mod insert;
 mod postgres;
 mod sqlite;
 
@@ -9,6 +10,7 @@ use tokio::sync::broadcast;
 
 use crate::{StoreError, books::StoreEvent};
 
+pub(crate) use insert::{Columns, Insert};
 pub(crate) use postgres::{Remote, notification};
 pub(crate) use sqlite::Local;
 

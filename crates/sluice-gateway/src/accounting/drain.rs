@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use sluice_ledger::{
     Posting, RequestId,
     frame::Header,
-    record::{Outcome, Record},
+    record::{ByRequest, Outcome, Record},
     recovery::Fold,
 };
 use sluice_store::{
@@ -93,9 +93,9 @@ pub(super) struct Drain {
     broken: bool,
     /// Read at the last look. It waits for one more, so that its details can come.
     reading: Reading,
-    details: HashMap<RequestId, Details>,
+    details: ByRequest<Details>,
     /// Posted without details, in this round of forgetting and the one before.
-    bare: [HashSet<RequestId>; 2],
+    bare: [ByRequest<()>; 2],
     late: Vec<(RequestId, Details)>,
     refused: Vec<Refused>,
     /// What was sent and is not known to be in the books, in pieces of which the first is sent next.
@@ -118,7 +118,7 @@ impl Drain {
             at_end: false,
             broken: false,
             reading: Reading::default(),
-            details: HashMap::new(),
+            details: ByRequest::default(),
             bare: Default::default(),
             late: Vec::new(),
             refused: Vec::new(),
@@ -140,7 +140,9 @@ impl Drain {
         match note {
             Note::Refused(_) if self.refused.len() >= bounds::NOTES => self.details_dropped += 1,
             Note::Refused(refused) => self.refused.push(*refused),
-            Note::Ended(request, details) if self.bare.iter_mut().any(|ids| ids.remove(&request)) => {
+            Note::Ended(request, details)
+                if self.bare.iter_mut().any(|ids| ids.remove(&request).is_some()) =>
+            {
                 self.late.push((request, *details));
             }
             Note::Ended(..) if self.details.len() >= bounds::DETAILS_COUNT => self.details_dropped += 1,
@@ -261,7 +263,7 @@ impl Drain {
             let details = self.details.remove(&posting.reserve.request);
             match &details {
                 Some(details) => self.latencies.add(&posting, details),
-                None => drop(self.bare[0].insert(posting.reserve.request)),
+                None => drop(self.bare[0].insert(posting.reserve.request, ())),
             }
             postings.push((posting, details));
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use sluice_ledger::{NanoUsd, Posting, Purse, PurseId, lease::Lease};
+use sluice_ledger::{NanoUsd, Posting, Purse, PurseId, lease::Lease, record::joined};
 use sluice_store::{
     Store, StoreError,
     books::{LeaseAnswer, LeaseAsk, LeaseRefusal, LeaseRequest, Session},
@@ -76,10 +76,12 @@ impl Leases {
 
     /// The database has these in its books: what it took from the leases is taken from them here.
     pub(super) fn posted<'a>(&mut self, postings: impl Iterator<Item = &'a Posting>) {
-        for posting in postings {
-            for purse in posting.reserve.purses() {
+        let charges = postings
+            .map(|posting| (&posting.reserve, i64::try_from(posting.charged().0).unwrap_or(i64::MAX)));
+        for (reserve, charged) in joined(charges) {
+            for purse in reserve.purses() {
                 let Some(entry) = self.entries.get_mut(&purse) else { continue };
-                let uncovered = entry.lease.post(posting.charged());
+                let uncovered = entry.lease.post(NanoUsd(u64::try_from(charged).unwrap_or(0)));
                 if uncovered > 0 {
                     // It is in the books; from now on they say whether there is more.
                     entry.purse.change(uncovered);

@@ -336,7 +336,7 @@ fn list_of(texts: &[String]) -> String {
 }
 
 fn has_nul(text: &str) -> bool {
-    text.contains('\0')
+    text.as_bytes().contains(&0)
 }
 
 /// Every statement, for the test that prepares them all.

@@ -1,15 +1,18 @@
 //! Taking a batch into the books: rows of requests, sums, budgets and leases, and how far the journal is posted, in
 //! one transaction.
 //!
-//! Rows travel as one JSON text a statement. That costs the fewest cycles a row on both engines: one round trip and
-//! one bound value instead of some twenty for each row.
+//! What is one row or a few for a whole batch travels as one JSON text a statement, rows of requests as
+//! `engine/insert.rs` has it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::LazyLock,
+};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use sluice_ledger::{
     AccountId, Period, Posting, PurseId, RequestId, Window,
-    record::{Outcome, Reserve, Settle},
+    record::{Outcome, Reserve, Settle, joined},
 };
 
 use super::{
@@ -21,8 +24,8 @@ use crate::{
     StoreError,
     books::{Batch, Cursor, Details, Refused, Session},
     document,
-    engine::{Arg, Statement, Tx},
-    statement,
+    engine::{Arg, Columns, Insert, Statement, Tx},
+    statement, statement_piece,
 };
 
 const INSERT: Statement = statement!(
@@ -35,6 +38,12 @@ const INSERT: Statement = statement!(
     ROWS,
     " WHERE true ON CONFLICT (request_id) DO NOTHING"
 );
+/// Nothing of it is taken back alone, so SQLite need not keep pages as they were before it: `OR FAIL`.
+static INSERT_ROWS: LazyLock<Insert> = LazyLock::new(|| {
+    let head =
+        concat!("INSERT OR FAIL INTO requests (", statement_piece!(sqlite REQUEST_COLUMNS), ") VALUES");
+    Insert::new::<RequestColumns<'_>>(INSERT, head, "ON CONFLICT (request_id) DO NOTHING")
+});
 const INSERT_RETURNING: Statement = statement!(
     "INSERT INTO requests (",
     REQUEST_COLUMNS,
@@ -147,7 +156,7 @@ pub(super) async fn run(
         Rows::AllNew => {
             let sent = batch.postings.len() + batch.refused.len();
             if sent > 0 {
-                let inserted = tx.execute(&INSERT, &[Arg::Text(&request_rows(batch))]).await?;
+                let inserted = tx.insert(&INSERT_ROWS, &request_rows(batch)).await?;
                 if inserted != sent as u64 {
                     return Ok(false);
                 }
@@ -155,7 +164,8 @@ pub(super) async fn run(
             (batch.postings.iter().collect::<Vec<_>>(), batch.refused.iter().collect::<Vec<_>>())
         }
         Rows::SomeKnown => {
-            let returned = tx.rows(&INSERT_RETURNING, &[Arg::Text(&request_rows(batch))]).await?;
+            let returned =
+                tx.rows(&INSERT_RETURNING, &[Arg::Text(&document::write(&request_rows(batch)))]).await?;
             let mut new = HashSet::with_capacity(returned.len());
             for row in returned {
                 new.insert(row.bytes(0)?);
@@ -173,8 +183,9 @@ pub(super) async fn run(
     let mut sums = sums(&postings, &refused);
     correct::run(&mut tx, &cut_off, &mut sums).await?;
     sums.write(&mut tx).await?;
-    let charged = postings.iter().map(|(posting, _)| (posting, int(posting.charged().0)));
-    charge(&mut tx, session, charged.chain(correct::charges(&cut_off))).await?;
+    let charged = postings.iter().map(|(posting, _)| (&posting.reserve, int(posting.charged().0)));
+    let corrected = correct::charges(&cut_off).map(|(posting, charged)| (&posting.reserve, charged));
+    charge(&mut tx, session, charged.chain(corrected)).await?;
     late_details(&mut tx, batch, rows).await?;
     set_cursors(&mut tx, session, &batch.cursors).await?;
     // Where rows are known the batch may have been taken before, and these with it: they are counted once at most.
@@ -225,24 +236,24 @@ pub(super) fn settled(posting: &Posting) -> Option<&Settle> {
     }
 }
 
-/// Moves the balances by what each posting adds, in nano-dollars. A purse without a row has nothing to move: its row
+/// Moves the balances by what each request adds, in nano-dollars. A purse without a row has nothing to move: its row
 /// will begin with what the sums say.
 async fn charge<'a>(
     tx: &mut Tx,
     session: &Session,
-    postings: impl Iterator<Item = (&'a Posting, i64)>,
+    charges: impl Iterator<Item = (&'a Reserve, i64)>,
 ) -> Result<(), StoreError> {
-    let postings: Vec<_> = postings.filter(|(_, charged)| *charged != 0).collect();
-    let periods = periods(tx, &postings).await?;
+    let requests = joined(charges.filter(|(_, charged)| *charged != 0));
+    let periods = periods(tx, &requests).await?;
     // Taking the sum at once covers what taking one charge after the other would: nothing is granted in between. Beside
     // the sum, what of it was taken from a lease.
     let mut charges: BTreeMap<PurseId, (i64, i64)> = BTreeMap::new();
-    for (posting, charged) in &postings {
-        for purse in posting.reserve.purses() {
+    for (reserve, charged) in &requests {
+        for purse in reserve.purses() {
             let (sum, taken) = charges.entry(purse).or_default();
             (*sum, *taken) = (sum.saturating_add(*charged), taken.saturating_add(*charged));
         }
-        for purse in passed_over(&posting.reserve, &periods) {
+        for purse in passed_over(reserve, &periods) {
             let (sum, _) = charges.entry(purse).or_default();
             *sum = sum.saturating_add(*charged);
         }
@@ -279,12 +290,11 @@ async fn charge<'a>(
 /// The periods of the budgets as they are now.
 async fn periods(
     tx: &mut Tx,
-    postings: &[(&Posting, i64)],
+    requests: &[(&Reserve, i64)],
 ) -> Result<BTreeMap<AccountId, Period>, StoreError> {
     let mut periods = BTreeMap::new();
-    let keys: BTreeSet<_> = postings.iter().map(|(posting, _)| (text(&posting.reserve.key),)).collect();
-    let projects: BTreeSet<_> =
-        postings.iter().map(|(posting, _)| (text(&posting.reserve.project),)).collect();
+    let keys: BTreeSet<_> = requests.iter().map(|(reserve, _)| (text(&reserve.key),)).collect();
+    let projects: BTreeSet<_> = requests.iter().map(|(reserve, _)| (text(&reserve.project),)).collect();
     let of_key: fn(&str) -> AccountId = AccountId::key;
     for (statement, names, account) in
         [(&KEY_BUDGETS, keys, of_key), (&PROJECT_BUDGETS, projects, AccountId::project)]
@@ -356,6 +366,9 @@ async fn set_cursors(tx: &mut Tx, session: &Session, cursors: &[Cursor]) -> Resu
 /// What a row keeps of a text.
 pub(super) fn text(text: &str) -> &str {
     // No engine takes a NUL character in every place; what comes before it is enough of such a text.
+    if text.len() <= TEXT_MAX_BYTES && !super::has_nul(text) {
+        return text;
+    }
     let end = text.find('\0').unwrap_or(text.len());
     text.get(..text.floor_char_boundary(end.min(TEXT_MAX_BYTES))).unwrap_or_default()
 }
@@ -363,7 +376,7 @@ pub(super) fn text(text: &str) -> &str {
 /// A row of `requests`, in the order of `REQUEST_COLUMNS`.
 #[derive(Serialize)]
 pub(super) struct RequestColumns<'a>(
-    String,
+    Id,
     i64,
     &'a str,
     &'a str,
@@ -388,8 +401,56 @@ pub(super) struct RequestColumns<'a>(
     Option<i64>,
     Option<i64>,
     Option<i64>,
-    Option<AttemptsDocument<'a>>,
+    Option<String>,
 );
+
+const COLUMNS: usize = 26;
+
+impl Columns for RequestColumns<'_> {
+    const COUNT: usize = COLUMNS;
+
+    fn each<'a>(&'a self, take: impl FnMut(Arg<'a>)) {
+        let columns: [Arg<'a>; COLUMNS] = [
+            Arg::Bytes(&self.0.0.0),
+            Arg::Int(self.1),
+            Arg::Text(self.2),
+            Arg::Text(self.3),
+            Arg::Text(self.4),
+            Arg::Int(self.5),
+            Arg::Int(i64::from(self.6)),
+            Arg::Int(self.7),
+            Arg::MaybeInt(self.8),
+            Arg::Int(self.9),
+            Arg::MaybeText(self.10),
+            Arg::MaybeText(self.11),
+            Arg::MaybeText(self.12),
+            Arg::MaybeText(self.13),
+            Arg::Int(self.14),
+            Arg::Int(self.15),
+            Arg::Int(self.16),
+            Arg::Int(self.17),
+            Arg::Int(self.18),
+            Arg::MaybeText(self.19),
+            Arg::MaybeText(self.20),
+            Arg::MaybeInt(self.21),
+            Arg::MaybeInt(self.22),
+            Arg::MaybeInt(self.23),
+            Arg::MaybeInt(self.24),
+            Arg::MaybeText(self.25.as_deref()),
+        ];
+        columns.into_iter().for_each(take);
+    }
+}
+
+/// An id as it travels inside a document: in hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Id(RequestId);
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::hex(&self.0.0))
+    }
+}
 
 /// The columns that come with the details, in the order in which `ADD_DETAILS` takes them.
 #[derive(Serialize)]
@@ -437,11 +498,25 @@ fn named(name: &str) -> Option<&str> {
     Some(text(name)).filter(|name| !name.is_empty())
 }
 
-fn request_rows(batch: &Batch) -> String {
-    let mut rows = Vec::with_capacity(batch.postings.len() + batch.refused.len());
-    rows.extend(batch.postings.iter().map(|(posting, details)| posted_row(posting, details.as_ref())));
-    rows.extend(batch.refused.iter().map(refused_row));
-    document::write(&rows)
+fn attempts(details: &Details) -> String {
+    document::write(&AttemptsDocument(&details.attempts))
+}
+
+/// In the order of their ids, which is nearly that of time: in most indexes they go to the end, one behind the other.
+fn request_rows(batch: &Batch) -> Vec<RequestColumns<'_>> {
+    enum Of<'a> {
+        Posting(&'a (Posting, Option<Details>)),
+        Refused(&'a Refused),
+    }
+    let postings = batch.postings.iter().map(|posting| (posting.0.reserve.request, Of::Posting(posting)));
+    let refused = batch.refused.iter().map(|refused| (refused.request, Of::Refused(refused)));
+    let mut ordered: Vec<_> = postings.chain(refused).collect();
+    ordered.sort_by_key(|(id, _)| *id);
+    let rows = ordered.into_iter().map(|(_, of)| match of {
+        Of::Posting((posting, details)) => posted_row(posting, details.as_ref()),
+        Of::Refused(refused) => refused_row(refused),
+    });
+    rows.collect()
 }
 
 pub(super) fn posted_row<'a>(posting: &'a Posting, details: Option<&'a Details>) -> RequestColumns<'a> {
@@ -460,7 +535,7 @@ pub(super) fn posted_row<'a>(posting: &'a Posting, details: Option<&'a Details>)
     let usage = settle.map(|settle| settle.usage).unwrap_or_default();
     let answered = settle.map(|settle| &settle.answered);
     RequestColumns(
-        super::hex(&reserve.request.0),
+        Id(reserve.request),
         int(reserve.unix_ms),
         text(&reserve.key),
         text(&reserve.project),
@@ -485,14 +560,14 @@ pub(super) fn posted_row<'a>(posting: &'a Posting, details: Option<&'a Details>)
         details.and_then(|details| details.first_token_us.map(int)),
         details.map(|details| int(details.total_us)),
         details.map(|details| int(details.wasted.0)),
-        details.map(|details| AttemptsDocument(&details.attempts)),
+        details.map(attempts),
     )
 }
 
 fn refused_row(refused: &Refused) -> RequestColumns<'_> {
     let details = &refused.details;
     RequestColumns(
-        super::hex(&refused.request.0),
+        Id(refused.request),
         int(refused.unix_ms),
         text(&refused.key),
         text(&refused.project),
@@ -517,6 +592,6 @@ fn refused_row(refused: &Refused) -> RequestColumns<'_> {
         details.first_token_us.map(int),
         Some(int(details.total_us)),
         Some(int(details.wasted.0)),
-        Some(AttemptsDocument(&details.attempts)),
+        Some(attempts(details)),
     )
 }

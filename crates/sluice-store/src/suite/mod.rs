@@ -42,7 +42,7 @@ const CASES: &[Case] = cases! {
     lease: grants returns end_leases_of_one_node rows_begin_with_what_was_spent race;
     limit: follows_a_changed_budget follows_another_period follows_the_file waits_after_it_was_lowered
         counts_what_ran_when_it_came;
-    post: same_batch_twice half_known_batch one_request_twice_in_a_batch refused_rows late_details
+    post: same_batch_twice many_rows half_known_batch one_request_twice_in_a_batch refused_rows late_details
         charges_beyond_the_lease without_lease_or_row cursors odd_texts_and_numbers true_ends_of_what_was_cut_off largest_sums;
     usage: groups_and_filters edges_of_hours_and_days;
     latency: groups_of_all_nodes what_is_sent_again_counts_once;

@@ -50,6 +50,29 @@ pub(super) async fn same_batch_twice(store: SqlStore) {
     assert_sound(&store).await;
 }
 
+/// Rows go some at a time: each comes as it was sent, whatever its place.
+pub(super) async fn many_rows(store: SqlStore) {
+    let node = session(&store, "n").await;
+    let mut first = 1;
+    for count in [1_u64, 7, 8, 9, 64, 65, 137] {
+        let mut sent = batch((first..first + count).map(|n| posting(n, n)));
+        for (n, (posting, found)) in (first..).zip(&mut sent.postings) {
+            posting.reserve.model = format!("m{}", n % 3);
+            *found = (n % 5 != 0).then(|| Details { total_us: n, ..details(200) });
+        }
+        sent.postings.reverse();
+        store.post(&node, &sent).await.unwrap();
+        for (posting, found) in &sent.postings {
+            let row = store.request(posting.reserve.request).await.unwrap().unwrap();
+            assert_eq!((row.unix_ms, row.charged), (posting.reserve.unix_ms, Some(posting.charged())));
+            assert_eq!((&row.model, &row.details), (&posting.reserve.model, found));
+        }
+        first += count;
+    }
+    assert_eq!(sums(&store).await.0, first - 1);
+    assert_sound(&store).await;
+}
+
 pub(super) async fn half_known_batch(store: SqlStore) {
     let node = session(&store, "n").await;
     ask(&store, &node, 1, need(1, 1)).await.unwrap();
