@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Admitted {
     body: Bytes,
-    scan: RequestScan,
+    scan: Box<RequestScan>,
     model: Arc<Model>,
     /// Indexes of the model's targets that can take the request, in order.
     eligible: SmallVec<[usize; 4]>,
@@ -69,7 +69,7 @@ impl Admitted {
 }
 
 /// Scans the request, off the worker where it is large.
-pub(crate) async fn scan(body: &Bytes) -> Result<RequestScan, Refusal> {
+pub(crate) async fn scan(body: &Bytes) -> Result<Box<RequestScan>, Refusal> {
     let scanned = if body.len() <= bounds::SCAN_ON_WORKER_BYTES {
         scan_here(body)
     } else {
@@ -82,8 +82,8 @@ pub(crate) async fn scan(body: &Bytes) -> Result<RequestScan, Refusal> {
     scanned.map_err(Refusal::bad_request)
 }
 
-fn scan_here(body: &[u8]) -> Result<RequestScan, ApiError> {
-    sluice_chat::scan::scan(body).map_err(|_| match ChatRequest::parse(body) {
+fn scan_here(body: &[u8]) -> Result<Box<RequestScan>, ApiError> {
+    sluice_chat::scan::scan(body).map(Box::new).map_err(|_| match ChatRequest::parse(body) {
         Err(error) => error,
         // The two passes agree, by test; if they ever did not, the request is refused all the same.
         Ok(_) => ApiError::invalid("invalid_json", "The request body could not be read."),
@@ -96,7 +96,7 @@ pub(crate) async fn admit(
     worker: &Worker,
     caller: &Caller,
     body: Bytes,
-    scan: RequestScan,
+    scan: Box<RequestScan>,
 ) -> Result<(Admitted, Hold, Standings), Refusal> {
     let admitted = allowed(context.snapshot, caller, body, scan)?;
     let scan = &admitted.scan;
@@ -120,7 +120,7 @@ fn allowed(
     snapshot: &Snapshot,
     caller: &Caller,
     body: Bytes,
-    scan: RequestScan,
+    scan: Box<RequestScan>,
 ) -> Result<Admitted, Refusal> {
     let model = snapshot.model(&scan.model).ok_or_else(|| Refusal::model_not_found(&scan.model))?;
     let key = caller.key();

@@ -21,12 +21,12 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Leftover {
     source: Box<Source>,
-    drive: Drive,
+    drive: Box<Drive>,
     guard: CallGuard,
 }
 
 impl Leftover {
-    pub(crate) fn new(source: Box<Source>, drive: Drive) -> Self {
+    pub(crate) fn new(source: Box<Source>, drive: Box<Drive>) -> Self {
         let guard = Live::call(drive.exchange.worker());
         Self { source, drive, guard }
     }
@@ -97,7 +97,7 @@ pub(crate) fn detached(worker: &Rc<Worker>, mut seeking: Seeking, leash: Rc<Leas
 }
 
 /// An answer came after the caller had left.
-async fn unheard(mut drive: Drive, answered: Option<Answered>) {
+async fn unheard(mut drive: Box<Drive>, answered: Option<Answered>) {
     match answered {
         Some(Answered {
             answer: Answer::Whole(WholeAnswer { content_bytes, usage, usage_absurd, .. }),
@@ -116,7 +116,7 @@ async fn unheard(mut drive: Drive, answered: Option<Answered>) {
     }
 }
 
-async fn read_to_end(mut source: Source, mut drive: Drive) {
+async fn read_to_end(mut source: Source, mut drive: Box<Drive>) {
     let until: Instant = clock::now() + bounds::DRAIN_CALL;
     let mut out = Vec::new();
     let whole = tokio::time::timeout_at(until.into(), async {
@@ -149,7 +149,7 @@ async fn read_to_end(mut source: Source, mut drive: Drive) {
 }
 
 /// The caller pays for what was delivered, and for what the provider counted where it did.
-fn end(mut drive: Drive) {
+fn end(mut drive: Box<Drive>) {
     drive.exchange.left();
     // Nobody is there to be told.
     let _ = drive.exchange.end(Ending::CallerLeft, Billing::Delivered);

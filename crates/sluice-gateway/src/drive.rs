@@ -53,7 +53,7 @@ pub(crate) struct Drive {
 /// An answer, and the call that it is an answer to.
 #[derive(Debug)]
 pub(crate) struct Answered {
-    pub(crate) out: Outbound,
+    pub(crate) out: Box<Outbound>,
     pub(crate) answer: Answer,
     pub(crate) in_flight: InFlight,
 }
@@ -87,7 +87,7 @@ impl NoAnswer {
 }
 
 /// The driving of a request that has no answer yet: the drive comes back with the answer.
-pub(crate) type Seeking = Pin<Box<dyn Future<Output = (Drive, Result<Answered, NoAnswer>)>>>;
+pub(crate) type Seeking = Pin<Box<dyn Future<Output = (Box<Drive>, Result<Answered, NoAnswer>)>>>;
 
 /// What asks routing for the next step.
 type NextStep = fn(&mut Attempts, Instant, &Targets<'_>, &mut Dice<'_>) -> Step;
@@ -95,7 +95,7 @@ type NextStep = fn(&mut Attempts, Instant, &Targets<'_>, &mut Dice<'_>) -> Step;
 /// One call under way.
 #[derive(Debug)]
 struct Call {
-    out: Outbound,
+    out: Box<Outbound>,
     /// Which of the calls of the exchange this is.
     number: usize,
     without_usage: bool,
@@ -115,10 +115,10 @@ struct Racer<'a> {
 }
 
 impl Drive {
-    pub(crate) fn new(exchange: Exchange, ids: &Ids, admitted: Admitted, headers: Passed) -> Self {
+    pub(crate) fn new(exchange: Exchange, ids: &Ids, admitted: Admitted, headers: Passed) -> Box<Self> {
         let attempts = route(&admitted, &exchange);
         let deadline = deadline(&exchange, &admitted);
-        Self {
+        Box::new(Self {
             exchange,
             ids: ids.clone(),
             admitted,
@@ -128,7 +128,7 @@ impl Drive {
             media: Brought::default(),
             kept: None,
             leash: None,
-        }
+        })
     }
 
     pub(crate) fn admitted(&self) -> &Admitted {
@@ -152,9 +152,9 @@ impl Drive {
 
     /// As [`Drive::answer`], for a whole answer.
     pub(crate) async fn whole(
-        mut self,
+        mut self: Box<Self>,
         connection: &Rc<ConnectionState>,
-    ) -> (Self, Result<Answered, NoAnswer>) {
+    ) -> (Box<Self>, Result<Answered, NoAnswer>) {
         if self.drains() {
             return self.seek(connection).await;
         }
@@ -163,7 +163,7 @@ impl Drive {
     }
 
     /// As [`Drive::answer`], for a stream: its body may be on its way before there is an answer.
-    pub(crate) fn seek(mut self, connection: &Rc<ConnectionState>) -> Seeking {
+    pub(crate) fn seek(mut self: Box<Self>, connection: &Rc<ConnectionState>) -> Seeking {
         let (connection, worker) = (Rc::clone(connection), Rc::clone(self.exchange.worker()));
         let leash = self.drains().then(Rc::<Leash>::default);
         self.leash.clone_from(&leash);
@@ -201,7 +201,7 @@ impl Drive {
     }
 
     /// An answer broke after its first content. Gives back the call, and what was said of its answer.
-    pub(crate) fn lost(&mut self, source: Source, failure: &Failure) -> (Outbound, Option<Transcript>) {
+    pub(crate) fn lost(&mut self, source: Source, failure: &Failure) -> (Box<Outbound>, Option<Transcript>) {
         self.exchange.broke(failure);
         let worker = self.exchange.worker();
         source.failed(failure, &mut || worker.ids.bits())
@@ -209,7 +209,7 @@ impl Drive {
 
     /// Looks for an answer that takes the place of one that broke with `failure` after its first content.
     pub(crate) fn repair(
-        mut self,
+        mut self: Box<Self>,
         connection: &Rc<ConnectionState>,
         broken: &Outbound,
         failure: Failure,
@@ -289,7 +289,7 @@ impl Drive {
         }
     }
 
-    fn said(&self, target: usize, without_usage: bool) -> Result<Outbound, Failure> {
+    fn said(&self, target: usize, without_usage: bool) -> Result<Box<Outbound>, Failure> {
         self.media.check(&self.admitted, target)?;
         let signatures = &self.exchange.worker().shared.signatures;
         let memory = (signatures, self.exchange.key_id());
@@ -325,7 +325,7 @@ impl Drive {
     }
 
     /// The same without the question for usage, where that was refused.
-    fn said_again(&self, (call, answer): &Called) -> Option<Outbound> {
+    fn said_again(&self, (call, answer): &Called) -> Option<Box<Outbound>> {
         let failure = answer.as_ref().err()?;
         if call.without_usage || !call.out.was_refused_over_usage(failure) {
             return None;

@@ -108,7 +108,7 @@ async fn answered(context: &Context<'_>, exchange: Exchange, head: &Parts, admit
 }
 
 /// As [`answered`]. After long silence the head goes out before there is an answer.
-async fn streamed(context: &Context<'_>, drive: Drive) -> Reply {
+async fn streamed(context: &Context<'_>, drive: Box<Drive>) -> Reply {
     let (clock, silent_until) = (drive.stream_clock(), clock::now() + bounds::SILENCE);
     let mut seeking = drive.seek(context.connection);
     match tokio::time::timeout_at(silent_until.into(), &mut seeking).await {
@@ -121,13 +121,13 @@ async fn streamed(context: &Context<'_>, drive: Drive) -> Reply {
     }
 }
 
-fn streaming(context: &Context<'_>, drive: Drive, answered: Answered) -> Reply {
+fn streaming(context: &Context<'_>, drive: Box<Drive>, answered: Answered) -> Reply {
     let about = About::of(&answered.out, drive.made(), &drive.exchange);
     let head = reply::stream_head(context.ids, Some(&about));
     head.map(|()| ReplyBody::stream(Relay::start(context.connection, drive, answered)))
 }
 
-fn unanswered(ids: &Ids, drive: Drive, none: NoAnswer) -> Reply {
+fn unanswered(ids: &Ids, drive: Box<Drive>, none: NoAnswer) -> Reply {
     let attempts = drive.made();
     refused(ids, drive.exchange, &none.refusal(), attempts)
 }

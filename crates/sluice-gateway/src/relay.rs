@@ -46,7 +46,7 @@ pub(crate) struct Relay {
     next: usize,
     state: State,
     /// `None` while another answer is looked for.
-    drive: Option<Drive>,
+    drive: Option<Box<Drive>>,
     connection: Rc<ConnectionState>,
     clock: StreamClock,
     /// The turn of the connection's task in which the upstream had no more: hyper asks twice more in the same turn.
@@ -117,7 +117,7 @@ impl Relay {
     /// A relay of an answer, watched where hyper may never ask for its next bytes.
     pub(crate) fn start(
         connection: &Rc<ConnectionState>,
-        drive: Drive,
+        drive: Box<Drive>,
         answered: Answered,
     ) -> Rc<RefCell<Self>> {
         let mut relay = Self::new(connection, State::Relaying, drive.stream_clock());

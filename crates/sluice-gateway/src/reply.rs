@@ -13,10 +13,12 @@ use http::{
     header::{ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
 };
 use http_body::{Frame, SizeHint};
+use smallvec::SmallVec;
 
 use crate::{
     accounting::Standings,
     admin,
+    digits::Digits,
     exchange::Exchange,
     idempotency::{Held, RecordedStream, RepeatBody},
     ids::Ids,
@@ -41,12 +43,12 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// What the names of the following begin with.
 pub(crate) const LIMIT_HEADERS: &str = "x-ratelimit-";
 
-const LIMIT_REQUESTS: [HeaderName; 3] = [
+static LIMIT_REQUESTS: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-limit-requests"),
     HeaderName::from_static("x-ratelimit-remaining-requests"),
     HeaderName::from_static("x-ratelimit-reset-requests"),
 ];
-const LIMIT_TOKENS: [HeaderName; 3] = [
+static LIMIT_TOKENS: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-limit-tokens"),
     HeaderName::from_static("x-ratelimit-remaining-tokens"),
     HeaderName::from_static("x-ratelimit-reset-tokens"),
@@ -270,29 +272,69 @@ fn describe(headers: &mut HeaderMap, about: &About<'_>) {
 
 /// Where a limited caller stands, in OpenAI's headers.
 fn describe_limits(headers: &mut HeaderMap, standings: &Standings) {
-    for (standing, names) in [(&standings.requests, &LIMIT_REQUESTS), (&standings.tokens, &LIMIT_TOKENS)] {
+    let mut values = Values::default();
+    let mut names = SmallVec::<[&HeaderName; 6]>::new();
+    for (standing, named) in [(&standings.requests, &LIMIT_REQUESTS), (&standings.tokens, &LIMIT_TOKENS)] {
         let Some(standing) = standing else { continue };
-        let [limit, remaining, reset] = names;
-        headers.insert(limit, HeaderValue::from(standing.limit));
-        headers.insert(remaining, HeaderValue::from(standing.remaining));
-        if let Ok(text) = HeaderValue::from_str(&duration_text(standing.reset_ns)) {
-            headers.insert(reset, text);
-        }
+        values.add(|text| push_number(text, standing.limit));
+        values.add(|text| push_number(text, standing.remaining));
+        values.add(|text| push_duration(text, standing.reset_ns));
+        names.extend(named);
+    }
+    if names.is_empty() {
+        return;
+    }
+    for (name, value) in names.into_iter().zip(values.finish()) {
+        headers.insert(name, value);
     }
 }
 
+/// Values of headers that are made together, in one allocation.
+#[derive(Default)]
+struct Values {
+    text: Text,
+    ends: SmallVec<[usize; 6]>,
+}
+
+type Text = SmallVec<[u8; 96]>;
+
+impl Values {
+    fn add(&mut self, write: impl FnOnce(&mut Text)) {
+        write(&mut self.text);
+        self.ends.push(self.text.len());
+    }
+
+    fn finish(self) -> impl Iterator<Item = HeaderValue> {
+        let (all, mut from) = (Bytes::from_owner(self.text), 0);
+        self.ends.into_iter().map(move |end| {
+            let value = all.slice(std::mem::replace(&mut from, end)..end);
+            HeaderValue::from_maybe_shared(value).unwrap_or(HeaderValue::from_static("invalid"))
+        })
+    }
+}
+
+fn push_number(text: &mut Text, number: u64) {
+    text.extend_from_slice(Digits::of(number).as_bytes());
+}
+
 /// A duration as OpenAI writes it: `20ms`, `1s`, `6m0s`, `1h0m0s`; rounded up.
-fn duration_text(ns: u64) -> String {
+fn push_duration(text: &mut Text, ns: u64) {
+    let mut part = |number, unit: &[u8]| {
+        push_number(text, number);
+        text.extend_from_slice(unit);
+    };
     let millis = ns.div_ceil(1_000_000);
     if millis < 1000 {
-        return format!("{millis}ms");
+        return part(millis, b"ms");
     }
     let seconds = millis.div_ceil(1000);
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s}s"),
-        (0, m, s) => format!("{m}m{s}s"),
-        (h, m, s) => format!("{h}h{m}m{s}s"),
+    if seconds >= 3600 {
+        part(seconds / 3600, b"h");
     }
+    if seconds >= 60 {
+        part(seconds / 60 % 60, b"m");
+    }
+    part(seconds % 60, b"s");
 }
 
 /// A number of attempts; the usual ones cost nothing.
@@ -338,7 +380,13 @@ mod tests {
 
     #[test]
     fn durations_are_written_as_openai_does() {
-        let check = |ns, expect: &str| assert_eq!(duration_text(ns), expect);
+        let check = |ns, expect: &str| {
+            let mut values = Values::default();
+            values.add(|text| push_number(text, 7));
+            values.add(|text| push_duration(text, ns));
+            let values: Vec<_> = values.finish().collect();
+            assert_eq!(values, ["7", expect]);
+        };
         check(0, "0ms");
         check(1, "1ms");
         check(20_000_000, "20ms");

@@ -359,4 +359,18 @@ mod tests {
         check("/admin/v1/nothing", None, None);
         check("/", None, Some(Route::Console(console::Place::find("/").unwrap())));
     }
+
+    /// A request's future is moved more than once before it is first polled, and its connection keeps the room for it:
+    /// what is rare in it has to be boxed.
+    #[test]
+    fn the_future_of_a_request_is_small() {
+        fn any<T>() -> T {
+            panic!("never called")
+        }
+        fn size_of<F: Future>(_: impl FnOnce() -> F) -> usize {
+            std::mem::size_of::<F>()
+        }
+        let size = size_of(|| <Routes as Service>::answer(any(), any(), any()));
+        assert!(size <= 4 * 1024, "{size}");
+    }
 }

@@ -170,7 +170,7 @@ pub(crate) fn translate(
     target_index: usize,
     headers: &Passed,
     said: Said<'_>,
-) -> Result<Outbound, Failure> {
+) -> Result<Box<Outbound>, Failure> {
     let target = &admitted.model().targets[target_index];
     let upstream = &target.upstream;
     let row = upstream.provider().row();
@@ -192,7 +192,7 @@ pub(crate) fn translate(
     let call_id =
         if translated { format!("{}_{}", said.ids.request_text(), said.attempt) } else { String::new() };
     let place = (admitted.model(), target_index);
-    Ok(Outbound {
+    Ok(Box::new(Outbound {
         stream: scan.stream,
         forwarded: upstream.forward_headers().iter().filter_map(named).collect(),
         sandbox_fault: fault.and_then(|v| v.to_str().ok()).map(str::to_owned),
@@ -202,7 +202,7 @@ pub(crate) fn translate(
         attempt: said.attempt,
         repairable: admitted.is_repairable(),
         ..outbound(place, dialect, encoded)
-    })
+    }))
 }
 
 /// What is sent for a request of which nothing is known but what was written of it: a first call for a whole answer.

@@ -24,7 +24,7 @@ pub(crate) struct Source {
     passage: Passage,
     /// What broke right behind the first content.
     broken: Option<Failure>,
-    out: Outbound,
+    out: Box<Outbound>,
     in_flight: InFlight,
     /// How many choices were asked for.
     choices: u32,
@@ -170,7 +170,11 @@ impl Source {
     }
 
     /// It broke: cancels what is left of it. Gives back which call it was an answer to, and what the caller has of it.
-    pub(crate) fn failed(mut self, failure: &Failure, dice: &mut Dice<'_>) -> (Outbound, Option<Transcript>) {
+    pub(crate) fn failed(
+        mut self,
+        failure: &Failure,
+        dice: &mut Dice<'_>,
+    ) -> (Box<Outbound>, Option<Transcript>) {
         self.in_flight.failed(failure, clock::now(), dice);
         (self.out, self.passage.take_transcript())
     }

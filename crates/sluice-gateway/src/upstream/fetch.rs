@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    io::Write as _,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -13,6 +12,7 @@ use sluice_providers::sandbox::{self, Step};
 
 use crate::{
     bounds,
+    digits::Digits,
     translate::Outbound,
     upstream::{
         Body, Connections, accept,
@@ -165,8 +165,8 @@ fn write_head(head: &mut Vec<u8>, out: &Outbound, shown: &Shown) {
     }
     head.extend_from_slice(b"content-length: ");
     let length: usize = out.body.iter().map(|slice| slice.len()).sum();
-    // Writing to a vector does not fail.
-    let _ = write!(head, "{length}\r\n\r\n");
+    head.extend_from_slice(Digits::of(length as u64).as_bytes());
+    head.extend_from_slice(b"\r\n\r\n");
 }
 
 async fn fetch_h2(
