@@ -27,6 +27,8 @@ pub(crate) const LOGGED_NAME_CHARS: usize = 200;
 /// Largest head of a caller's request, and most headers in it.
 pub(crate) const HEADER_BYTES: usize = 64 * 1024;
 pub(crate) const HEADER_COUNT: usize = 100;
+/// Room for so many headers, at most, is kept for the next answer.
+pub(crate) const SPARE_HEADERS: usize = 64;
 /// What is buffered of one HTTP/1.1 connection of a caller, in each direction.
 pub(crate) const CLIENT_BUFFER_BYTES: usize = 128 * 1024;
 /// What is read and thrown away of a request that was refused early, so that its sender sees the answer.

@@ -40,7 +40,7 @@ pub(crate) struct Drive {
     ids: Ids,
     admitted: Admitted,
     headers: Passed,
-    attempts: Attempts,
+    attempts: Box<Attempts>,
     deadline: Instant,
     /// Media that were fetched for targets that cannot fetch them.
     media: Brought,
@@ -116,7 +116,7 @@ struct Racer<'a> {
 
 impl Drive {
     pub(crate) fn new(exchange: Exchange, ids: &Ids, admitted: Admitted, headers: Passed) -> Box<Self> {
-        let attempts = route(&admitted, &exchange);
+        let attempts = Box::new(route(&admitted, &exchange));
         let deadline = deadline(&exchange, &admitted);
         Box::new(Self {
             exchange,

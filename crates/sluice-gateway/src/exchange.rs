@@ -7,7 +7,7 @@ use http::Method;
 use sluice_chat::{Failure, Usage, scan::RequestScan};
 use sluice_ledger::{
     Charge, Key, NanoUsd, RequestId,
-    record::{Answered, Flags, Mark, Settle, Void},
+    record::{Flags, Mark, Settle, Void},
 };
 use sluice_routing::Why;
 use sluice_store::{
@@ -296,7 +296,8 @@ impl Exchange {
         (held.marked_bytes, held.marked_at) = (meter.content_bytes, now);
         let (charge, _) = settle::charge(meter, held.prompt, target, held.choices, true);
         let request = held.hold.request();
-        let mark = Mark { request, usage: charge.usage, cost: charge.cost, answered: answered(target) };
+        let mark =
+            Mark { request, usage: charge.usage, cost: charge.cost, answered: Arc::clone(&target.answered) };
         held.hold.mark(&self.worker, mark);
     }
 
@@ -443,14 +444,6 @@ impl Exchange {
     }
 }
 
-fn answered(target: &Target) -> Answered {
-    Answered {
-        provider: target.upstream.provider().name().to_owned(),
-        upstream_model: target.model.name().to_owned(),
-        price_version: target.priced.as_ref().map(|priced| (*priced.version).to_owned()).unwrap_or_default(),
-    }
-}
-
 fn finish(
     worker: &Worker,
     open: Open,
@@ -526,7 +519,7 @@ fn closing(record: &mut Record, held: &Held, meter: &Meter, unix_ms: u64, billin
         usage: charge.usage,
         source: charge.source,
         charged: charge.cost,
-        answered: answered(target),
+        answered: Arc::clone(&target.answered),
         flags: flags(absurd, excess),
     };
     record.charge = Some(charge);

@@ -330,6 +330,7 @@ async fn run(post: Post, ids: IdMaker) {
         log: Log::new(terms.log, terms.sink),
         live: Live::default(),
         abandoned: Default::default(),
+        spare_headers: Default::default(),
         leftovers: Default::default(),
         max_connections: terms.max_connections,
         journal: RefCell::new(post.journal),

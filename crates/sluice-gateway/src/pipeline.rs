@@ -102,7 +102,7 @@ async fn answered(context: &Context<'_>, exchange: Exchange, head: &Parts, admit
     drive.exchange.delivered(answer.content_bytes, (answer.usage, answer.usage_absurd));
     drive.exchange.trace_answer(std::slice::from_ref(&answer.body));
     match drive.exchange.settle().await {
-        Ok(()) => reply::completion(context.ids, &about, answer.body),
+        Ok(()) => reply::completion(context.ids, about, answer.body),
         Err(NotWritten) => reply::refuse(context.ids, &Refusal::accounting_unavailable(), 0),
     }
 }
@@ -123,7 +123,7 @@ async fn streamed(context: &Context<'_>, drive: Box<Drive>) -> Reply {
 
 fn streaming(context: &Context<'_>, drive: Box<Drive>, answered: Answered) -> Reply {
     let about = About::of(&answered.out, drive.made(), &drive.exchange);
-    let head = reply::stream_head(context.ids, Some(&about));
+    let head = reply::stream_head(context.ids, Some(about));
     head.map(|()| ReplyBody::stream(Relay::start(context.connection, drive, answered)))
 }
 

@@ -163,18 +163,37 @@ pub(crate) struct About<'a> {
     attempts: u32,
     dropped: &'a [String],
     standings: Standings,
+    /// Empty ones, with room.
+    headers: HeaderMap,
 }
 
 impl<'a> About<'a> {
     /// Of an answer to `out`, the last of `attempts` calls.
     pub(crate) fn of(out: &'a Outbound, attempts: u32, exchange: &Exchange) -> Self {
-        Self { target: out.target(), attempts, dropped: &out.dropped, standings: exchange.standings() }
+        Self {
+            target: out.target(),
+            attempts,
+            dropped: &out.dropped,
+            standings: exchange.standings(),
+            headers: exchange.worker().spare_headers.take(),
+        }
     }
 }
 
 /// A response with our headers on everything.
 fn response<B>(status: u16, ids: &Ids, content_type: HeaderValue, body: B) -> Response<B> {
+    response_in(HeaderMap::new(), (status, content_type), ids, body)
+}
+
+/// As [`response`], with the room of `headers`, which are empty.
+fn response_in<B>(
+    headers: HeaderMap,
+    (status, content_type): (u16, HeaderValue),
+    ids: &Ids,
+    body: B,
+) -> Response<B> {
     let mut response = Response::new(body);
+    *response.headers_mut() = headers;
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.reserve(12);
@@ -240,20 +259,22 @@ pub(crate) fn events(ids: &Ids, events: admin::Events) -> Response<ReplyBody> {
 }
 
 /// A whole completion.
-pub(crate) fn completion(ids: &Ids, about: &About<'_>, body: Bytes) -> Response<ReplyBody> {
-    let mut response = json(ids, body);
-    describe(response.headers_mut(), about);
+pub(crate) fn completion(ids: &Ids, mut about: About<'_>, body: Bytes) -> Response<ReplyBody> {
+    let headers = std::mem::take(&mut about.headers);
+    let mut response = response_in(headers, (200, JSON), ids, ReplyBody::whole(body));
+    describe(response.headers_mut(), &about);
     response
 }
 
 /// The head of a streamed completion. What is not known of it yet, where nothing of it has come, is not said.
-pub(crate) fn stream_head(ids: &Ids, about: Option<&About<'_>>) -> Response<()> {
-    let mut response = response(200, ids, EVENT_STREAM, ());
+pub(crate) fn stream_head(ids: &Ids, mut about: Option<About<'_>>) -> Response<()> {
+    let headers = about.as_mut().map(|about| std::mem::take(&mut about.headers)).unwrap_or_default();
+    let mut response = response_in(headers, (200, EVENT_STREAM), ids, ());
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     if let Some(about) = about {
-        describe(headers, about);
+        describe(headers, &about);
     }
     response
 }

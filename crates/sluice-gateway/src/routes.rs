@@ -147,6 +147,7 @@ impl Service for Routes {
                 reply::close_after(&mut response);
             }
         }
+        self.worker.spare(head.headers);
         response.map(|body| body.on(serving))
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use http::HeaderValue;
-use sluice_ledger::{Key, KeyHash, Origin, Price, PriceTable, Project, price_table};
+use sluice_ledger::{Key, KeyHash, Origin, Price, PriceTable, Project, price_table, record::Answered};
 use sluice_providers::{ModelFacts, UpstreamModel, capability, sandbox};
 use sluice_routing::HedgeBudget;
 use sluice_store::{Catalog, ModelCapabilities, ModelRecord, ProviderRecord, catalog::ModelOptions};
@@ -102,6 +102,8 @@ pub(crate) struct Target {
     pub(crate) metrics: TargetMetrics,
     /// What an answer of this target costs; `None`: nobody knows.
     pub(crate) priced: Option<Arc<Priced>>,
+    /// What the books say of an answer of this target.
+    pub(crate) answered: Arc<Answered>,
     /// What it can do: the table, and before it what the operator says.
     pub(crate) facts: ModelFacts,
     /// Whether anybody says what it can do.
@@ -429,11 +431,18 @@ fn target(
     }
     of_model.context_length = facts.number(|c| c.context_length).or(of_model.context_length);
     of_model.max_output_tokens = facts.number(|c| c.max_output_tokens).or(of_model.max_output_tokens);
+    let priced = priced(upstream, model, facts);
+    let answered = Answered {
+        provider: upstream.provider().name().to_owned(),
+        upstream_model: model.to_owned(),
+        price_version: priced.as_ref().map(|priced| (*priced.version).to_owned()).unwrap_or_default(),
+    };
     Some(Target {
         facts: of_model,
         known: in_table.is_some() || said.is_some(),
         declared: said.is_some(),
-        priced: priced(upstream, model, facts),
+        priced,
+        answered: Arc::new(answered),
         provider_header: HeaderValue::from_str(upstream.provider().name()).ok()?,
         model_header: HeaderValue::from_str(model).ok()?,
         upstream: Arc::clone(upstream),

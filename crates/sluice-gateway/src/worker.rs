@@ -9,6 +9,7 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use http::HeaderMap;
 use rustls::ServerConfig;
 use sluice_ledger::KeyHash;
 use sluice_store::{
@@ -134,6 +135,8 @@ pub(crate) struct Worker {
     pub(crate) journal: RefCell<Writer>,
     /// Where portions of streams are framed, one connection after the other.
     pub(crate) chunks: RefCell<Vec<u8>>,
+    /// The headers of the last request that was answered, emptied: room for those of an answer.
+    pub(crate) spare_headers: RefCell<HeaderMap>,
     /// How many requests it answers at a time.
     pub(crate) admission: Rc<Admission>,
 }
@@ -154,6 +157,14 @@ impl Worker {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), AppendError>> {
         self.journal.borrow_mut().poll_synced(position, cx)
+    }
+
+    /// Takes the headers of a request whose answer is on its way.
+    pub(crate) fn spare(&self, mut headers: HeaderMap) {
+        if headers.capacity() <= bounds::SPARE_HEADERS {
+            headers.clear();
+            self.spare_headers.replace(headers);
+        }
     }
 
     /// Ends abandoned requests, hands over log lines, closes idle connections; for ever.

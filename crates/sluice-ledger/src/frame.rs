@@ -5,6 +5,8 @@
 //! distance to [`Header::synced`]; its numbers are varints (LEB128, signed ones in zigzag), its texts have their
 //! length in bytes before them. A length of 0 is no frame: segments are allocated as zeros, so it is the end.
 
+use std::sync::Arc;
+
 use sluice_chat::{
     Usage,
     usage::{CompletionDetails, PromptDetails},
@@ -155,6 +157,18 @@ pub fn encode(out: &mut Vec<u8>, header: Header, record: &Record) {
 /// [`Damaged`] where there is something that is no whole frame. A frame of which the rest is still to be read is
 /// [`Damaged::Truncated`] too; no frame is longer than [`FRAME_BYTES_MAX`].
 pub fn decode(bytes: &[u8]) -> Result<Option<(Header, Record, usize)>, Damaged> {
+    decode_like(bytes, &mut None)
+}
+
+/// As [`decode`]. `last`: who answered in the frame before, and then in this one. Mostly it is the same, which then is
+/// not made anew.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_like(
+    bytes: &[u8],
+    last: &mut Option<Arc<Answered>>,
+) -> Result<Option<(Header, Record, usize)>, Damaged> {
     let Some((length, behind)) = bytes.split_first_chunk::<4>() else {
         return if bytes.iter().all(|byte| *byte == 0) { Ok(None) } else { Err(Damaged::Truncated) };
     };
@@ -171,7 +185,7 @@ pub fn decode(bytes: &[u8]) -> Result<Option<(Header, Record, usize)>, Damaged> 
         return Err(Damaged::Checksum);
     }
     let mut reader = Reader(rest);
-    let (header, record) = reader.frame().filter(|_| reader.0.is_empty()).ok_or(Damaged::Content)?;
+    let (header, record) = reader.frame(last).filter(|_| reader.0.is_empty()).ok_or(Damaged::Content)?;
     Ok(Some((header, record, PREFIX_BYTES + length)))
 }
 
@@ -282,7 +296,7 @@ fn put_signed(out: &mut Vec<u8>, number: i64) {
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn frame(&mut self) -> Option<(Header, Record)> {
+    fn frame(&mut self, last: &mut Option<Arc<Answered>>) -> Option<(Header, Record)> {
         let epoch = u32::from_le_bytes(self.array()?);
         let worker = u16::from_le_bytes(self.array()?);
         let seq = u64::from_le_bytes(self.array()?);
@@ -302,9 +316,9 @@ impl<'a> Reader<'a> {
                 let request = RequestId(self.array()?);
                 let priced = self.bits(1)?;
                 let cost = Some(NanoUsd(self.number()?)).filter(|_| priced != 0);
-                Record::Mark(Mark { request, cost, usage: self.usage()?, answered: self.answered()? })
+                Record::Mark(Mark { request, cost, usage: self.usage()?, answered: self.answered(last)? })
             }
-            KIND_SETTLE => Record::Settle(self.settle()?),
+            KIND_SETTLE => Record::Settle(self.settle(last)?),
             KIND_VOID => Record::Void(Void {
                 request: RequestId(self.array()?),
                 unix_ms: self.number()?,
@@ -331,7 +345,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn settle(&mut self) -> Option<Settle> {
+    fn settle(&mut self, last: &mut Option<Arc<Answered>>) -> Option<Settle> {
         let request = RequestId(self.array()?);
         let bits = self.bits(0b111)?;
         let source = match bits & 3 {
@@ -347,7 +361,7 @@ impl<'a> Reader<'a> {
             unix_ms: self.number()?,
             charged: Some(NanoUsd(self.number()?)).filter(|_| bits & 4 != 0),
             usage: self.usage()?,
-            answered: self.answered()?,
+            answered: self.answered(last)?,
         })
     }
 
@@ -385,12 +399,21 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn answered(&mut self) -> Option<Answered> {
-        Some(Answered {
-            provider: self.text()?.to_owned(),
-            upstream_model: self.text()?.to_owned(),
-            price_version: self.text()?.to_owned(),
-        })
+    fn answered(&mut self, last: &mut Option<Arc<Answered>>) -> Option<Arc<Answered>> {
+        let (provider, upstream_model, price_version) = (self.text()?, self.text()?, self.text()?);
+        if let Some(last) = last
+            && last.provider == provider
+            && last.upstream_model == upstream_model
+            && last.price_version == price_version
+        {
+            return Some(Arc::clone(last));
+        }
+        let answered = Arc::new(Answered {
+            provider: provider.to_owned(),
+            upstream_model: upstream_model.to_owned(),
+            price_version: price_version.to_owned(),
+        });
+        Some(Arc::clone(last.insert(answered)))
     }
 
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {

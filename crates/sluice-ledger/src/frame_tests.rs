@@ -33,12 +33,10 @@ fn usage() -> impl Strategy<Value = Usage> {
     })
 }
 
-fn answered() -> impl Strategy<Value = Answered> {
+fn answered() -> impl Strategy<Value = Arc<Answered>> {
     let text = || text(TEXT_BYTES_MAX);
-    (text(), text(), text()).prop_map(|(provider, upstream_model, price_version)| Answered {
-        provider,
-        upstream_model,
-        price_version,
+    (text(), text(), text()).prop_map(|(provider, upstream_model, price_version)| {
+        Arc::new(Answered { provider, upstream_model, price_version })
     })
 }
 
@@ -172,11 +170,11 @@ fn long_texts_are_cut_between_characters_and_keep_to_their_bounds() {
     let longest = "\u{e9}".repeat(100_000);
     let cut = |most: usize| "\u{e9}".repeat(most / 2);
     let window = Some(Window(i64::MIN));
-    let answered = Answered {
+    let answered = Arc::new(Answered {
         provider: longest.clone(),
         upstream_model: longest.clone(),
         price_version: longest.clone(),
-    };
+    });
     let all = u64::MAX;
     let usage = Usage {
         prompt_tokens: all,
@@ -232,6 +230,6 @@ fn long_texts_are_cut_between_characters_and_keep_to_their_bounds() {
     let Record::Reserve(read) = check(&reserve, FRAME_BYTES_MAX, 4) else { panic!() };
     assert_eq!((read.key, read.model), (cut(ACCOUNT_BYTES_MAX), cut(TEXT_BYTES_MAX)));
     let Record::Settle(read) = check(&settle, SETTLE_BYTES_MAX, 6) else { panic!() };
-    assert_eq!((read.answered.provider, read.usage), (cut(TEXT_BYTES_MAX), usage));
+    assert_eq!((&read.answered.provider, read.usage), (&cut(TEXT_BYTES_MAX), usage));
     check(&checkpoint, CHECKPOINT_BYTES_MAX, 2);
 }

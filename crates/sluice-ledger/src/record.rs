@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     hash::{BuildHasherDefault, Hash, Hasher},
+    sync::Arc,
 };
 
 use sluice_chat::Usage;
@@ -117,7 +118,7 @@ pub fn joined<'a>(charges: impl IntoIterator<Item = (&'a Reserve, i64)>) -> Vec<
     alike.into_values().collect()
 }
 
-/// Who answered, and by which price.
+/// Who answered, and by which price. The same for all answers of one target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answered {
     /// Name of the provider.
@@ -135,7 +136,7 @@ pub struct Mark {
     pub usage: Usage,
     /// `None`: the model has no price.
     pub cost: Option<NanoUsd>,
-    pub answered: Answered,
+    pub answered: Arc<Answered>,
 }
 
 /// What was odd about a charge.
@@ -171,7 +172,7 @@ pub struct Settle {
     pub source: UsageSource,
     /// `None`: the model has no price.
     pub charged: Option<NanoUsd>,
-    pub answered: Answered,
+    pub answered: Arc<Answered>,
     pub flags: Flags,
 }
 

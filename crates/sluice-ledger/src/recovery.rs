@@ -1,11 +1,11 @@
 //! Joins the records of a journal into postings: a reservation and its end. The drain does it while the node runs,
 //! recovery with what a run that ended has left behind.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     NanoUsd, Posting, Record, RequestId, UsageSource,
-    record::{Answered, ByRequest, Flags, Mark, Outcome, Reserve, Settle},
+    record::{ByRequest, Flags, Mark, Outcome, Reserve, Settle},
 };
 
 /// The requests of one worker's journal that have begun and not ended. One for each epoch and worker: the numbers of
@@ -95,7 +95,7 @@ fn interrupted(open: Open, unix_ms: u64) -> Posting {
         request: reserve.request,
         usage: sluice_chat::Usage::default(),
         cost: Some(NanoUsd::default()),
-        answered: Answered::default(),
+        answered: Arc::default(),
     });
     let excess = mark.cost.is_some_and(|cost| cost > reserve.reserved) && reserve.purses().next().is_some();
     let settle = Settle {
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use crate::{
         Window,
-        record::{Checkpoint, Void},
+        record::{Answered, Checkpoint, Void},
     };
 
     fn reserve(id: u8, reserved: u64) -> Record {
@@ -136,7 +136,7 @@ mod tests {
 
     fn mark(id: u8, cost: Option<u64>) -> Record {
         let usage = Usage { completion_tokens: cost.unwrap_or(7), ..Usage::default() };
-        let answered = Answered { provider: "a".into(), ..Answered::default() };
+        let answered = Arc::new(Answered { provider: "a".into(), ..Answered::default() });
         Record::Mark(Mark { request: RequestId([id; 16]), usage, cost: cost.map(NanoUsd), answered })
     }
 
@@ -147,7 +147,7 @@ mod tests {
             usage: Usage::default(),
             source: UsageSource::Provider,
             charged: Some(NanoUsd(charged)),
-            answered: Answered::default(),
+            answered: Arc::default(),
             flags: Flags::default(),
         })
     }

@@ -9,7 +9,7 @@ use std::{
 use sluice_ledger::{
     AccountId, Fold, NanoUsd, Posting, Purse, PurseId, Record, RequestId, Reservation, UsageSource, Window,
     lease::Lease,
-    record::{Answered, Flags, Mark, Reserve, Settle, Void},
+    record::{Flags, Mark, Reserve, Settle, Void},
 };
 
 use crate::{
@@ -192,7 +192,7 @@ impl Memory {
             request,
             usage: sluice_chat::Usage { completion_tokens: running.marks, ..Default::default() },
             cost: Some(NanoUsd(cost)),
-            answered: Answered::default(),
+            answered: Arc::default(),
         };
         let at = disk.append(running.place, &Record::Mark(mark));
         around.truth.marked(request, at, signed(cost));
@@ -307,7 +307,7 @@ fn end_record(plan: &Plan, unix_ms: u64) -> Record {
             usage: sluice_chat::Usage::default(),
             source: UsageSource::Provider,
             charged: Some(NanoUsd(charged)),
-            answered: Answered::default(),
+            answered: Arc::default(),
             flags: Flags { excess: charged > plan.bound, ..Flags::default() },
         }),
     }

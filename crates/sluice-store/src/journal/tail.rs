@@ -162,12 +162,13 @@ struct Taken {
 /// Takes whole frames off the front. A frame of which only the beginning was read is for the next time.
 fn take_frames(part: &[u8], upto: usize, out: &mut Vec<(Header, Record)>) -> Result<Taken, (usize, Damaged)> {
     let (mut at, mut seq, before) = (0, None, out.len());
+    let mut answered = None;
     let failed = |out: &mut Vec<_>, at, why| {
         out.truncate(before);
         Err((at, why))
     };
     while at < part.len() && out.len() < upto {
-        match frame::decode(part.get(at..).unwrap_or_default()) {
+        match frame::decode_like(part.get(at..).unwrap_or_default(), &mut answered) {
             Ok(Some((_, Record::Checkpoint(_), bytes))) => at += bytes,
             Ok(Some((header, record, bytes))) => {
                 at += bytes;

@@ -1,5 +1,7 @@
 //! What the cases put into a store.
 
+use std::sync::Arc;
+
 use sluice_chat::Usage;
 use sluice_ledger::{
     AccountId, Budget, NanoUsd, Period, Posting, PurseId, RequestId, UsageSource, Window,
@@ -61,11 +63,11 @@ pub(super) fn settle(n: u64, charged: u64) -> Settle {
         usage,
         source: UsageSource::Provider,
         charged: Some(NanoUsd(charged)),
-        answered: Answered {
+        answered: Arc::new(Answered {
             provider: "up".to_owned(),
             upstream_model: "up-m".to_owned(),
             price_version: "v1".to_owned(),
-        },
+        }),
         flags: Flags::default(),
     }
 }

@@ -1,10 +1,9 @@
 //! Batches that are taken into the books.
 
+use std::sync::Arc;
+
 use sluice_chat::Usage;
-use sluice_ledger::{
-    NanoUsd, Posting, UsageSource, Window,
-    record::{Answered, Outcome},
-};
+use sluice_ledger::{NanoUsd, Posting, UsageSource, Window, record::Outcome};
 
 use super::made::{
     DAY_S, LIMIT, NOW_MS, ask, assert_sound, balance, batch, details, give, id, need, posting, purse, row,
@@ -211,7 +210,7 @@ pub(super) async fn odd_texts_and_numbers(store: SqlStore) {
     odd.reserve.reserved = NanoUsd(u64::MAX);
     if let Outcome::Settled(settle) = &mut odd.outcome {
         settle.usage.prompt_tokens = u64::MAX;
-        settle.answered.provider = "\u{feff}\u{202e}".to_owned();
+        Arc::make_mut(&mut settle.answered).provider = "\u{feff}\u{202e}".to_owned();
     }
     let details = Details { error_code: Some("\0".to_owned()), total_us: u64::MAX, ..details(200) };
     let again = Posting {
@@ -242,7 +241,7 @@ fn cut_off(n: u64, mark: Option<u64>) -> Posting {
     if let Outcome::Settled(settle) = &mut posting.outcome {
         settle.source = UsageSource::Interrupted;
         if mark.is_none() {
-            (settle.usage, settle.answered) = (Usage::default(), Answered::default());
+            (settle.usage, settle.answered) = (Usage::default(), Arc::default());
             settle.flags.unconfirmed = true;
         }
     }

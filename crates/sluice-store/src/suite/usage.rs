@@ -16,7 +16,7 @@ fn at(n: u64, ms: i64, names: [&str; 4], charged: u64) -> Posting {
     posting.reserve.key_window = None;
     (posting.reserve.key, posting.reserve.project, posting.reserve.model) = (key, project, model);
     if let Outcome::Settled(settle) = &mut posting.outcome {
-        settle.answered.provider = provider;
+        std::sync::Arc::make_mut(&mut settle.answered).provider = provider;
     }
     posting
 }

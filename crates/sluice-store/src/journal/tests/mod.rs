@@ -42,12 +42,12 @@ fn reserve(number: u64) -> Record {
     })
 }
 
-fn answered() -> Answered {
-    Answered {
+fn answered() -> Arc<Answered> {
+    Arc::new(Answered {
         provider: "openai".to_owned(),
         upstream_model: "gpt-5-mini-2025-08-07".to_owned(),
         price_version: "bundled-2026-11-21".to_owned(),
-    }
+    })
 }
 
 fn mark(number: u64) -> Record {
