@@ -5,6 +5,7 @@
 //! are not.
 
 mod cases;
+mod instructions;
 mod load;
 mod processes;
 mod report;
@@ -19,20 +20,28 @@ const USAGE: &str =
   --rounds N    rounds of each case, 1 to 50 (default 5)
   --seconds S   length of one measurement, 0.2 to 60 (default 3)
   --json FILE   write all figures there too
-  --beside FILE another build of the gateway, measured in the same rounds, in rows of its own";
+  --beside FILE another build of the gateway, measured in the same rounds, in rows of its own
+or: cargo xtask bench --instructions [--base COMMIT] [--case NAME]
+  counts the instructions of the hot parts of a request instead, under valgrind; with --base beside those of COMMIT,
+  which is built in the same run: more than 3 % dearer fails";
 
 /// What to measure, and for how long.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Options {
     cases: Vec<String>,
     rounds: u32,
     seconds: f64,
     json: Option<String>,
     beside: Option<std::path::PathBuf>,
+    instructions: bool,
+    base: Option<String>,
 }
 
 pub(crate) fn run(args: &[String]) -> Outcome {
     let options = parse(args)?;
+    if options.instructions {
+        return instructions::run(&instructions::Asked { base: options.base, parts: options.cases });
+    }
     let chosen: Vec<_> = cases::all().into_iter().filter(|case| options.wants(case.name)).collect();
     if chosen.is_empty() {
         let names: Vec<_> = cases::all().iter().map(|case| case.name).collect();
@@ -67,18 +76,23 @@ impl Options {
 }
 
 fn parse(args: &[String]) -> Result<Options, String> {
-    let mut options = Options { cases: Vec::new(), rounds: 5, seconds: 3.0, json: None, beside: None };
+    let mut options = Options { rounds: 5, seconds: 3.0, ..Options::default() };
     let mut args = args.iter();
     while let Some(name) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"));
         match name.as_str() {
             "--case" => options.cases.push(value()?.clone()),
             "--beside" => options.beside = Some(value()?.into()),
+            "--instructions" => options.instructions = true,
+            "--base" => options.base = Some(value()?.clone()),
             "--json" => options.json = Some(value()?.clone()),
             "--rounds" => options.rounds = within(value()?, 1.0, 50.0).map(|n: f64| n.round() as u32)?,
             "--seconds" => options.seconds = within(value()?, 0.2, 60.0)?,
             _ => return Err(format!("unknown option {name}\n{USAGE}")),
         }
+    }
+    if options.base.is_some() && !options.instructions {
+        return Err(format!("--base is for --instructions\n{USAGE}"));
     }
     Ok(options)
 }
@@ -112,5 +126,7 @@ mod tests {
         check(&["--rounds", "0"], Err(()));
         check(&["--seconds", "61"], Err(()));
         check(&["--frobnicate"], Err(()));
+        check(&["--instructions", "--base", "HEAD~1", "--case", "scan"], Ok((1, 5, 3.0)));
+        check(&["--base", "HEAD~1"], Err(()));
     }
 }

@@ -23,6 +23,8 @@ mod fleet;
 mod gateway;
 mod idempotency;
 mod ids;
+#[doc(hidden)]
+pub mod measured;
 mod media;
 mod memory;
 mod metrics;

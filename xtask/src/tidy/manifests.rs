@@ -33,6 +33,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("sluice-testkit", &["sluice-chat"]),
+    (
+        "sluice-instructions",
+        &["sluice-chat", "sluice-gateway", "sluice-ledger", "sluice-providers", "sluice-store"],
+    ),
     ("xtask", &["sluice-testkit", "sluice-gateway"]),
 ];
 
