@@ -147,7 +147,7 @@ fn allowed(
     let most = eligible.iter().filter_map(|i| model.targets[*i].facts.max_output_tokens).min();
     let output_limit = match scan.output_limit() {
         Some(_) => None,
-        None => default.into_iter().chain(cap).chain(default.and(most)).min(),
+        None => least(default, least(cap, default.and(most))),
     };
     Ok(Admitted { body, scan, model, eligible, output_limit })
 }
@@ -156,8 +156,8 @@ fn allowed(
 fn output_tokens_max(admitted: &Admitted) -> u64 {
     let scan = &admitted.scan;
     // Which of the two an upstream goes by is its business.
-    let asked = [scan.max_completion_tokens, scan.max_tokens].into_iter().flatten().map(|field| field.value);
-    asked.max().or(admitted.output_limit).unwrap_or(bounds::DEFAULT_OUTPUT_TOKENS)
+    let asked = [scan.max_completion_tokens, scan.max_tokens].map(|field| field.map(|field| field.value));
+    asked[0].max(asked[1]).or(admitted.output_limit).unwrap_or(bounds::DEFAULT_OUTPUT_TOKENS)
 }
 
 /// What the request costs at most, at the dearest target that may answer.
@@ -173,7 +173,15 @@ fn cost_bound(admitted: &Admitted, output_tokens: u64) -> NanoUsd {
 }
 
 fn output_cap(key: &Limits, model: &Limits, project: Option<u64>) -> Option<u64> {
-    [key.max_output_tokens, model.max_output_tokens, project].into_iter().flatten().min()
+    least(key.max_output_tokens, least(model.max_output_tokens, project))
+}
+
+/// The smaller of two limits, where there are any.
+fn least(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }
 
 fn check_output_limit(scan: &RequestScan, cap: Option<u64>) -> Result<(), Refusal> {

@@ -52,15 +52,12 @@ pub(crate) fn is_likely(target: &Target, scan: &RequestScan) -> bool {
 /// What a request needs that not every model has.
 fn needs(scan: &RequestScan) -> impl Iterator<Item = Need> {
     let features = &scan.features;
-    let need = |wanted: bool, capability, param, part| wanted.then_some(Need { capability, param, part });
+    let need = |capability, param, part| Need { capability, param, part };
     let tools = if features.legacy_functions { "functions" } else { "tools" };
-    [
-        need(features.tools, "tools", tools, None),
-        need(features.image, "vision", "messages", Some("image_url")),
-        need(features.input_audio, "audio", "messages", Some("input_audio")),
-    ]
-    .into_iter()
-    .flatten()
+    let tools = features.tools.then(|| need("tools", tools, None));
+    let image = features.image.then(|| need("vision", "messages", Some("image_url")));
+    let audio = features.input_audio.then(|| need("audio", "messages", Some("input_audio")));
+    tools.into_iter().chain(image).chain(audio)
 }
 
 fn has(target: &Target, need: Need) -> bool {
@@ -83,8 +80,13 @@ fn unspeakable(target: &Target, scan: &RequestScan) -> Option<&'static str> {
 }
 
 fn unfit(target: &Target, scan: &RequestScan) -> Option<Unfit> {
-    let lacking = || needs(scan).find(|need| target.declared && !has(target, *need));
-    unspeakable(target, scan).map(Unfit::Unspeakable).or_else(|| lacking().map(Unfit::Lacking))
+    if let Some(param) = unspeakable(target, scan) {
+        return Some(Unfit::Unspeakable(param));
+    }
+    if !target.declared {
+        return None;
+    }
+    needs(scan).find(|need| !has(target, *need)).map(Unfit::Lacking)
 }
 
 fn none_takes(model: &Model, scan: &RequestScan, body: &[u8]) -> ApiError {
