@@ -77,5 +77,6 @@ fn config() -> Option<Config> {
         credentials: Default::default(),
         prices: None,
         detected: Vec::new(),
+        settings: Arc::default(),
     })
 }

@@ -222,7 +222,7 @@ async fn times_of_a_month() {
             posting.reserve.project = format!("project-{}", n % 7);
             posting.reserve.model = format!("model-{}", n % 10);
             if let sluice_ledger::record::Outcome::Settled(settle) = &mut posting.outcome {
-                settle.answered.provider = format!("provider-{}", n / 10 % 5);
+                std::sync::Arc::make_mut(&mut settle.answered).provider = format!("provider-{}", n / 10 % 5);
             }
             let mut found = details(200);
             (found.first_token_us, found.total_us) = (Some(20_000 << (n % 7)), 300_000 << (n % 9));

@@ -20,7 +20,7 @@ fn at(n: u64, hour: i64, names: [&str; 4], total_ms: u64) -> (Posting, Details) 
     posting.reserve.key_window = None;
     (posting.reserve.key, posting.reserve.project, posting.reserve.model) = (key, project, model);
     if let Outcome::Settled(settle) = &mut posting.outcome {
-        settle.answered.provider = provider;
+        std::sync::Arc::make_mut(&mut settle.answered).provider = provider;
     }
     let details = Details {
         first_token_us: Some(total_ms * 100).filter(|us| *us > 0),
