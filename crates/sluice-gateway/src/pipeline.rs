@@ -54,7 +54,7 @@ pub(crate) async fn chat_completions(
             exchange.hold(hold, standings, admitted.scan());
             ticket.record(answered(context, exchange, head, admitted).await)
         }
-        Ok(Err(repeat)) => repeat.answer(context.ids, context.connection, exchange).await,
+        Ok(Err(repeat)) => Box::pin(repeat.answer(context.ids, context.connection, exchange)).await,
         Err(refusal) => refused(context.ids, exchange, &refusal, 0),
     }
 }
