@@ -39,8 +39,17 @@ pub(crate) fn authenticate(
     if let Some(caller) = &context.acting {
         return Ok(caller.clone());
     }
-    let snapshot = context.snapshot;
-    let now = i64::try_from(context.unix_ms / 1000).unwrap_or(i64::MAX);
+    by_key(headers, context.snapshot, context.unix_ms, stale)
+}
+
+/// Verifies the bearer key. `unix_ms` decides on expiry.
+pub(crate) fn by_key(
+    headers: &HeaderMap,
+    snapshot: &Snapshot,
+    unix_ms: u64,
+    stale: impl FnOnce() -> bool,
+) -> Result<Caller, Refusal> {
+    let now = i64::try_from(unix_ms / 1000).unwrap_or(i64::MAX);
     let secret = bearer(headers).ok_or_else(Refusal::invalid_api_key)?;
     let hash = KeyHash::of(secret);
     match snapshot.key(&hash) {
