@@ -13,7 +13,7 @@ texts! {
     pub(crate) struct Words {
         targets: "Targets now", "目标当前状态";
         targets_note: "As this node sees them; errors of the last ten minutes", "本节点所见；错误为最近十分钟";
-        provider: "Provider", "供应商";
+        target: "Target", "目标";
         upstream_model: "Model there", "上游模型";
         state: "State", "状态";
         first_token: "First token p95", "首字延迟 p95";
@@ -23,11 +23,12 @@ texts! {
         credential: "key {0}", "密钥 {0}";
         until: "until", "至";
         well: "well", "正常";
-        unused: "not called yet", "尚无调用";
+        unused: "no calls lately", "近期无调用";
         failing: "failing", "出错";
         cooling: "resting", "限流等待";
         half_open: "on trial", "试探恢复";
         open: "not called", "已熔断";
+        no_model: "no model", "无模型";
         no_targets: "No model has a target here yet.", "尚无模型以此为目标。";
     }
 }
@@ -216,7 +217,7 @@ mod tests {
         };
         check(&[], None);
         check(&[target(json!({ "provider": "q" }))], None);
-        check(&[target(json!({ "calls": 0 }))], Some(("not called yet", 0)));
+        check(&[target(json!({ "calls": 0 }))], Some(("no calls lately", 0)));
         check(&[target(json!({ "calls": 0 })), target(json!({}))], Some(("well", 0)));
         check(&[target(json!({ "failures": 3 })), target(json!({}))], Some(("well", 3)));
         check(&[target(json!({ "failures": 4 })), target(json!({ "failures": 1 }))], Some(("failing", 5)));

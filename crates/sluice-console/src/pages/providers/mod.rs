@@ -48,7 +48,7 @@ impl Provider {
             "file" => t.from_file,
             "environment" => t.from_environment,
             "built_in" => t.built_in,
-            _ => t.from_here,
+            _ => "",
         }
     }
 

@@ -22,7 +22,7 @@ texts! {
         api_keys_hint: "One a line, in place of the one above. Calls are spread over them.", "每行一个，取代上面的单个密钥，调用将分摊到各密钥。";
         unchanged: "unchanged", "保持不变";
         replaces: "What is sent here replaces the whole credential.", "在此填写的内容将整体替换现有凭据。";
-        drop_credential: "Remove the credential", "移除凭据";
+        drop_credential: "Remove", "移除";
         drop_sure: "Remove the credential of '{0}'? Calls go out without one.", "确定移除“{0}”的凭据？之后的调用将不带凭据。";
         region: "Region", "区域";
         access_key_id: "Access key id", "Access Key ID";
@@ -59,7 +59,6 @@ texts! {
         from_file: "configuration file", "配置文件";
         from_environment: "environment", "环境变量";
         built_in: "built in", "内置";
-        from_here: "console or API", "控制台或接口";
         of_file: "This provider stands in the configuration file: it is changed there.", "该供应商由配置文件定义，请在文件中修改。";
         of_environment: "This provider was found in the environment of the process: it is changed there.", "该供应商来自进程的环境变量，请在环境中修改。";
         of_program: "The sandbox is built in: it answers without a network, for trying things out.", "沙箱为内置供应商，无需网络即可应答，用于试用。";

@@ -121,7 +121,7 @@ impl Setting {
 
     /// Its value in one line; empty where it has none.
     fn value_text(&self) -> String {
-        text_of(&self.value)
+        if self.value.is_null() && !self.is_set { self.default_text() } else { text_of(&self.value) }
     }
 
     fn default_text(&self) -> String {
@@ -218,11 +218,10 @@ fn text_of(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| format!("{name} {}", text_of(value)))
-            .collect::<Vec<_>>()
-            .join(" · "),
+        Value::Object(fields) => match (fields.get("code"), fields.get("usd_rate")) {
+            (Some(code), Some(rate)) => format!("1 USD = {} {}", text_of(rate), text_of(code)),
+            _ => value.to_string(),
+        },
         Value::Array(items) => items.iter().map(text_of).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
@@ -316,6 +315,7 @@ mod tests {
                 "name=\"console.display_currency.code\"",
                 "value=\"EUR\"",
                 "value=\"0.92\"",
+                "1 USD = 0.92 EUR",
                 "name=\"retention.request_rows_days\"",
                 "placeholder=\"90\"",
                 "<li data-fixed=\"console.default_language\">",

@@ -5,7 +5,7 @@ use crate::texts::texts;
 texts! {
     pub(crate) struct T {
         title: "Settings", "设置";
-        lead: "Every setting that acts on this node. What the configuration file, the environment or the command line names is changed there; a change of the file is taken at SIGHUP, but where a restart is told.", "本节点生效的全部设置。由配置文件、环境变量或命令行指定的设置须在原处修改；修改文件后发送 SIGHUP 即可生效，标注需重启的除外。";
+        lead: "Every setting that acts on this node. What the configuration file, the environment or the command line names is changed there; a change of the file acts at SIGHUP, except where a restart is asked for.", "本节点生效的全部设置。由配置文件、环境变量或命令行指定的设置须在原处修改；修改文件后发送 SIGHUP 即可生效，标注需重启的除外。";
         here: "Set here", "在此设置";
         here_note: "Acts at once, on every node", "立即在所有节点生效";
         fixed: "Named in the configuration file: it is changed there.", "已由配置文件指定，请在文件中修改。";

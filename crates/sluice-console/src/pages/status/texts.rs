@@ -31,7 +31,7 @@ texts! {
         shed_aside: "since the start", "自启动起";
         lag: "Books behind", "记账延迟";
         lag_aside: "{0} requests not posted", "{0} 个请求未入账";
-        journal: "Journal", "日志";
+        journal: "Journal", "记账日志";
         journal_bytes: "On disk", "磁盘占用";
         journal_unread: "Not read yet", "未读取";
         records: "{0} records", "{0} 条记录";
