@@ -17,7 +17,6 @@ use crate::{
 const INTERACTIONS_MAX: u32 = 12;
 
 #[tokio::test]
-#[ignore = "the admin listener does not serve the data plane yet"]
 async fn from_the_printed_link_to_an_answered_prompt() {
     let upstream = Upstream::start().await;
     upstream.respond(|_| {

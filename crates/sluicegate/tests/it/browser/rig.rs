@@ -265,12 +265,7 @@ impl Browser {
     pub(crate) async fn complaints(&self) -> Vec<String> {
         let log = self.driver("se/log", json!({ "type": "browser" })).await;
         let entries = log.as_array().cloned().unwrap_or_default();
-        let bad = |entry: &&Value| {
-            let message = entry["message"].as_str().unwrap_or_default();
-            // The admin listener does not serve the data plane yet.
-            let later = message.contains("/v1/models - Failed to load resource");
-            (entry["level"] == "SEVERE" || entry["source"] == "security") && !later
-        };
+        let bad = |entry: &&Value| entry["level"] == "SEVERE" || entry["source"] == "security";
         entries.iter().filter(bad).map(|entry| format!("{}: {}", entry["source"], entry["message"])).collect()
     }
 
