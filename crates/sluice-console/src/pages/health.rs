@@ -29,7 +29,7 @@ texts! {
         half_open: "on trial", "试探恢复";
         open: "not called", "已熔断";
         no_model: "no model", "无模型";
-        no_targets: "No model has a target here yet.", "尚无模型以此为目标。";
+        no_targets: "No target to watch; those of the sandbox need no watching.", "没有需要监测的目标；沙箱目标无需监测。";
     }
 }
 
