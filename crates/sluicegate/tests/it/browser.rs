@@ -6,4 +6,5 @@ mod journey;
 mod looks;
 mod playground;
 mod rig;
+mod serving;
 mod world;
