@@ -66,8 +66,10 @@ function live(button, state, template, rows) {
   };
 
   const end = () => {
-    stop?.();
+    // The stream tells its end while it is stopped: by then nothing follows it any more.
+    const stopped = stop;
     stop = null;
+    stopped?.();
     mark(false);
   };
   const begin = () => {

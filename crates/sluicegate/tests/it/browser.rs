@@ -5,6 +5,7 @@ mod itself;
 mod journey;
 mod looks;
 mod playground;
+mod requests;
 mod rig;
 mod serving;
 mod world;
