@@ -26,6 +26,8 @@ fn for_the_sandbox(mut document: Value) -> Value {
     call.retain(|parameter| parameter["$ref"] != "#/components/parameters/IdempotencyKey");
     // It goes on for minutes.
     document["paths"].as_object_mut().unwrap().remove("/admin/v1/requests/tail");
+    // Providers that were made up give no list: a 502, which is no error of the server that is tested.
+    document["paths"].as_object_mut().unwrap().remove("/admin/v1/providers/{name}/models");
     let parts = document["components"]["schemas"]["ContentPart"]["anyOf"].as_array_mut().unwrap();
     parts.retain(|part| part["title"] != "Another type");
     document

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use sluice_chat::ApiError;
+use sluice_chat::{ApiError, error::kind};
 use sluice_providers::{DialectKind, sandbox};
 use sluice_store::ObjectKind;
 
@@ -60,7 +60,7 @@ pub(in crate::admin) async fn run(worker: &Worker, asked: &Asked) -> Checked<Val
 
 fn failed(why: &str) -> Refusal {
     let text = format!("The provider did not give its list of models: {why}.");
-    Refusal::new(502, ApiError::invalid("upstream_error", text))
+    Refusal::new(502, ApiError::new(kind::UPSTREAM, "upstream_bad_response", text))
 }
 
 /// Headers beside the provider's own.

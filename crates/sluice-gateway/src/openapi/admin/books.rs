@@ -227,7 +227,7 @@ pub(super) fn tail() -> Value {
         "content": { "text/event-stream": { "schema": { "type": "string" } } },
     });
     let more =
-        json!({ "description": text, "parameters": filters(), "responses": answers(200, events, &[]) });
+        json!({ "description": text, "parameters": filters(), "responses": answers(200, events, &[429]) });
     json!({ "servers": server(), "get": operation("tailRequests", "Requests as they end", more) })
 }
 

@@ -91,7 +91,7 @@ pub(super) fn provider_models() -> Value {
     let more = json!({
         "description": "One real call, with the first credential. 502 where the provider gives no list; `not_supported` \
             where there is none to ask for.",
-        "responses": answers(200, good("The models, by their ids.", whole_list(model)), &[404]),
+        "responses": answers(200, good("The models, by their ids.", whole_list(model)), &[404, 502]),
     });
     json!({
         "servers": server(),
