@@ -199,7 +199,7 @@ mod tests {
     use super::*;
     use crate::Language;
 
-    fn target(more: Value) -> Value {
+    fn target(more: &Value) -> Value {
         let mut target = json!({ "provider": "p", "upstream_model": "m", "state": "closed", "calls": 20 });
         for (name, value) in more.as_object().into_iter().flatten() {
             target[name] = value.clone();
@@ -216,14 +216,14 @@ mod tests {
             assert_eq!(sum.map(|sum| (sum.badge.text, sum.failures)), expect, "{targets:?}");
         };
         check(&[], None);
-        check(&[target(json!({ "provider": "q" }))], None);
-        check(&[target(json!({ "calls": 0 }))], Some(("no calls lately", 0)));
-        check(&[target(json!({ "calls": 0 })), target(json!({}))], Some(("well", 0)));
-        check(&[target(json!({ "failures": 3 })), target(json!({}))], Some(("well", 3)));
-        check(&[target(json!({ "failures": 4 })), target(json!({ "failures": 1 }))], Some(("failing", 5)));
-        check(&[target(json!({ "cooling_until": "2026-11-21T12:00:05Z" }))], Some(("resting", 0)));
+        check(&[target(&json!({ "provider": "q" }))], None);
+        check(&[target(&json!({ "calls": 0 }))], Some(("no calls lately", 0)));
+        check(&[target(&json!({ "calls": 0 })), target(&json!({}))], Some(("well", 0)));
+        check(&[target(&json!({ "failures": 3 })), target(&json!({}))], Some(("well", 3)));
+        check(&[target(&json!({ "failures": 4 })), target(&json!({ "failures": 1 }))], Some(("failing", 5)));
+        check(&[target(&json!({ "cooling_until": "2026-11-21T12:00:05Z" }))], Some(("resting", 0)));
         check(
-            &[target(json!({ "state": "open" })), target(json!({ "state": "half_open" }))],
+            &[target(&json!({ "state": "open" })), target(&json!({ "state": "half_open" }))],
             Some(("not called", 0)),
         );
     }

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::{Language, Role, test_visit::TestVisit};
 
-    pub(super) fn key(name: &str, more: Value) -> Value {
+    pub(super) fn key(name: &str, more: &Value) -> Value {
         let mut key = json!({
             "id": "key_1", "name": name, "prefix": "sk-abc", "project": "default", "models": ["*"],
             "limits": { "rpm": 60, "tpm": null, "parallel": null, "max_output_tokens": null }, "model_limits": {},
@@ -104,7 +104,7 @@ mod tests {
         key
     }
 
-    fn check(role: Role, keys: Value, has: &[&str], lacks: &[&str]) {
+    fn check(role: Role, keys: &Value, has: &[&str], lacks: &[&str]) {
         for language in Language::ALL {
             let mut owned = TestVisit::new(Page::Keys).language(language);
             owned.who.role = role;
@@ -128,7 +128,7 @@ mod tests {
         let form = "data-api=\"POST /admin/v1/keys\"";
         check(
             Role::Owner,
-            json!([key("<b>", json!({}))]),
+            &json!([key("<b>", &json!({}))]),
             &[
                 "&#60;b&#62;",
                 "/keys/key_1",
@@ -139,14 +139,14 @@ mod tests {
             ],
             &["<b>", "class=\"empty\""],
         );
-        check(Role::Viewer, json!([key("a", json!({}))]), &["/keys/key_1"], &[form]);
-        check(Role::Owner, json!([]), &["class=\"empty\"", form], &[]);
-        check(Role::Member, json!([]), &["class=\"empty\""], &[form, "data-dialog"]);
-        check(Role::Owner, json!([key("a", json!({ "revoked": true }))]), &["badge bad"], &["badge good"]);
-        let gone = json!([key("a", json!({ "expires_at": "2026-11-21T11:59:59Z" }))]);
-        check(Role::Owner, gone, &["badge bad"], &["badge good"]);
-        let stays = json!([key("a", json!({ "expires_at": "2026-11-21T12:00:01Z", "origin": "file" }))]);
-        check(Role::Owner, stays, &["badge good", "badge plain"], &["badge bad"]);
+        check(Role::Viewer, &json!([key("a", &json!({}))]), &["/keys/key_1"], &[form]);
+        check(Role::Owner, &json!([]), &["class=\"empty\"", form], &[]);
+        check(Role::Member, &json!([]), &["class=\"empty\""], &[form, "data-dialog"]);
+        check(Role::Owner, &json!([key("a", &json!({ "revoked": true }))]), &["badge bad"], &["badge good"]);
+        let gone = json!([key("a", &json!({ "expires_at": "2026-11-21T11:59:59Z" }))]);
+        check(Role::Owner, &gone, &["badge bad"], &["badge good"]);
+        let stays = json!([key("a", &json!({ "expires_at": "2026-11-21T12:00:01Z", "origin": "file" }))]);
+        check(Role::Owner, &stays, &["badge good", "badge plain"], &["badge bad"]);
     }
 
     #[test]

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use crate::{Language, Role, test_visit::TestVisit};
 
-    fn check(role: Role, more: Value, has: &[&str], lacks: &[&str]) {
+    fn check(role: Role, more: &Value, has: &[&str], lacks: &[&str]) {
         let mut key = json!({
             "id": "key_1", "name": "team <a>", "prefix": "sk-abc", "project": "default", "models": ["fast", "b"],
             "limits": {}, "model_limits": { "fast": { "rpm": 7, "tpm": null } }, "budget": null,
@@ -152,14 +152,14 @@ mod tests {
         let none = json!({});
         check(
             Role::Owner,
-            none.clone(),
+            &none,
             &[edit, rotate, revoke, "team &#60;a&#62;", "$2.00", "/requests?key=key_1", "&#34;rpm&#34;:7"],
             &["<a>"],
         );
-        check(Role::Billing, none.clone(), &[edit, "budget.limit_nanousd"], &[rotate, revoke, "limits.rpm"]);
-        check(Role::Viewer, none.clone(), &["$2.00"], &[edit, rotate, revoke]);
-        check(Role::Member, none, &[rotate, revoke], &[edit]);
-        check(Role::Owner, json!({ "revoked": true }), &["badge bad"], &[edit, rotate, revoke]);
-        check(Role::Owner, json!({ "origin": "file" }), &["badge plain"], &[edit, rotate, revoke]);
+        check(Role::Billing, &none, &[edit, "budget.limit_nanousd"], &[rotate, revoke, "limits.rpm"]);
+        check(Role::Viewer, &none, &["$2.00"], &[edit, rotate, revoke]);
+        check(Role::Member, &none, &[rotate, revoke], &[edit]);
+        check(Role::Owner, &json!({ "revoked": true }), &["badge bad"], &[edit, rotate, revoke]);
+        check(Role::Owner, &json!({ "origin": "file" }), &["badge plain"], &[edit, rotate, revoke]);
     }
 }

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
     use crate::{Language, Role, test_visit::TestVisit};
 
-    fn check(role: Role, models: Value, has: &[&str], lacks: &[&str]) {
+    fn check(role: Role, models: &Value, has: &[&str], lacks: &[&str]) {
         let target =
             json!({ "provider": "p", "upstream_model": "u", "models": ["a/<b>"], "state": "half_open" });
         for language in Language::ALL {
@@ -122,7 +122,7 @@ mod tests {
         let form = "data-api=\"POST /admin/v1/models\"";
         check(
             Role::Owner,
-            json!([one]),
+            &json!([one]),
             &[
                 "href=\"/models/a%2F%3Cb%3E\"",
                 "/requests?model=a%2F%3Cb%3E",
@@ -142,11 +142,11 @@ mod tests {
         );
         check(
             Role::Member,
-            json!([public]),
+            &json!([public]),
             &["/playground?model=a%2F%3Cb%3E"],
             &[form, "/providers", "targets"],
         );
-        check(Role::Owner, json!([]), &["class=\"empty\"", form], &[]);
-        check(Role::Viewer, json!([]), &["class=\"empty\""], &[form]);
+        check(Role::Owner, &json!([]), &["class=\"empty\"", form], &[]);
+        check(Role::Viewer, &json!([]), &["class=\"empty\""], &[form]);
     }
 }

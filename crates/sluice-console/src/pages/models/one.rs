@@ -142,7 +142,7 @@ mod tests {
         })
     }
 
-    fn check(role: Role, model: Value, has: &[&str], lacks: &[&str]) {
+    fn check(role: Role, model: &Value, has: &[&str], lacks: &[&str]) {
         let seen = json!({ "provider": "p <q>", "upstream_model": "u1", "models": ["fast"], "state": "open",
                            "calls": 10, "failures": 5, "first_token_p95_ms": 420.0 });
         for language in Language::ALL {
@@ -170,7 +170,7 @@ mod tests {
         let delete = "data-api=\"DELETE /admin/v1/models/fast\"";
         check(
             Role::Owner,
-            whole(),
+            &whole(),
             &[
                 edit,
                 delete,
@@ -195,11 +195,11 @@ mod tests {
             ],
             &["<q>"],
         );
-        check(Role::Viewer, whole(), &["75.0 %"], &[edit, delete]);
+        check(Role::Viewer, &whole(), &["75.0 %"], &[edit, delete]);
         let mut of_file = whole();
         of_file["origin"] = json!("file");
-        check(Role::Owner, of_file, &["class=\"notice "], &[edit, delete]);
+        check(Role::Owner, &of_file, &["class=\"notice "], &[edit, delete]);
         let public = json!({ "name": "fast", "price": null, "unpriced": "free", "capabilities": ["tools"] });
-        check(Role::Member, public, &["tools", "/playground?model=fast"], &[edit, delete, "/providers"]);
+        check(Role::Member, &public, &["tools", "/playground?model=fast"], &[edit, delete, "/providers"]);
     }
 }

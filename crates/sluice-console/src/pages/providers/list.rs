@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::{Language, Role, test_visit::TestVisit};
 
-    fn check(role: Role, providers: Value, query: &[(&str, &str)], has: &[&str], lacks: &[&str]) {
+    fn check(role: Role, providers: &Value, query: &[(&str, &str)], has: &[&str], lacks: &[&str]) {
         let vendor = |kind: &str, label: &str, base_url: Option<&str>| {
             json!({ "kind": kind, "label": label, "base_url": base_url, "needs_base_url": base_url.is_none(),
                     "fields": [{ "name": "api_key", "is_secret": true }], "lists_models": true })
@@ -126,7 +126,7 @@ mod tests {
         let form = "data-api=\"POST /admin/v1/providers\"";
         check(
             Role::Owner,
-            json!([one, sandbox]),
+            &json!([one, sandbox]),
             &[],
             &[
                 "href=\"/providers/a%20%3Cb%3E\"",
@@ -142,12 +142,12 @@ mod tests {
         );
         check(
             Role::Admin,
-            json!([one]),
+            &json!([one]),
             &[("next", "/")],
             &[form, "data-next=\"/\""],
             &["name=\"internal\""],
         );
-        check(Role::Viewer, json!([one]), &[], &["badge bad"], &[form]);
-        check(Role::Owner, json!([sandbox]), &[], &["class=\"empty\"", form], &[]);
+        check(Role::Viewer, &json!([one]), &[], &["badge bad"], &[form]);
+        check(Role::Owner, &json!([sandbox]), &[], &["class=\"empty\"", form], &[]);
     }
 }

@@ -151,7 +151,7 @@ mod tests {
     use super::*;
     use crate::{Language, Page, Role, test_visit::TestVisit};
 
-    fn check(role: Role, more: Value, has: &[&str], lacks: &[&str]) {
+    fn check(role: Role, more: &Value, has: &[&str], lacks: &[&str]) {
         let mut provider = json!({
             "name": "a b", "kind": "azure", "base_url": "https://<x>", "has_api_key": true,
             "header_names": ["x-org"], "forward_headers": ["x-user"], "http2": true, "internal": false,
@@ -194,7 +194,7 @@ mod tests {
         let delete = "data-api=\"DELETE /admin/v1/providers/a%20b\"";
         check(
             Role::Owner,
-            json!({}),
+            &json!({}),
             &[
                 edit,
                 test,
@@ -212,12 +212,12 @@ mod tests {
             ],
             &["<x>", "<AI>", "name=\"region\"", "slow"],
         );
-        check(Role::Viewer, json!({}), &["tenant-1"], &[edit, test, delete]);
-        check(Role::Owner, json!({ "internal": true }), &[edit], &[]);
-        check(Role::Admin, json!({}), &[edit], &["name=\"internal\""]);
-        check(Role::Admin, json!({ "internal": true }), &[test, "class=\"notice "], &[edit, delete]);
+        check(Role::Viewer, &json!({}), &["tenant-1"], &[edit, test, delete]);
+        check(Role::Owner, &json!({ "internal": true }), &[edit], &[]);
+        check(Role::Admin, &json!({}), &[edit], &["name=\"internal\""]);
+        check(Role::Admin, &json!({ "internal": true }), &[test, "class=\"notice "], &[edit, delete]);
         for origin in ["file", "environment", "built_in"] {
-            check(Role::Owner, json!({ "origin": origin }), &[test, "class=\"notice "], &[edit, delete]);
+            check(Role::Owner, &json!({ "origin": origin }), &[test, "class=\"notice "], &[edit, delete]);
         }
     }
 }

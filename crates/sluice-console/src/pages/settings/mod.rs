@@ -250,7 +250,7 @@ mod tests {
     use super::*;
     use crate::{Language, Page, Role, test_visit::TestVisit};
 
-    fn setting(name: &str, more: Value) -> Value {
+    fn setting(name: &str, more: &Value) -> Value {
         let mut setting = json!({
             "name": name, "section": "[server]", "description": "A `word` and [a link](x.md) <b>.", "type": "integer",
             "value": null, "default": null, "is_set": false, "is_secret": false, "source": "default",
@@ -266,23 +266,26 @@ mod tests {
         let settings = [
             setting(
                 "server.max_body_bytes",
-                json!({ "value": 7, "source": "file", "is_set": true, "range": [1, 9] }),
+                &json!({ "value": 7, "source": "file", "is_set": true, "range": [1, 9] }),
             ),
-            setting("database.url", json!({ "is_secret": true, "source": "environment", "is_set": true })),
+            setting("database.url", &json!({ "is_secret": true, "source": "environment", "is_set": true })),
             setting(
                 "server.listen",
-                json!({ "value": "127.0.0.1:1", "type": "string", "needs_restart": true }),
+                &json!({ "value": "127.0.0.1:1", "type": "string", "needs_restart": true }),
             ),
             setting(
                 "sandbox.enabled",
-                json!({ "value": false, "default": true, "type": "boolean",
+                &json!({ "value": false, "default": true, "type": "boolean",
                                                "source": "console", "is_set": true, "read_only": false }),
             ),
-            setting("retention.request_rows_days", json!({ "value": 90, "default": 90, "read_only": false })),
-            setting("console.default_language", json!({ "value": "zh", "source": "file", "is_set": true })),
+            setting(
+                "retention.request_rows_days",
+                &json!({ "value": 90, "default": 90, "read_only": false }),
+            ),
+            setting("console.default_language", &json!({ "value": "zh", "source": "file", "is_set": true })),
             setting(
                 "console.display_currency",
-                json!({ "section": "console", "type": "object", "source": "console", "is_set": true,
+                &json!({ "section": "console", "type": "object", "source": "console", "is_set": true,
                         "value": { "code": "EUR", "usd_rate": 0.92 }, "read_only": false }),
             ),
         ];

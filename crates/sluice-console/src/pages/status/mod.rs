@@ -220,7 +220,7 @@ mod tests {
         })
     }
 
-    fn check(role: Role, status: Value, has: &[&str], lacks: &[&str]) {
+    fn check(role: Role, status: &Value, has: &[&str], lacks: &[&str]) {
         for language in Language::ALL {
             let mut owned = TestVisit::new(Page::Status).language(language);
             owned.who.role = role;
@@ -240,7 +240,7 @@ mod tests {
         let write_off = "data-api=\"POST /admin/v1/nodes/gone/write-off\"";
         check(
             Role::Owner,
-            whole(),
+            &whole(),
             &[
                 "node-&#60;1&#62;",
                 "It is &#60;open&#62;.",
@@ -255,10 +255,10 @@ mod tests {
             ],
             &["<1>", "<open>", "nodes/node-"],
         );
-        check(Role::Viewer, whole(), &["$7.00"], &[write_off]);
+        check(Role::Viewer, &whole(), &["$7.00"], &[write_off]);
         let mut little = json!({ "node": { "id": "n", "phase": "closed" } });
-        check(Role::Owner, little.clone(), &["badge bad"], &[write_off]);
+        check(Role::Owner, &little, &["badge bad"], &[write_off]);
         little["database"] = json!({ "is_away": true });
-        check(Role::Owner, little, &["badge bad"], &[]);
+        check(Role::Owner, &little, &["badge bad"], &[]);
     }
 }
