@@ -20,7 +20,10 @@ struct Part {
 
 type Made = Result<Part, Box<dyn Error>>;
 
-const PARTS: &[(&str, fn() -> Made)] = &[
+/// A part by its name.
+type Named = (&'static str, fn() -> Made);
+
+const PARTS: &[Named] = &[
     ("authenticate", requests::authenticate),
     ("scan-and-splice-300b", requests::small),
     ("scan-and-splice-64k", requests::large),

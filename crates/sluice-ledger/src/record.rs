@@ -216,7 +216,6 @@ pub enum Record {
 
 /// How a request ended, for the books.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "almost all requests are settled")]
 pub enum Outcome {
     Settled(Settle),
     Voided(Void),

@@ -76,7 +76,7 @@ fn build(checkout: &Path) -> Result<PathBuf, String> {
         ));
     }
     let target = root().join("target/instructions");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = Command::new(option_env!("CARGO").unwrap_or("cargo"));
     cargo.args(["build", "--release", "--quiet", "--package", PACKAGE]).current_dir(checkout);
     cargo.env("CARGO_TARGET_DIR", &target).env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
     finish(&mut cargo)?;

@@ -22,9 +22,9 @@ const AT_ONCE: usize = 2;
 /// How long somebody waits for their turn.
 const TURN: Duration = Duration::from_secs(10);
 
-/// Shortest password, in characters, and the longest in bytes.
+/// Shortest and longest password, in characters.
 pub(crate) const SHORTEST_CHARS: usize = 12;
-pub(crate) const LONGEST_BYTES: usize = 1_024;
+pub(crate) const LONGEST_CHARS: usize = 200;
 
 /// Why no password was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,10 +85,10 @@ impl Hashing {
 
 /// What is wrong with a new password.
 pub(crate) fn problem(password: &str) -> Option<&'static str> {
-    match (password.chars().count(), password.len()) {
-        (..SHORTEST_CHARS, _) => Some("must have at least 12 characters"),
-        (_, ..=LONGEST_BYTES) => None,
-        _ => Some("must have at most 1024 bytes"),
+    match password.chars().count() {
+        ..SHORTEST_CHARS => Some("must have at least 12 characters"),
+        SHORTEST_CHARS..=LONGEST_CHARS => None,
+        _ => Some("must have at most 200 characters"),
     }
 }
 
@@ -178,8 +178,8 @@ mod tests {
         check("elf letters", false);
         check("twelve chars", true);
         check("密码密码密码密码密码密码", true);
-        check(&"x".repeat(LONGEST_BYTES), true);
-        check(&"x".repeat(LONGEST_BYTES + 1), false);
+        check(&"x".repeat(LONGEST_CHARS), true);
+        check(&"x".repeat(LONGEST_CHARS + 1), false);
         check("", false);
     }
 }

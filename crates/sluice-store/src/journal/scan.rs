@@ -13,10 +13,6 @@ use super::{
 };
 
 /// What stands at a place of a segment.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one at a time, on the stack; a box for each frame would cost more"
-)]
 #[derive(Debug)]
 pub(super) enum Found {
     Frame {

@@ -55,7 +55,7 @@ fn setting(settings: &Settings, section: &Table, key: &Table) -> Setting {
     let is_secret = kind == "secret";
     let (value, source) = match settings.spoken.iter().find(|(spoken, _)| *spoken == name) {
         Some((_, value)) => (json!(value), Source::CommandLine),
-        None => (found.map_or(Value::Null, |one| value(one)), found.map_or(Source::Default, source)),
+        None => (found.map_or(Value::Null, value), found.map_or(Source::Default, source)),
     };
     let default = key.get("default").and_then(Toml::as_str).map_or(Value::Null, plain);
     let integer = |value: &Toml| value.as_integer();

@@ -25,6 +25,9 @@ use crate::{
     rig::launch,
 };
 
+/// The fields of a form, by name.
+type Form = Vec<(String, String)>;
+
 /// A provider that says what it is told to.
 struct Provider {
     address: SocketAddr,
@@ -32,7 +35,7 @@ struct Provider {
     /// Further claims of the next token.
     claims: Mutex<Value>,
     /// What was asked of the token endpoint: its `authorization` and its form.
-    asked: Mutex<Vec<(String, Vec<(String, String)>)>>,
+    asked: Mutex<Vec<(String, Form)>>,
     nonce: Mutex<String>,
 }
 
