@@ -146,11 +146,12 @@ pub(crate) const JOURNAL_WAITS_BYTES: u64 = 256 * 1024 * 1024;
 /// How often what was gathered about how long answers took is written.
 pub(crate) const LATENCIES: Duration = Duration::from_secs(5);
 /// Who can watch the requests of a node at the same time, rows and events that one of them may fall behind, how often it
-/// is told that nothing happens, and how long it watches before it shows anew who it is.
+/// is told that nothing happens, how often it is asked whether it still may, and how long it watches at most.
 pub(crate) const WATCHERS: usize = 32;
 pub(crate) const FEED_ROWS: usize = 1_024;
 pub(crate) const WATCHER_EVENTS: usize = 64;
 pub(crate) const WATCHER_IDLE: Duration = Duration::from_secs(10);
+pub(crate) const WATCHER_CHECK: Duration = Duration::from_secs(1);
 pub(crate) const WATCH_MOST: Duration = Duration::from_secs(300);
 /// Requests that were told to them; rows of other nodes that one look finds, and how old they may be.
 pub(crate) const TOLD_COUNT: usize = 8_192;

@@ -153,6 +153,15 @@ pub(crate) async fn of(
     Ok(found.await?.map(|(session, user)| SignedIn { user, session, csrf: csrf_of(token) }))
 }
 
+/// Whether a principal is still who it was: its session is there, neither ended nor over. The admin token always is.
+/// Where the database cannot say, nobody is.
+pub(crate) async fn holds(shared: &Arc<Shared>, principal: &Principal, unix_ms: u64) -> bool {
+    let Some(session) = &principal.session else { return true };
+    let hash = session.hash;
+    let found = in_store(shared, move |shared| async move { shared.books.store.session(&hash).await });
+    matches!(found.await, Ok(Some((session, _))) if expires_ms(&session) > unix_ms)
+}
+
 /// Begins a session for somebody who has shown who they are: what the browser has to show from now on, and what it
 /// stands for. `None`: what was shown is not good any more.
 pub(crate) async fn begin(

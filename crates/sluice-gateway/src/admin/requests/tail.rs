@@ -1,5 +1,5 @@
 //! `GET /admin/v1/requests/tail`: rows of requests as they come into the books, as server-sent events. A watcher who is
-//! too slow is told how many it has missed; after some minutes it comes again, and shows anew who it is.
+//! too slow is told how many it has missed; one whose session ends hears no more; after some minutes all come again.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use tokio::{
 
 use super::{list::narrowed, shown};
 use crate::{
+    access::session,
     accounting::News,
     admin::{Asked, call, query::Query, refuse::Checked},
     bounds, clock,
@@ -39,7 +40,9 @@ pub(in crate::admin) async fn run(worker: &Worker, asked: &Asked) -> Checked<Eve
         Refusal::new(429, ApiError::invalid("too_many_watchers", text))
     })?;
     let (out, events) = mpsc::channel(bounds::WATCHER_EVENTS);
-    tasks::spawn_local(told(filter, news, out, worker.shared.phase.subscribe()));
+    let (shared, principal) = (Arc::clone(&worker.shared), Arc::clone(&asked.principal));
+    let may = async move || session::holds(&shared, &principal, clock::unix_ms()).await;
+    tasks::spawn_local(told(filter, news, out, (worker.shared.phase.subscribe(), may)));
     Ok(events)
 }
 
@@ -53,15 +56,17 @@ async fn visible(worker: &Worker, asked: &Asked) -> Checked<Visible> {
     looked.await.unwrap_or_else(|_| Err(Refusal::internal()))
 }
 
-/// Ends when the watcher has gone, when the gateway leaves, or when the time is over.
+/// Ends when the watcher has gone or may not watch any more, when the gateway leaves, or when the time is over.
 async fn told(
     filter: RequestFilter,
     mut news: broadcast::Receiver<News>,
     out: mpsc::Sender<Bytes>,
-    mut phase: watch::Receiver<Phase>,
+    (mut phase, may): (watch::Receiver<Phase>, impl AsyncFn() -> bool),
 ) {
     let mut idle = interval(bounds::WATCHER_IDLE);
     idle.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut check = interval(bounds::WATCHER_CHECK);
+    check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let over = tokio::time::sleep_until(clock::timer_now() + bounds::WATCH_MOST);
     let mut over = std::pin::pin!(over);
     loop {
@@ -70,6 +75,11 @@ async fn told(
             () = out.closed() => return,
             _ = phase.wait_for(|phase| *phase == Phase::Leaving) => return,
             () = &mut over => return,
+            // Before the news, so that a busy gateway does not keep it from being asked.
+            _ = check.tick() => match may().await {
+                true => continue,
+                false => return,
+            },
             heard = news.recv() => match event(heard, &filter) {
                 Heard::Event(bytes) => bytes,
                 Heard::Nothing => continue,
@@ -112,6 +122,8 @@ fn event(heard: Result<News, broadcast::error::RecvError>, filter: &RequestFilte
 
 #[cfg(test)]
 mod tests {
+    use std::{cell::Cell, rc::Rc};
+
     use super::*;
 
     #[test]
@@ -132,7 +144,7 @@ mod tests {
                 let (feed, news) = broadcast::channel(4);
                 let (out, mut events) = mpsc::channel(1);
                 let (leave, phase) = watch::channel(Phase::Serving);
-                tasks::spawn_local(told(RequestFilter::default(), news, out, phase));
+                tasks::spawn_local(told(RequestFilter::default(), news, out, (phase, async || true)));
                 assert_eq!(events.recv().await, Some(NOTHING_YET));
                 for _ in 0..100 {
                     feed.send(News::Missed).unwrap();
@@ -145,6 +157,27 @@ mod tests {
                 leave.send_replace(Phase::Leaving);
                 while events.recv().await.is_some() {}
                 assert_eq!(feed.receiver_count(), 0);
+            })
+            .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_may_not_watch_any_more_hears_no_more() {
+        let local = tokio::task::LocalSet::new();
+        local
+            .run_until(async {
+                let (feed, news) = broadcast::channel(4);
+                let (out, mut events) = mpsc::channel(1);
+                let (_serving, phase) = watch::channel(Phase::Serving);
+                let asked = Rc::new(Cell::new(0));
+                let count = Rc::clone(&asked);
+                let may = async move || {
+                    count.set(count.get() + 1);
+                    count.get() < 3
+                };
+                tasks::spawn_local(told(RequestFilter::default(), news, out, (phase, may)));
+                while events.recv().await.is_some() {}
+                assert_eq!((asked.get(), feed.receiver_count()), (3, 0));
             })
             .await;
     }
