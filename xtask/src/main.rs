@@ -1,7 +1,7 @@
 //! The repository's own commands: `cargo xtask <command>`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool of the repository")]
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 mod bench;
 mod ci;
@@ -54,7 +54,23 @@ fn main() -> ExitCode {
     }
 }
 
-/// The root of the repository.
+/// The root of the repository: of the checkout that `cargo xtask` was called in, and only for a
+/// program started by hand of the one that it was built from. (A target directory that another
+/// checkout fills may hold a program which was built elsewhere.)
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what cargo says to the programs that it runs is in the environment"
+)]
 fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    manifest.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR"))).join("..")
+}
+
+/// The cargo that called this program.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what cargo says to the programs that it runs is in the environment"
+)]
+fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }

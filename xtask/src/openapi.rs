@@ -26,8 +26,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
 
 /// What the binary of this source prints.
 fn generate() -> Result<Vec<u8>, String> {
-    let cargo = option_env!("CARGO").unwrap_or("cargo");
-    let output = Command::new(cargo)
+    let output = Command::new(crate::cargo())
         .current_dir(crate::root())
         .args(["run", "--quiet", "--package", "sluicegate", "--", "openapi"])
         .output()

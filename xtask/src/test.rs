@@ -34,7 +34,7 @@ pub(crate) fn target_dir() -> PathBuf {
 
 /// Runs one cargo command in the repository.
 pub(crate) fn cargo(args: &[&str]) -> Outcome {
-    let mut command = Command::new(option_env!("CARGO").unwrap_or("cargo"));
+    let mut command = Command::new(crate::cargo());
     command.args(args).current_dir(crate::root());
     finish(command)
 }

@@ -76,7 +76,7 @@ fn build(checkout: &Path) -> Result<PathBuf, String> {
         ));
     }
     let target = root().join("target/instructions");
-    let mut cargo = Command::new(option_env!("CARGO").unwrap_or("cargo"));
+    let mut cargo = Command::new(crate::cargo());
     cargo.args(["build", "--release", "--quiet", "--package", PACKAGE]).current_dir(checkout);
     cargo.env("CARGO_TARGET_DIR", &target).env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
     finish(&mut cargo)?;

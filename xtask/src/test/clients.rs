@@ -66,7 +66,7 @@ pub(super) fn programs() -> PathBuf {
 /// itself knows whether there is something to build.
 fn async_openai(dir: &Path) -> Result<PathBuf, String> {
     let target = dir.join("async-openai");
-    let mut command = Command::new(option_env!("CARGO").unwrap_or("cargo"));
+    let mut command = Command::new(crate::cargo());
     command.args(["build", "--quiet", "--locked", "--manifest-path"]);
     command.arg(programs().join("async-openai/Cargo.toml")).arg("--target-dir").arg(&target);
     finish_quietly(&mut command)?;

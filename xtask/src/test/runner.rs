@@ -15,7 +15,7 @@ pub(super) fn run(args: &[String], env: &[(String, String)]) -> Outcome {
         }
         None => {
             eprintln!("cargo-nextest cannot be had: falling back to cargo test");
-            let mut command = Command::new(option_env!("CARGO").unwrap_or("cargo"));
+            let mut command = Command::new(crate::cargo());
             command.args(["test", "--workspace", "--no-fail-fast"]);
             command
         }
