@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use flate2::{Compression, write::GzEncoder};
@@ -14,7 +14,8 @@ const TYPES: &[(&str, &str)] =
     &[("css", "text/css; charset=utf-8"), ("js", "text/javascript; charset=utf-8"), ("svg", "image/svg+xml")];
 
 fn main() -> io::Result<()> {
-    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
+    // Cargo runs build scripts in their package's folder. (Where they were built may be another checkout.)
+    let assets = env::current_dir()?.join("assets");
     #[expect(
         clippy::disallowed_methods,
         reason = "cargo tells build scripts by the environment where to write"
