@@ -13,6 +13,7 @@ mod rounds;
 mod servers;
 
 use crate::Outcome;
+pub(crate) use instructions::in_ci as instructions_in_ci;
 
 const USAGE: &str =
     "usage: cargo xtask bench [--case NAME] [--rounds N] [--seconds S] [--json FILE] [--beside FILE]
@@ -21,7 +22,7 @@ const USAGE: &str =
   --seconds S   length of one measurement, 0.2 to 60 (default 3)
   --json FILE   write all figures there too
   --beside FILE another build of the gateway, measured in the same rounds, in rows of its own
-or: cargo xtask bench --instructions [--base COMMIT] [--case NAME]
+or: cargo xtask bench --instructions [--base COMMIT] [--case NAME] [--json FILE]
   counts the instructions of the hot parts of a request instead, under valgrind; with --base beside those of COMMIT,
   which is built in the same run: more than 3 % dearer fails";
 
@@ -40,7 +41,8 @@ pub(crate) struct Options {
 pub(crate) fn run(args: &[String]) -> Outcome {
     let options = parse(args)?;
     if options.instructions {
-        return instructions::run(&instructions::Asked { base: options.base, parts: options.cases });
+        let Options { base, cases, json, .. } = options;
+        return instructions::run(&instructions::Asked { base, parts: cases, json });
     }
     let chosen: Vec<_> = cases::all().into_iter().filter(|case| options.wants(case.name)).collect();
     if chosen.is_empty() {

@@ -3,6 +3,7 @@
 mod browser;
 mod clients;
 mod node;
+pub(crate) mod packages;
 mod python;
 mod runner;
 mod services;
@@ -50,7 +51,7 @@ fn finish(mut command: Command) -> Outcome {
 }
 
 /// Runs a command quietly; an error carries the end of what the command said.
-fn finish_quietly(command: &mut Command) -> Outcome {
+pub(crate) fn finish_quietly(command: &mut Command) -> Outcome {
     let shown = shown(command);
     let output = command.output().map_err(|error| format!("cannot run `{shown}`: {error}"))?;
     if output.status.success() {

@@ -2,11 +2,17 @@
 //! that grows with that. `cargo xtask bench --instructions` counts the instructions of two runs of different length;
 //! the difference is what the part costs, whatever the start of the process does.
 //!
-//! Without arguments it lists the parts: the name, and how many units (requests, events, records) one run has.
+//! Without arguments it lists the parts: the name, how many units (requests, events, records) one run has, and `moves`
+//! where the count is not the same each time. A part that from now on does other work gets another name: it is not to
+//! be compared with what it was.
+//!
+//! `sluice-instructions bodies` measures how fast bodies of requests are read, in time.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool of the repository")]
 
+mod bodies;
 mod money;
 mod requests;
+mod speed;
 mod streams;
 
 use std::{error::Error, process::ExitCode};
@@ -27,9 +33,15 @@ const PARTS: &[Named] = &[
     ("authenticate", requests::authenticate),
     ("scan-and-splice-300b", requests::small),
     ("scan-and-splice-64k", requests::large),
+    ("scan-and-splice-64k-messages", requests::large_of_messages),
+    ("scan-and-splice-64k-code", requests::large_of_code),
+    ("scan-and-splice-64k-tools", requests::large_of_tools),
+    ("scan-and-splice-64k-chinese", requests::large_in_chinese),
+    ("read-sse-event", streams::sse),
     ("relay-exact-event", streams::exact),
     ("relay-normalised-event", streams::normalised),
     ("decode-anthropic-event", streams::anthropic),
+    ("decode-anthropic-on-aws-event", streams::anthropic_on_aws),
     ("decode-gemini-event", streams::gemini),
     ("decode-bedrock-event", streams::bedrock),
     ("decode-cohere-event", streams::cohere),
@@ -39,12 +51,16 @@ const PARTS: &[Named] = &[
     ("post-a-row", money::post),
 ];
 
+/// Parts whose threads wait for each other as it comes.
+const MOVES: &[&str] = &["journal-append", "post-a-row"];
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => list(),
+        ["bodies"] => speed::print().map_err(Into::into),
         [name, times] => run(name, times),
-        _ => Err("usage: sluice-instructions [PART TIMES]".into()),
+        _ => Err("usage: sluice-instructions [PART TIMES | bodies]".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,7 +73,8 @@ fn main() -> ExitCode {
 
 fn list() -> Result<(), Box<dyn Error>> {
     for (name, make) in PARTS {
-        println!("{name} {}", make()?.units);
+        let moves = if MOVES.contains(name) { " moves" } else { "" };
+        println!("{name} {}{moves}", make()?.units);
     }
     Ok(())
 }

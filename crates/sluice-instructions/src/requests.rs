@@ -2,7 +2,6 @@
 
 use std::hint::black_box;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use sluice_chat::scan::scan;
 use sluice_gateway::measured::Door;
@@ -11,11 +10,12 @@ use sluice_providers::{
     vendor,
 };
 
-use crate::{Made, Part};
+use crate::{
+    Made, Part,
+    bodies::{Filled, LARGE, SMALL},
+};
 
 const KEYS: usize = 1_000;
-const SMALL_BYTES: usize = 300;
-const LARGE_BYTES: usize = 64 * 1024;
 
 pub(crate) fn authenticate() -> Made {
     let secret = |n: usize| format!("sk-measured-{n:032}");
@@ -30,29 +30,32 @@ pub(crate) fn authenticate() -> Made {
 }
 
 pub(crate) fn small() -> Made {
-    scan_and_splice(SMALL_BYTES)
+    scan_and_splice(Filled::Prose, SMALL)
 }
 
 pub(crate) fn large() -> Made {
-    scan_and_splice(LARGE_BYTES)
+    scan_and_splice(Filled::Prose, LARGE)
 }
 
-/// A body of so many bytes, its messages as long as that takes: prose with a line break now and then.
-fn body(bytes: usize) -> Bytes {
-    const LINE: &str = "The quick brown fox jumps over the lazy dog, and the dog does not mind.\\n";
-    let (before, after) = (
-        r#"{"model":"small","messages":[{"role":"system","content":"You are terse."},{"role":"user","content":""#,
-        r#""}],"temperature":0.2,"max_completion_tokens":64}"#,
-    );
-    let room = bytes.saturating_sub(before.len() + after.len());
-    let lines = room / LINE.len();
-    let rest = "x".repeat(room % LINE.len());
-    format!("{before}{}{rest}{after}", LINE.repeat(lines)).into()
+pub(crate) fn large_of_messages() -> Made {
+    scan_and_splice(Filled::Messages, LARGE)
+}
+
+pub(crate) fn large_of_code() -> Made {
+    scan_and_splice(Filled::Code, LARGE)
+}
+
+pub(crate) fn large_of_tools() -> Made {
+    scan_and_splice(Filled::Tools, LARGE)
+}
+
+pub(crate) fn large_in_chinese() -> Made {
+    scan_and_splice(Filled::Chinese, LARGE)
 }
 
 /// Read, checked, and written for an upstream that knows the model under another name.
-fn scan_and_splice(bytes: usize) -> Made {
-    let body = body(bytes);
+fn scan_and_splice(filled: Filled, bytes: usize) -> Made {
+    let body = filled.body(bytes);
     let row = vendor("openai-compatible").ok_or("no such kind")?;
     let model = UpstreamModel::new("gpt-5-mini-2025-08-07");
     let run = move || {

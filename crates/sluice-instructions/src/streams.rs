@@ -3,7 +3,9 @@
 
 use std::hint::black_box;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
+use sluice_chat::sse::SseReader;
 use sluice_providers::{DecoderTerms, Passage, aws_stream, vendor};
 
 use crate::{Made, Part};
@@ -39,7 +41,8 @@ fn texts(all: &[&str]) -> Vec<Bytes> {
     all.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect()
 }
 
-fn openai(kind: &str) -> Made {
+/// The chunks of an answer: the first, those with a word, the last two.
+fn chunks() -> (Vec<Bytes>, impl Fn(usize) -> Bytes, Vec<Bytes>) {
     let chunk = |delta: &str, finish: &str| {
         format!(
             "data: {{\"id\":\"chatcmpl-up1\",\"object\":\"chat.completion.chunk\",\"created\":1795219200,\
@@ -49,8 +52,31 @@ fn openai(kind: &str) -> Made {
     };
     let first = chunk("{\"role\":\"assistant\",\"content\":\"\"}", "null");
     let last = chunk("{}", "\"stop\"");
-    let ends = (texts(&[&first]), texts(&[&last, "data: [DONE]\n\n"]));
-    stream(kind, "gpt-5-mini", ends, |n| chunk(&format!("{{\"content\":\" word{n:03}\"}}"), "null").into())
+    let word = move |n| chunk(&format!("{{\"content\":\" word{n:03}\"}}"), "null").into();
+    (texts(&[&first]), word, texts(&[&last, "data: [DONE]\n\n"]))
+}
+
+/// What every decoder of such streams stands on.
+pub(crate) fn sse() -> Made {
+    let (before, word, after) = chunks();
+    let pieces: Vec<Bytes> = before.into_iter().chain((0..EVENTS).map(word)).chain(after).collect();
+    let run = move || {
+        let mut reader = SseReader::new(MAX_EVENT_BYTES);
+        for piece in &pieces {
+            reader
+                .feed(piece, &mut |event| {
+                    black_box(&event);
+                })
+                .map_err(|_| "an event is too large")?;
+        }
+        Ok(())
+    };
+    Ok(Part { units: EVENTS as u64, run: Box::new(run) })
+}
+
+fn openai(kind: &str) -> Made {
+    let (before, word, after) = chunks();
+    stream(kind, "gpt-5-mini", (before, after), word)
 }
 
 pub(crate) fn exact() -> Made {
@@ -61,26 +87,44 @@ pub(crate) fn normalised() -> Made {
     openai("vllm")
 }
 
-pub(crate) fn anthropic() -> Made {
-    let event = |kind: &str, rest: &str| format!("event: {kind}\ndata: {{\"type\":\"{kind}\"{rest}}}\n\n");
-    let start = event(
+/// Name and data of the events of an answer: the first two, those with a word, the last three.
+type Said = (&'static str, String);
+
+fn anthropic_events() -> ([Said; 2], impl Fn(usize) -> Said, [Said; 3]) {
+    let said = |name: &'static str, rest: &str| (name, format!("{{\"type\":\"{name}\"{rest}}}"));
+    let start = said(
         "message_start",
         ",\"message\":{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[],\
          \"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}",
     );
     let block =
-        event("content_block_start", ",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}");
-    let stop = event("content_block_stop", ",\"index\":0");
-    let delta = event(
+        said("content_block_start", ",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}");
+    let word = move |n: usize| {
+        let text = format!(",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":\" word{n:03}\"}}");
+        said("content_block_delta", &text)
+    };
+    let stop = said("content_block_stop", ",\"index\":0");
+    let delta = said(
         "message_delta",
         ",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":200}",
     );
-    let end = event("message_stop", "");
-    let ends = (texts(&[&start, &block]), texts(&[&stop, &delta, &end]));
-    stream("anthropic", "claude-sonnet-4-5", ends, |n| {
-        let text = format!(",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":\" word{n:03}\"}}");
-        event("content_block_delta", &text).into()
-    })
+    ([start, block], word, [stop, delta, said("message_stop", "")])
+}
+
+pub(crate) fn anthropic() -> Made {
+    let event = |(name, data): Said| Bytes::from(format!("event: {name}\ndata: {data}\n\n"));
+    let (before, word, after) = anthropic_events();
+    let ends = (before.map(event).to_vec(), after.map(event).to_vec());
+    stream("anthropic", "claude-sonnet-4-5", ends, |n| event(word(n)))
+}
+
+/// The same events in the frames of AWS, which hold them in base64.
+pub(crate) fn anthropic_on_aws() -> Made {
+    let event =
+        |(_, data): Said| frame("chunk", &format!("{{\"bytes\":\"{}\"}}", BASE64_STANDARD.encode(data)));
+    let (before, word, after) = anthropic_events();
+    let ends = (before.map(event).to_vec(), after.map(event).to_vec());
+    stream("bedrock", "anthropic.claude-sonnet-4-5-20250929-v1:0", ends, |n| event(word(n)))
 }
 
 pub(crate) fn gemini() -> Made {
@@ -97,12 +141,12 @@ pub(crate) fn gemini() -> Made {
     stream("gemini", "gemini-2.5-flash", ends, |n| event(&format!(" word{n:03}"), "", n + 1).into())
 }
 
+fn frame(name: &str, payload: &str) -> Bytes {
+    let headers = [(":event-type", name), (":content-type", "application/json"), (":message-type", "event")];
+    aws_stream::write(&headers, payload.as_bytes()).into()
+}
+
 pub(crate) fn bedrock() -> Made {
-    let frame = |name: &str, payload: &str| {
-        let headers =
-            [(":event-type", name), (":content-type", "application/json"), (":message-type", "event")];
-        Bytes::from(aws_stream::write(&headers, payload.as_bytes()))
-    };
     let before = vec![frame("messageStart", "{\"role\":\"assistant\",\"p\":\"abc\"}")];
     let usage = "{\"usage\":{\"inputTokens\":9,\"outputTokens\":200,\"totalTokens\":209},\"metrics\":{\"latencyMs\":350}}";
     let after = vec![

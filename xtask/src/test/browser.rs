@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     finish_quietly,
-    services::{APT, in_path, launcher, unpacked},
+    packages::{APT, in_path, launcher, unpacked},
 };
 
 /// What the PATH may call it.

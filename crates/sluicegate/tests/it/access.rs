@@ -3,7 +3,7 @@
 mod account;
 mod attacks;
 mod oidc;
-pub(super) mod roles;
+mod roles;
 mod sign_in;
 mod users;
 

@@ -7,7 +7,5 @@ mod looks;
 mod playground;
 mod requests;
 mod rig;
-mod roles;
 mod serving;
-mod tenants;
 mod world;
