@@ -60,7 +60,10 @@ pub enum Action {
     WriteKeys,
     /// Rotate and revoke: own keys at least.
     RotateKeys,
+    /// Of keys.
     WriteBudgets,
+    /// Whoever is held to projects makes theirs no wider.
+    WriteProjectBudgets,
     /// Make and change projects, models, providers and settings.
     WriteGateway,
     WriteUsers,
@@ -81,6 +84,15 @@ impl Who {
         !self.user_id.is_empty()
     }
 
+    /// Whether the admin API would let them call with a key, of the owner that it names: a user's id, or the address in
+    /// a configuration file.
+    #[must_use]
+    pub fn may_spend(&self, owner: Option<&str>) -> bool {
+        let own =
+            |owner: &str| owner == self.user_id || owner.trim().to_lowercase() == self.email.to_lowercase();
+        self.is_somebody() && (matches!(self.role, Role::Owner | Role::Admin) || owner.is_some_and(own))
+    }
+
     /// Whether the admin API would let them.
     #[must_use]
     pub fn can(&self, action: Action) -> bool {
@@ -97,6 +109,7 @@ impl Who {
             WriteKeys => matches!(self.role, Owner | Admin),
             RotateKeys => matches!(self.role, Owner | Admin | Role::Member),
             WriteBudgets => matches!(self.role, Owner | Admin | Billing),
+            WriteProjectBudgets => self.role == Billing || (everywhere && matches!(self.role, Owner | Admin)),
             WriteGateway | WriteUsers => everywhere && matches!(self.role, Owner | Admin),
             WriteOwners => everywhere && self.role == Owner,
         }
@@ -312,6 +325,7 @@ mod tests {
                 ("keys!", Action::WriteKeys),
                 ("rotate!", Action::RotateKeys),
                 ("budgets!", Action::WriteBudgets),
+                ("projects!", Action::WriteProjectBudgets),
                 ("gateway!", Action::WriteGateway),
                 ("users!", Action::WriteUsers),
                 ("owners!", Action::WriteOwners),
@@ -319,13 +333,26 @@ mod tests {
             let found: Vec<&str> = all.iter().filter(|(_, a)| who.can(*a)).map(|(word, _)| *word).collect();
             assert_eq!(found.join(" "), expect, "{role:?}");
         };
-        check(Role::Owner, None, "projects gateway audit keys! rotate! budgets! gateway! users! owners!");
-        check(Role::Admin, None, "projects gateway audit keys! rotate! budgets! gateway! users!");
+        check(
+            Role::Owner,
+            None,
+            "projects gateway audit keys! rotate! budgets! projects! gateway! users! owners!",
+        );
+        check(Role::Admin, None, "projects gateway audit keys! rotate! budgets! projects! gateway! users!");
         check(Role::Admin, Some(&["p"]), "projects keys! rotate! budgets!");
-        check(Role::Billing, None, "projects audit budgets!");
+        check(Role::Billing, None, "projects audit budgets! projects!");
+        check(Role::Billing, Some(&["p"]), "projects budgets! projects!");
         check(Role::Viewer, None, "projects gateway audit");
         check(Role::Viewer, Some(&["p"]), "projects");
         check(Role::Member, Some(&["p"]), "rotate!");
+        let mut who = Who { role: Role::Viewer, email: "A@example.com".to_owned(), ..Who::nobody() };
+        assert!(!who.may_spend(Some("")) && !who.may_spend(Some("a@example.com")));
+        who.user_id = "user_1".to_owned();
+        for (owner, expect) in
+            [(None, false), (Some("user_2"), false), (Some("user_1"), true), (Some(" a@Example.com"), true)]
+        {
+            assert_eq!(who.may_spend(owner), expect, "{owner:?}");
+        }
         let nobody = Who::nobody();
         assert!(!nobody.is_somebody() && !nobody.can(Action::RotateKeys));
     }

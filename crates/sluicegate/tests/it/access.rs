@@ -3,7 +3,7 @@
 mod account;
 mod attacks;
 mod oidc;
-mod roles;
+pub(super) mod roles;
 mod sign_in;
 mod users;
 

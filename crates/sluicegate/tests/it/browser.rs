@@ -7,5 +7,7 @@ mod looks;
 mod playground;
 mod requests;
 mod rig;
+mod roles;
 mod serving;
+mod tenants;
 mod world;

@@ -37,6 +37,7 @@ struct May {
     write: bool,
     budget: bool,
     rotate: bool,
+    spend: bool,
 }
 
 pub(crate) fn wants(visit: &Visit<'_>) -> Vec<Want> {
@@ -77,6 +78,7 @@ pub(crate) fn render(visit: &Visit<'_>, answers: &Answers) -> Rendered {
             write: changes && visit.who.can(Action::WriteKeys),
             budget: changes && visit.who.can(Action::WriteBudgets),
             rotate: changes && visit.who.can(Action::RotateKeys),
+            spend: !key.revoked && visit.who.may_spend(key.owner_user_id.as_deref()),
         },
         projects: super::projects(answers, &key.project),
         owners: super::owners(answers, key.owner_user_id.as_deref(), t),
@@ -157,7 +159,9 @@ mod tests {
             &["<a>"],
         );
         check(Role::Billing, &none, &[edit, "budget.limit_nanousd"], &[rotate, revoke, "limits.rpm"]);
-        check(Role::Viewer, &none, &["$2.00"], &[edit, rotate, revoke]);
+        check(Role::Viewer, &none, &["$2.00"], &[edit, rotate, revoke, "/playground?key="]);
+        let own = json!({ "owner_user_id": TestVisit::new(Page::Key).who.user_id });
+        check(Role::Viewer, &own, &["/playground?key=key_1"], &[edit]);
         check(Role::Member, &none, &[rotate, revoke], &[edit]);
         check(Role::Owner, &json!({ "revoked": true }), &["badge bad"], &[edit, rotate, revoke]);
         check(Role::Owner, &json!({ "origin": "file" }), &["badge plain"], &[edit, rotate, revoke]);

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use self::texts::T;
 use super::problem;
-use crate::{Action, Answers, List, Rendered, Role, Visit, Want, format, shell::Shell, texts::fill};
+use crate::{Action, Answers, List, Rendered, Visit, Want, format, shell::Shell, texts::fill};
 
 /// Most keys that are offered: as many as one page of the admin API has.
 pub(crate) const KEYS: &str = "500";
@@ -111,8 +111,7 @@ pub(crate) fn actors(visit: &Visit<'_>, keys: List<Key>) -> Vec<Actor> {
         let ends = key.expires_at.as_deref().and_then(format::moment_ms);
         !key.revoked && ends.is_none_or(|ends| ends > visit.now_ms)
     };
-    let all = matches!(visit.who.role, Role::Owner | Role::Admin);
-    let own = |key: &Key| key.owner_user_id.as_deref() == Some(visit.who.user_id.as_str());
+    let usable = |key: &Key| visit.who.may_spend(key.owner_user_id.as_deref());
     let wanted = visit.query.text("key");
     let actor = |key: Key| Actor {
         chosen: key.id == wanted,
@@ -122,7 +121,7 @@ pub(crate) fn actors(visit: &Visit<'_>, keys: List<Key>) -> Vec<Actor> {
         },
         id: key.id,
     };
-    keys.data.into_iter().filter(|key| alive(key) && (all || own(key))).map(actor).collect()
+    keys.data.into_iter().filter(|key| alive(key) && usable(key)).map(actor).collect()
 }
 
 pub(crate) fn render(visit: &Visit<'_>, answers: &Answers) -> Rendered {

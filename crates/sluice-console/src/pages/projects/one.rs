@@ -56,7 +56,7 @@ pub(crate) fn render(visit: &Visit<'_>, answers: &Answers) -> Rendered {
         month: month::read(visit, answers, month::Words { title: t.spend_chart, others: t.others }),
         keys: answers.read("keys"),
         may_write: changes && visit.who.can(Action::WriteGateway),
-        may_budget: changes && visit.who.can(Action::WriteBudgets),
+        may_budget: changes && visit.who.can(Action::WriteProjectBudgets),
         periods: limits::periods(visit.language, project.budget.as_ref()),
         delete_sure: fill(t.delete_sure, &[&project.name]),
         project: &project,

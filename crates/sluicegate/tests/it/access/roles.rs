@@ -14,21 +14,21 @@ const DOCUMENT: &str = include_str!("../../../../../docs/openapi.json");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
-    who: Vec<String>,
-    calls: Vec<Call>,
+pub(crate) struct Table {
+    pub(crate) who: Vec<String>,
+    pub(crate) calls: Vec<Call>,
     lists: Vec<List>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Call {
-    call: String,
+pub(crate) struct Call {
+    pub(crate) call: String,
     #[serde(default)]
-    about: String,
+    pub(crate) about: String,
     #[serde(default)]
-    body: String,
-    may: String,
+    pub(crate) body: String,
+    pub(crate) may: String,
 }
 
 #[derive(Deserialize)]
@@ -41,14 +41,14 @@ struct List {
     member: Option<String>,
 }
 
-fn table() -> Table {
+pub(crate) fn table() -> Table {
     toml::from_str(TABLE).unwrap()
 }
 
 /// The gateway, with everything that the table names.
-struct World {
-    admin: Admin,
-    everybody: Vec<(String, Browser)>,
+pub(crate) struct World {
+    pub(crate) admin: Admin,
+    pub(crate) everybody: Vec<(String, Browser)>,
     member: String,
     /// What stands for the names in braces.
     names: BTreeMap<String, String>,
@@ -56,7 +56,7 @@ struct World {
 }
 
 impl World {
-    async fn new(who: &[String]) -> (sluice_testkit::process::Gateway, Self) {
+    pub(crate) async fn new(who: &[String]) -> (sluice_testkit::process::Gateway, Self) {
         let (gateway, owner, admin) = with_owner().await;
         for project in ["own", "other"] {
             admin.create("/admin/v1/projects", json!({ "name": project })).await;
@@ -92,15 +92,29 @@ impl World {
         (id, secret)
     }
 
+    /// One request with each key, for the rows about requests.
+    pub(crate) async fn make_requests(&mut self) {
+        let member = self.member.clone();
+        for (name, project, owner) in
+            [("mine", "own", Some(member.as_str())), ("ours", "own", None), ("theirs", "other", None)]
+        {
+            let (_, secret) = self.key(&format!("of {name}"), project, owner).await;
+            let (status, id) = self.admin.ask(&secret, "sandbox/echo").await;
+            assert_eq!(status, 200);
+            self.admin.row(&id).await;
+            self.names.insert(format!("request of {name}"), id);
+        }
+    }
+
     /// What stands in braces is made anew, as far as a call changes it.
-    async fn make(&mut self, call: &str) {
+    pub(crate) async fn make(&mut self, call: &str) {
         let name = self.new_name();
         let member = self.member.clone();
         for (key, project, owner) in
             [("mine", "own", Some(member.as_str())), ("ours", "own", None), ("theirs", "other", None)]
         {
             if call.contains(&format!("{{{key}}}")) {
-                let (id, _) = self.key(&name, project, owner).await;
+                let (id, _) = self.key(&format!("{name} {key}"), project, owner).await;
                 self.names.insert(key.to_owned(), id);
             }
         }
@@ -132,7 +146,7 @@ impl World {
                 "boss",
                 "/admin/v1/users",
                 "id",
-                json!({ "email": format!("{name}@example.com"), "role": "owner" }),
+                json!({ "email": format!("{name}-boss@example.com"), "role": "owner" }),
             ),
         ];
         for (there, name, path, id, body) in objects {
@@ -143,7 +157,7 @@ impl World {
         }
     }
 
-    fn filled(&mut self, text: &str) -> String {
+    pub(crate) fn filled(&mut self, text: &str) -> String {
         let mut text = text.to_owned();
         if text.contains("{new}") {
             text = text.replace("{new}", &self.new_name());
@@ -183,17 +197,7 @@ async fn everybody_may_do_what_the_table_says() {
     let table = table();
     let (_gateway, mut world) = World::new(&table.who).await;
     let mut wrong = Vec::new();
-    // One request with each key, for the rows about requests.
-    let member = world.member.clone();
-    for (name, project, owner) in
-        [("mine", "own", Some(member.as_str())), ("ours", "own", None), ("theirs", "other", None)]
-    {
-        let (_, secret) = world.key(&format!("of {name}"), project, owner).await;
-        let (status, id) = world.admin.ask(&secret, "sandbox/echo").await;
-        assert_eq!(status, 200);
-        world.admin.row(&id).await;
-        world.names.insert(format!("request of {name}"), id);
-    }
+    world.make_requests().await;
     for Call { call, about, body, may } in &table.calls {
         let everybody = world.everybody.clone();
         assert_eq!(may.len(), everybody.len(), "{call}");

@@ -142,6 +142,11 @@ impl Browser {
         self.look.set(look);
     }
 
+    /// Is as one that has not been here yet.
+    pub(crate) async fn forget(&self) {
+        self.client.delete_all_cookies().await.expect("cookies can be deleted");
+    }
+
     /// Goes to a path of the console.
     pub(crate) async fn open(&self, path: &str) {
         let url = format!("{}{path}", self.origin);
@@ -153,6 +158,12 @@ impl Browser {
         let url = self.client.current_url().await.expect("a page has an address");
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         format!("{}{query}", url.path())
+    }
+
+    /// The status with which the page came.
+    pub(crate) async fn status(&self) -> u64 {
+        let status = "return performance.getEntriesByType('navigation')[0].responseStatus";
+        self.ask(status, &[]).await.as_u64().expect("a status")
     }
 
     /// Finds something, once it is there.

@@ -23,6 +23,17 @@ pub(super) async fn sign_in(browser: &Browser, rig: &Rig) {
     browser.until("location.pathname === '/'").await;
 }
 
+/// Signs somebody in by password, whoever was signed in before.
+pub(super) async fn sign_in_as(browser: &Browser, email: &str) {
+    browser.forget().await;
+    browser.open("/sign-in").await;
+    browser.fill("E-mail", email).await;
+    browser.fill("Password", PASSWORD).await;
+    browser.click(By::Button("Sign in")).await;
+    browser.until("location.pathname === '/'").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
 /// Objects and requests of every kind.
 pub(super) struct World {
     pub(super) rig: Rig,
