@@ -64,7 +64,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Self, Refused> {
         // Most texts are ASCII, and that is found out for a fraction of the price.
-        if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
+        if !bytes.is_ascii() && simdutf8::basic::from_utf8(bytes).is_err() {
             return Err(Refused);
         }
         Ok(Self { bytes, at: 0, depth: 0 })
@@ -209,7 +209,14 @@ impl<'a> Cursor<'a> {
     /// [`Refused`] when it does not end, has control characters or an escape that is none.
     #[inline]
     pub fn text(&mut self) -> Result<Text, Refused> {
-        let start = self.at + 1;
+        self.at += 1;
+        self.text_behind_quote()
+    }
+
+    /// Reads a string; the cursor stands behind its quote.
+    #[inline]
+    pub(crate) fn text_behind_quote(&mut self) -> Result<Text, Refused> {
+        let start = self.at;
         // Most strings are keys and words.
         if let Some(length) = special::quote_near(self.bytes, start) {
             let end = start + length;

@@ -93,6 +93,8 @@ const FIELDS: &[&str] = &[
     r#""role":"nobody""#,
     r#""role":null"#,
     r#""content":"x\ty""#,
+    r#""role": "user""#,
+    r#""content": "x""#,
     r#""content":"你好""#,
     r#""content":null"#,
     r#""content":[]"#,
@@ -121,10 +123,16 @@ const FIELDS: &[&str] = &[
 ];
 
 fn message() -> impl Strategy<Value = String> {
-    prop::collection::vec(select(FIELDS), 1..5).prop_map(|fields| format!("{{{}}}", fields.join(" , ")))
+    let between = select(&[" , ", ",", ", "][..]);
+    (prop::collection::vec(select(FIELDS), 1..5), between)
+        .prop_map(|(fields, between)| format!("{{{}}}", fields.join(between)))
 }
 
 const GOOD_MESSAGES: &[&str] = &[
+    r#"{"role":"user","content":""}"#,
+    r#"{"role": "assistant", "content": "It\u00e9 \\ says: \"é\""}"#,
+    r#"{"role":"system","content":"x","name":"n"}"#,
+    r#"{"role":"user","content":"x","role":"assistant","content":[]}"#,
     r#"{"role":"user","content":"x\u0041y"}"#,
     r#"{"content":[{"type":"text","text":"é\n"},{"type":"image_url","image_url":"u"}],"role":"user"}"#,
     r#"{"role":"assistant","tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}"}}]}"#,
@@ -227,6 +235,31 @@ proptest! {
         let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":{written}}}]}}"#);
         request_scan(body.as_bytes());
         prop_assert_eq!(scan(body.as_bytes()).unwrap().text_bytes, text.len() as u64);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+    /// Texts that are read in blocks, with one byte that should not be there or that cuts a character.
+    #[test]
+    fn both_passes_agree_on_damaged_long_texts(
+        pieces in prop::collection::vec("[a-z ]{0,70}|[你é\u{1F600}]{1,9}|\\\\[nt\"\\\\/]|\\\\u[0-9a-fD]{4}", 1..12),
+        spaced in any::<bool>(),
+        hit in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+    ) {
+        let text = pieces.concat();
+        let message = if spaced {
+            format!("{{\"role\": \"user\", \"content\": \"{text}\"}}")
+        } else {
+            format!("{{\"role\":\"user\",\"content\":\"{text}\"}}")
+        };
+        let mut body = format!("{{\"model\":\"m\",\"messages\":[{message},{message}]}}").into_bytes();
+        if let Some((at, byte)) = hit {
+            let at = at.index(body.len());
+            body[at] = byte;
+        }
+        request_scan(&body);
     }
 }
 
