@@ -17,7 +17,6 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use crate::{
     bounds,
     config::AccessLogFormat,
-    digits::Digits,
     exchange::{Ending, Record},
     metrics::why_word,
 };
@@ -287,7 +286,7 @@ impl JsonLine<'_> {
 }
 
 fn push_number(out: &mut String, value: u64) {
-    out.push_str(Digits::of(value).as_str());
+    out.push_str(itoa::Buffer::new().format(value));
 }
 
 /// One line for people: time, status, what, who, how long.

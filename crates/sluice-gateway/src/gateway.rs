@@ -31,7 +31,7 @@ use crate::{
     tokens::Tokens,
     traces::{self, ExporterThread},
     upstream::{Connections, Tls},
-    worker::{Phase, Shared, Worker},
+    worker::{Phase, Shared, Snapshots, Worker},
 };
 
 /// Why a gateway does not start, or does not take new settings.
@@ -148,7 +148,7 @@ impl Gateway {
         let (sharing, courier) = share_limits(config, &upstream_tls, &books, &metrics).await?;
         let link = first_link(ledger).await?;
         let shared = Arc::new(Shared {
-            snapshot: ArcSwap::from_pointee(snapshot),
+            snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
             metrics,
             tracer,
             healths,
@@ -323,7 +323,9 @@ async fn run(post: Post, ids: IdMaker) {
     };
     let terms = post.terms;
     let shared = Arc::clone(&terms.shared);
+    let snapshots = RefCell::new(Snapshots::new(Arc::clone(&shared.snapshot)));
     let worker = Rc::new(Worker {
+        snapshots,
         shared: terms.shared,
         connections: Connections::new(terms.tls, &shared.metrics),
         ids,

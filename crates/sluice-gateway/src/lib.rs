@@ -14,7 +14,6 @@ mod clock;
 pub mod config;
 mod console;
 mod console_settings;
-mod digits;
 mod drain;
 mod drive;
 mod eligible;

@@ -18,7 +18,6 @@ use smallvec::SmallVec;
 use crate::{
     accounting::Standings,
     admin,
-    digits::Digits,
     exchange::Exchange,
     idempotency::{Held, RecordedStream, RepeatBody},
     ids::Ids,
@@ -335,7 +334,7 @@ impl Values {
 }
 
 fn push_number(text: &mut Text, number: u64) {
-    text.extend_from_slice(Digits::of(number).as_bytes());
+    text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// A duration as OpenAI writes it: `20ms`, `1s`, `6m0s`, `1h0m0s`; rounded up.

@@ -128,7 +128,7 @@ impl Service for Routes {
         let ids = self.worker.ids.make(&head.headers, unix_ms);
         let has_body = !body.is_end_stream();
         connection.body_read(false);
-        let snapshot = self.worker.shared.snapshot.load();
+        let snapshot = self.worker.snapshot();
         let context =
             Context { ids: &ids, snapshot: &snapshot, connection: &connection, unix_ms, acting: None };
         let mut response = match unpanicked(pin!(self.dispatch(&context, &head, body))).await {

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::{ArcSwap, ArcSwapOption, Cache};
 use http::HeaderMap;
 use rustls::ServerConfig;
 use sluice_ledger::KeyHash;
@@ -53,7 +53,7 @@ pub(crate) enum Phase {
 /// What all threads of a gateway share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) snapshot: ArcSwap<Snapshot>,
+    pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(crate) metrics: Metrics,
     /// Takes what becomes spans; `None`: nothing is traced.
     pub(crate) tracer: Option<Arc<Tracer>>,
@@ -139,9 +139,19 @@ pub(crate) struct Worker {
     pub(crate) spare_headers: RefCell<HeaderMap>,
     /// How many requests it answers at a time.
     pub(crate) admission: Rc<Admission>,
+    /// The snapshot that it saw last.
+    pub(crate) snapshots: RefCell<Snapshots>,
 }
 
+/// A snapshot at hand, and the place where a newer one appears.
+pub(crate) type Snapshots = Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>;
+
 impl Worker {
+    /// The snapshot in force.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(self.snapshots.borrow_mut().load())
+    }
+
     /// Ends when the disk has what the journal has up to `position`.
     ///
     /// # Errors
@@ -199,5 +209,7 @@ impl Worker {
         let dropped = self.log.flush();
         self.shared.metrics.log_lines_dropped.inc_by(dropped);
         self.connections.sweep(clock::now());
+        // An old one is not kept where no request comes.
+        self.snapshots.borrow_mut().load();
     }
 }

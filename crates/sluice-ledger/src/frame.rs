@@ -281,7 +281,9 @@ fn put_number(out: &mut Vec<u8>, mut number: u64) {
         used += 1;
     }
     bytes[used] = low_bits(number);
-    out.extend_from_slice(&bytes[..=used]);
+    // All of it and then less: a copy of known length is no call.
+    out.extend_from_slice(&bytes);
+    out.truncate(out.len() - (VARINT_BYTES_MAX - 1 - used));
 }
 
 fn low_bits(number: u64) -> u8 {

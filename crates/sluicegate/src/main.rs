@@ -17,6 +17,11 @@ mod random;
 mod settings;
 mod table;
 
+/// Requests allocate about as often as they copy, and what a worker allocates the desk often frees: see
+/// docs/performance.md for what this saves.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Why a command did not do what it was asked for: lines for standard error, the last of which says it in one.
 #[derive(Debug)]
 struct Failure(String);

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use sluice_ledger::{AccountId, Budget, Period, Purse, PurseId, Window};
+use sluice_ledger::{AccountId, Budget, Period, Purse, PurseId};
 use tokio::sync::Notify;
 
 /// One account. It outlives snapshots: what is reserved in it stays reserved.
@@ -30,10 +30,10 @@ struct Open {
 }
 
 impl Open {
-    /// Whether requests that belong to `window` of `period` are for this purse. Clocks that go back, and requests that
-    /// wait a little around midnight, do not open a window again.
-    fn serves(&self, period: Period, window: Window) -> bool {
-        self.period == period && window <= self.purse.id().window
+    /// Whether requests of this second are for this purse. Clocks that go back, and requests that wait a little around
+    /// midnight, do not open a window again.
+    fn serves(&self, unix_s: i64) -> bool {
+        self.period.window(unix_s) <= self.purse.id().window
     }
 }
 
@@ -59,31 +59,34 @@ impl Account {
 
     /// The budget as the catalog has it now. Returns whether that is another one.
     pub(crate) fn set_budget(&self, budget: Budget) -> bool {
+        let _opens_nothing = self.purses.lock().unwrap_or_else(PoisonError::into_inner);
         if *self.budget.load().as_ref() == budget {
             return false;
         }
         self.budget.store(Arc::new(budget));
+        // What is open is of the period in force.
+        if self.current.load().as_ref().is_some_and(|open| open.period != budget.period) {
+            self.current.store(None);
+        }
         true
     }
 
     /// The purse of the window that holds `unix_s`.
     pub(crate) fn purse(&self, unix_s: i64) -> Arc<Purse> {
-        let period = self.budget.load().period;
-        let window = period.window(unix_s);
-        let current = self.current.load();
-        if let Some(open) = current.as_ref().filter(|open| open.serves(period, window)) {
+        if let Some(open) = self.current.load().as_ref().filter(|open| open.serves(unix_s)) {
             return Arc::clone(&open.purse);
         }
-        drop(current);
-        self.open(period, window)
+        self.open(unix_s)
     }
 
     /// Opens a window: with the purse that it has, if any request or the desk still holds one.
-    fn open(&self, period: Period, window: Window) -> Arc<Purse> {
+    fn open(&self, unix_s: i64) -> Arc<Purse> {
         let mut purses = self.purses.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = self.current.load().as_ref().filter(|open| open.serves(period, window)) {
+        if let Some(open) = self.current.load().as_ref().filter(|open| open.serves(unix_s)) {
             return Arc::clone(&open.purse);
         }
+        let period = self.budget.load().period;
+        let window = period.window(unix_s);
         purses.retain(|purse| purse.strong_count() > 0);
         let known = purses.iter().filter_map(Weak::upgrade).find(|purse| purse.id().window == window);
         let purse = known.unwrap_or_else(|| {

@@ -38,7 +38,7 @@ pub(super) struct Visitor {
 impl Visitor {
     pub(super) fn of(worker: &Worker, head: &Parts, viewer: Option<&SignedIn>) -> Self {
         let headers = &head.headers;
-        let snapshot = worker.shared.snapshot.load();
+        let snapshot = worker.snapshot();
         let settings = &snapshot.settings;
         let principal = viewer.map(|viewer| Arc::new(viewer.principal()));
         let pairs = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes());

@@ -168,7 +168,8 @@ fn answer_with<S: Service>(
     let state = Rc::clone(state);
     service_fn(move |request| {
         state.chunked(request.version() == Version::HTTP_11);
-        let answer = service.clone().answer(Rc::clone(&state), request);
+        // In a box, for hyper holds room for a request's future as long as the connection lives, and moves it.
+        let answer = Box::pin(service.clone().answer(Rc::clone(&state), request));
         async move { Ok::<_, Infallible>(answer.await) }
     })
 }

@@ -4,7 +4,14 @@
 //! a proxy in front of us may resolve them the other way. What one of them takes for a body the other would take for
 //! a request. The bytes of heads are therefore looked at once more on their way to hyper.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::bounds;
+
+/// Finds the end of a head; made once, for that costs as much as a search.
+static END: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\r\n\r\n"));
 
 /// Looks at the bytes that come between requests.
 #[derive(Debug, Default)]
@@ -50,7 +57,7 @@ impl HeadWatch {
 fn framing_of(bytes: &[u8]) -> Framing {
     let start = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
     let bytes = &bytes[start..];
-    let Some(end) = memchr::memmem::find(bytes, b"\r\n\r\n") else { return Framing::Open };
+    let Some(end) = END.find(bytes) else { return Framing::Open };
     let head = &bytes[..end];
     if mentions_chunked(head) && !is_plainly_chunked(head) { Framing::Doubtful } else { Framing::Clear }
 }

@@ -12,7 +12,6 @@ use sluice_providers::sandbox::{self, Step};
 
 use crate::{
     bounds,
-    digits::Digits,
     translate::Outbound,
     upstream::{
         Body, Connections, accept,
@@ -165,7 +164,7 @@ fn write_head(head: &mut Vec<u8>, out: &Outbound, shown: &Shown) {
     }
     head.extend_from_slice(b"content-length: ");
     let length: usize = out.body.iter().map(|slice| slice.len()).sum();
-    head.extend_from_slice(Digits::of(length as u64).as_bytes());
+    head.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
     head.extend_from_slice(b"\r\n\r\n");
 }
 
