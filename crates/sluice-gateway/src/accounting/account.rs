@@ -138,7 +138,7 @@ impl Drop for Waiting<'_> {
 
 #[cfg(test)]
 mod tests {
-    use sluice_ledger::{NanoUsd, Period};
+    use sluice_ledger::{NanoUsd, Period, Window};
 
     use super::*;
 
