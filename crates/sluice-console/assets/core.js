@@ -182,11 +182,16 @@ async function submit(form, submitter) {
   }
 }
 
+/** @returns {string} where to sign in again, and come back here */
+export function signInPath() {
+  return `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
+}
+
 /** @param {Refused} error @returns {boolean} whether the session is over: the page goes to sign in again */
-function signedOut(error) {
+export function signedOut(error) {
   if (error.status !== 401) return false;
   toast(word("signedOut"), "bad");
-  location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+  location.assign(signInPath());
   return true;
 }
 

@@ -1,7 +1,7 @@
 // @ts-check
 // What a change of a model would do, before it is done.
 
-import { Refused, api, bodyOf, make, refuse, word } from "./core.js";
+import { Refused, api, bodyOf, make, refuse, signedOut, word } from "./core.js";
 import { dollars } from "./values.js";
 
 /**
@@ -67,6 +67,7 @@ async function preview(form, button) {
     show(form, place, await api(method, `${path}?dry_run=true`, bodyOf(form)));
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
+    if (signedOut(error)) return;
     place.hidden = true;
     refuse(form, error.param, error.message || word("failed"));
   } finally {

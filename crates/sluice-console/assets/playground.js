@@ -1,7 +1,7 @@
 // @ts-check
 // The playground: makes a request of the form, sends it as the chosen key through this listener, and shows what comes.
 
-import { api, csrfToken, make } from "./core.js";
+import { api, csrfToken, make, signInPath } from "./core.js";
 import { Answer, Events, messageOf, parsed, placeOf, shortened } from "./chat.js";
 import { count, duration, exactUsd, money } from "./format.js";
 import { samples } from "./samples.js";
@@ -315,6 +315,9 @@ function start(form) {
       this.firstMs = null;
       this.requestId = "";
       this.traceId = "";
+      this.cut = false;
+      /** @type {HTMLElement|null} */
+      this.box = null;
       /** @type {Map<string, HTMLElement>} */
       this.facts = new Map();
       one("[data-fault]").replaceChildren();
@@ -344,7 +347,13 @@ function start(form) {
         this.finish(response);
       } catch (error) {
         if (this.signal.aborted) this.state("stopped");
-        else this.fault(this.answer.done || this.rawLength > 0 ? { message: text("broken") } : { message: text("unreachable") }, 0);
+        // A stream that failed ends without its last chunk: what it said of the failure counts.
+        else if (this.answer.fault) this.fault(this.answer.fault, 0);
+        else {
+          // With its end the browser may have dropped what came last: why, the books know.
+          this.cut = this.rawLength > 0;
+          this.fault({ message: text(this.cut ? "broken" : "unreachable") }, 0);
+        }
       } finally {
         this.shown.update(this.answer);
         this.fact("total", duration(Math.round(performance.now() - this.began)));
@@ -420,8 +429,9 @@ function start(form) {
       box.append(make("span", { lang: fault.type ? "en" : document.documentElement.lang }, fault.message ?? ""));
       if (fault.param) box.append(make("code", {}, fault.param));
       if (after) box.append(make("code", {}, `Retry-After: ${after}`));
-      if (status === 401) box.append(text("signedOut"), make("a", { href: `/sign-in?next=${encodeURIComponent(location.pathname)}` }, text("signIn")));
+      if (status === 401) box.append(text("signedOut"), make("a", { href: signInPath() }, text("signIn")));
       one("[data-fault]").replaceChildren(box);
+      this.box = box;
     }
 
     tokens() {
@@ -454,6 +464,7 @@ function start(form) {
 
     /** @param {any} row */
     booked(row) {
+      if (this.cut && row.error_code) this.box?.prepend(make("code", {}, row.error_code));
       const known = typeof row.charged_nanousd === "number";
       this.fact("cost", known ? priced(row.charged_nanousd) : text("costUnknown"));
       const notes = [row.repaired ? text("repaired") : "", row.hedged ? text("hedged") : ""].filter((note) => note !== "");

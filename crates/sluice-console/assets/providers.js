@@ -2,7 +2,7 @@
 // Connecting a provider: the fields of its kind, and a model that is offered at once. Testing one, and offering what it
 // says it has.
 
-import { Refused, api, make, refuse, toast, word } from "./core.js";
+import { Refused, api, make, refuse, signedOut, toast, word } from "./core.js";
 
 /** Most models that are shown at once. */
 const SHOWN = 100;
@@ -118,6 +118,7 @@ function rowOf(place, model, offered) {
       as(place.dataset.as ?? "", model);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
+      if (signedOut(error)) return;
       if (error.code === "name_taken") as(place.dataset.taken ?? "", model);
       else toast(error.message || word("failed"), "bad");
     } finally {
@@ -164,6 +165,7 @@ async function askModels(place, button) {
     showModels(place, answer?.data ?? []);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
+    if (signedOut(error)) return;
     found?.replaceChildren(make("p", { class: "notice bad", lang: "en" }, error.message || word("failed")));
   } finally {
     button.removeAttribute("aria-busy");

@@ -1,7 +1,7 @@
 // @ts-check
 // The list of requests, followed live: what comes is put where it belongs among the rows that are there.
 
-import { Refused, api, follow, localTime, make } from "./core.js";
+import { Refused, api, follow, localTime, make, signInPath, word } from "./core.js";
 import { count, duration, exactUsd, money, short } from "./format.js";
 
 /** More rows than this are not kept on the page. */
@@ -61,7 +61,8 @@ function live(button, state, template, rows) {
       for (const request of [...list.data].reverse()) take(request);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      say(error.message);
+      if (error.status === 401) state.replaceChildren(make("a", { href: signInPath() }, word("signedOut")));
+      else say(error.message);
     }
   };
 

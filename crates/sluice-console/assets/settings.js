@@ -2,7 +2,7 @@
 // Settings have dots in their names: what was changed is sent by whole names, and one that was emptied goes back to
 // what holds without it.
 
-import { Refused, api, refuse, word } from "./core.js";
+import { Refused, api, refuse, signedOut, word } from "./core.js";
 import { fieldsOf, nest } from "./values.js";
 
 /**
@@ -41,6 +41,7 @@ async function save(form, button) {
     location.reload();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
+    if (signedOut(error)) return;
     refuse(form, error.param, error.message || word("failed"));
   } finally {
     button?.removeAttribute("aria-busy");

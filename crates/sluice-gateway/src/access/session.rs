@@ -153,6 +153,11 @@ pub(crate) async fn of(
     Ok(found.await?.map(|(session, user)| SignedIn { user, session, csrf: csrf_of(token) }))
 }
 
+/// Whether a browser shows a session at all, good or not.
+pub(crate) fn is_shown(channel: &Channel, headers: &HeaderMap) -> bool {
+    cookie(headers, cookie_name(channel)).is_some()
+}
+
 /// Whether a principal is still who it was: its session is there, neither ended nor over. The admin token always is.
 /// Where the database cannot say, nobody is.
 pub(crate) async fn holds(shared: &Arc<Shared>, principal: &Principal, unix_ms: u64) -> bool {

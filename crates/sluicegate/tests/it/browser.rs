@@ -1,5 +1,6 @@
 //! The console in a browser.
 
+mod expiry;
 mod injections;
 mod itself;
 mod journey;

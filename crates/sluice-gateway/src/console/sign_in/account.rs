@@ -50,7 +50,7 @@ impl Change {
 
 pub(super) async fn run(sent: &Sent<'_>, change: Change) -> Reply {
     let Some(signed_in) = sent.signed_in().await? else {
-        return sent.again(401, "ended").await;
+        return sent.ended(Page::Account.pattern()).await;
     };
     if !signed_in.is_csrf(sent.field("csrf_token")) {
         return Err(admin::forged());

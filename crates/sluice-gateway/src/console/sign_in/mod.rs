@@ -123,6 +123,13 @@ impl Sent<'_> {
         show_page(self, show).await
     }
 
+    /// The session of a form has ended: nothing is done, and signing in leads back to the page that has the form.
+    async fn ended(&self, back: &str) -> Reply {
+        let mut said = self.said("ended");
+        said["next"] = back.into();
+        self.page((Page::SignIn, ""), 401, said).await
+    }
+
     /// The form to sign in by, once more.
     async fn again(&self, status: u16, error: &str) -> Reply {
         let said = self.said(error);
@@ -195,7 +202,11 @@ pub(super) async fn told(
     let open = (200, json!({ "error": "open" }));
     Ok(match page {
         Page::SignIn | Page::SignInLink if !channel.may_sign_in() => Some(open),
-        Page::SignIn => Some((200, json!({ "next": next_of(head), "oidc": has_oidc(worker) }))),
+        Page::SignIn => {
+            let ended = is_over(worker, context, head, &channel).await?.then_some("ended");
+            let said = json!({ "next": next_of(head), "oidc": has_oidc(worker), "error": ended.unwrap_or_default() });
+            Some((200, said))
+        }
         Page::SignInLink => Some(match link::Kind::of(&worker.shared, id, context.unix_ms).await? {
             None => (404, json!({ "error": "link" })),
             Some(link::Kind::First) => (200, json!({})),
@@ -203,6 +214,20 @@ pub(super) async fn told(
         }),
         _ => None,
     })
+}
+
+/// Whether a browser comes with a session that has ended: whoever is sent here on their way is told why.
+async fn is_over(
+    worker: &Worker,
+    context: &Context<'_>,
+    head: &Parts,
+    channel: &Channel,
+) -> Result<bool, Refusal> {
+    if !session::is_shown(channel, &head.headers) {
+        return Ok(false);
+    }
+    let found = session::of(&worker.shared, channel, &head.headers, context.unix_ms).await?;
+    Ok(found.is_none())
 }
 
 /// Whether people may sign in by an account elsewhere.

@@ -128,7 +128,7 @@ impl Browser {
     pub(crate) async fn dress(&self, look: Look) {
         let (width, height) = look.size;
         let size =
-            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": look.size == PHONE });
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width == PHONE.0 });
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
         let theme = if look.dark { "dark" } else { "light" };
         let features = json!([
@@ -151,6 +151,8 @@ impl Browser {
     pub(crate) async fn open(&self, path: &str) {
         let url = format!("{}{path}", self.origin);
         self.client.goto(&url).await.unwrap_or_else(|error| panic!("{path}: {error}"));
+        // Where the page before was still being loaded, the driver may take its end for that of this one.
+        self.until("document.readyState === 'complete'").await;
     }
 
     /// Path and query of the page.
@@ -309,9 +311,13 @@ impl Browser {
         let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("browser");
         let path = dir.join(format!("{}.png", name.trim_matches('/').replace('/', "-")));
         std::fs::create_dir_all(&dir).expect("a directory for pictures");
-        let png = self.client.screenshot().await.expect("the page can be drawn");
-        std::fs::write(&path, png).expect("a picture is kept");
+        std::fs::write(&path, self.png().await).expect("a picture is kept");
         path
+    }
+
+    /// How the page looks.
+    pub(crate) async fn png(&self) -> Vec<u8> {
+        self.client.screenshot().await.expect("the page can be drawn")
     }
 
     async fn devtools(&self, command: &str, params: Value) -> Value {

@@ -20,7 +20,7 @@ pub(super) async fn sign_in(browser: &Browser, rig: &Rig) {
     browser.fill("E-mail", "owner@example.com").await;
     browser.fill("Password", PASSWORD).await;
     browser.click(By::Button("Make account")).await;
-    browser.until("location.pathname === '/'").await;
+    browser.until("location.pathname === '/' && document.readyState === 'complete'").await;
 }
 
 /// Signs somebody in by password, whoever was signed in before.
@@ -30,7 +30,7 @@ pub(super) async fn sign_in_as(browser: &Browser, email: &str) {
     browser.fill("E-mail", email).await;
     browser.fill("Password", PASSWORD).await;
     browser.click(By::Button("Sign in")).await;
-    browser.until("location.pathname === '/'").await;
+    browser.until("location.pathname === '/' && document.readyState === 'complete'").await;
     assert_eq!(browser.complaints().await, [""; 0]);
 }
 
