@@ -9,6 +9,7 @@ mod playground;
 mod requests;
 mod rig;
 mod roles;
+mod said;
 mod serving;
 mod tenants;
 mod world;

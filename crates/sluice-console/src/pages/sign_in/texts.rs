@@ -22,7 +22,7 @@ texts! {
         to_sign_in: "Go to sign-in", "前往登录";
         wrong: "E-mail or password is wrong.", "邮箱或密码错误。";
         wrong_code: "The code is wrong, or was used before.", "验证码错误或已被使用。";
-        wait: "Too many attempts. Try again in {0} seconds.", "尝试次数过多，请在 {0} 秒后重试。";
+        wait: "Too many attempts. Try again in {0} s.", "尝试次数过多，请在 {0} 秒后重试。";
         busy: "Too many people are signing in. Try again in a moment.", "登录人数过多，请稍后重试。";
         late: "That took too long. Sign in again.", "操作超时，请重新登录。";
         ended: "The session has ended. Sign in again.", "会话已结束，请重新登录。";

@@ -49,7 +49,7 @@ const HOPES: [&str; 15] = [
     "javascript:window.cameIn=1//%3Cscript class=came-in%3E",
 ];
 
-fn payloads() -> Vec<String> {
+pub(super) fn payloads() -> Vec<String> {
     let all: Vec<String> =
         ENDS.iter().flat_map(|end| HOPES.map(|hope| format!("{end}{hope}").trim().to_owned())).collect();
     assert!(all.len() >= 200);
@@ -57,7 +57,7 @@ fn payloads() -> Vec<String> {
 }
 
 /// Nothing of it came in, nothing ran, and the browser saw no attempt.
-async fn assert_harmless(browser: &Browser, name: &str) {
+pub(super) async fn assert_harmless(browser: &Browser, name: &str) {
     let came =
         browser.ask("return document.querySelectorAll('.came-in').length + (window.cameIn ?? 0)", &[]).await;
     assert_eq!(came, 0, "{name}");
@@ -65,7 +65,7 @@ async fn assert_harmless(browser: &Browser, name: &str) {
 }
 
 /// All that can be read on a page, what stands in fields included.
-async fn told(browser: &Browser) -> String {
+pub(super) async fn told(browser: &Browser) -> String {
     let script = "const fields = [...document.querySelectorAll('input, select, textarea')].map((field) => field.value);
         return document.body.textContent + fields.join(' ')";
     browser.ask(script, &[]).await.as_str().unwrap_or_default().to_owned()
@@ -141,6 +141,7 @@ async fn so_is_what_callers_and_providers_say() {
         let mut body: Value = serde_json::from_str(&chat("m", false)).expect("a request");
         body["messages"][0]["content"] = json!(payload);
         body["user"] = json!(payload);
+        body["metadata"] = json!({ "tag": payload });
         let request =
             post(&secret, &format!("x-trace-id: {trace}\r\nuser-agent: {trace}\r\n"), body.to_string());
         let (head, _) = Client::connect(rig.gateway.data).await.exchange(request).await;

@@ -8,21 +8,21 @@ use super::{
 };
 
 /// Waits for the end of a call, and gives what its state says.
-async fn ended(browser: &Browser) -> String {
+pub(super) async fn ended(browser: &Browser) -> String {
     let busy = "document.querySelector('[data-result]').hasAttribute('aria-busy')";
     browser.until(&format!("!{busy} && document.querySelector('[data-state]').textContent !== ''")).await;
     said(browser, "[data-state]").await
 }
 
 /// What can be read at a place.
-async fn said(browser: &Browser, place: &str) -> String {
+pub(super) async fn said(browser: &Browser, place: &str) -> String {
     let text =
         browser.ask("return document.querySelector(arguments[0])?.textContent ?? ''", &[json!(place)]).await;
     text.as_str().unwrap_or_default().to_owned()
 }
 
 /// A text is put where a person would paste it.
-async fn paste(browser: &Browser, place: &str, text: &str) {
+pub(super) async fn paste(browser: &Browser, place: &str, text: &str) {
     let script = "const field = document.querySelector(arguments[0]); field.value = arguments[1];
         field.dispatchEvent(new Event('input', { bubbles: true }));";
     browser.ask(script, &[json!(place), json!(text)]).await;
