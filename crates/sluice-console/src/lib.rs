@@ -97,6 +97,7 @@ pub mod html;
 mod page;
 mod pages;
 pub mod parts;
+mod qr;
 pub mod shell;
 #[cfg(test)]
 mod test_visit;

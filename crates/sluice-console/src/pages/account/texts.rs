@@ -18,7 +18,8 @@ texts! {
         totp_set_up: "Set up an authenticator app", "设置身份验证器应用";
         totp_renew: "Set up anew", "重新设置";
         totp_remove: "Remove second factor", "移除二次验证";
-        totp_how: "Add this secret to your authenticator app, then enter the code that it shows.", "将此密钥添加到身份验证器应用，然后输入它显示的验证码。";
+        totp_how: "Scan the picture with your authenticator app, or type the secret there. Then enter the code that it shows.", "用身份验证器应用扫描图片，或在其中输入密钥，然后填写它显示的验证码。";
+        scan: "QR code of the secret", "密钥的二维码";
         secret: "Secret", "密钥";
         open_app: "Open in an app on this device", "在本设备的应用中打开";
         code: "Code", "验证码";
