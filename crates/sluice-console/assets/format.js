@@ -26,9 +26,9 @@ export function count(number) {
   return String(number).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-/** @param {number} number @returns {string} `12.3k` */
+/** @param {number} number @returns {string} `1,234`, `12.3k` */
 export function short(number) {
-  if (number < 1000) return String(number);
+  if (number < 10_000) return count(number);
   for (const [limit, unit, name] of /** @type {[number, number, string][]} */ ([[999_500, 1e3, "k"], [999_500_000, 1e6, "M"], [999_500_000_000, 1e9, "B"]])) {
     if (number < limit) return threeDigits(number / unit) + name;
   }

@@ -27,18 +27,33 @@ fn grouped(digits: &str) -> String {
     text
 }
 
-/// `12345` as `12.3k`: three digits that count.
+/// `12345` as `12.3k`: three digits that count. What is less than that is not shorter so.
 #[must_use]
 pub fn short(number: u64) -> String {
     // The limits are where rounding would make four digits of three.
     let (unit, name) = match number {
-        0..1_000 => return number.to_string(),
-        1_000..999_500 => (1e3, "k"),
+        0..10_000 => return count(number),
+        10_000..999_500 => (1e3, "k"),
         999_500..999_500_000 => (1e6, "M"),
         999_500_000..999_500_000_000 => (1e9, "B"),
         _ => (1e12, "T"),
     };
     format!("{}{name}", three_digits(number as f64 / unit))
+}
+
+/// As [`short`], without digits that say nothing: `2M` of two million.
+#[must_use]
+pub fn brief(number: u64) -> String {
+    without_zeros(&short(number))
+}
+
+pub(crate) fn without_zeros(text: &str) -> String {
+    let letters = text.len() - text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len();
+    let (number, letters) = text.split_at(text.len() - letters);
+    match number.contains('.') {
+        true => format!("{}{letters}", number.trim_end_matches('0').trim_end_matches('.')),
+        false => text.to_owned(),
+    }
 }
 
 /// `1.2345` as `1.23`, `12.345` as `12.3`, `123.45` as `123`.
@@ -72,6 +87,14 @@ pub fn money(nano: i128, currency: Option<&Currency>) -> String {
     let scale = NANO / unit;
     let (whole, fraction) = (rounded / scale, rounded % scale);
     format!("{sign}{symbol}{}.{fraction:0places$}", grouped(&whole.to_string()))
+}
+
+/// A price: as [`money`], without digits that say nothing, two below a unit at least.
+#[must_use]
+pub fn price(nano: i128, currency: Option<&Currency>) -> String {
+    let text = money(nano, currency);
+    let Some((whole, fraction)) = text.rsplit_once('.') else { return text };
+    format!("{whole}.{:0<2}", fraction.trim_end_matches('0'))
 }
 
 /// Nano-dollars with every digit that they have: `$1.234567891`, `$5.00`.
@@ -222,7 +245,9 @@ mod tests {
         };
         check(0, "0", "0");
         check(999, "999", "999");
-        check(1_000, "1,000", "1.00k");
+        check(1_000, "1,000", "1,000");
+        check(9_999, "9,999", "9,999");
+        check(10_000, "10,000", "10.0k");
         check(12_345, "12,345", "12.3k");
         check(999_499, "999,499", "999k");
         check(999_500, "999,500", "1.00M");
@@ -245,6 +270,15 @@ mod tests {
         check(-1_500_000_000, "-$1.50", "-$1.50");
         check(1_234_567_000_000_000, "$1,234,567.00", "$1,234,567.00");
         check(i128::from(i64::MAX), "$9,223,372,036.85", "$9,223,372,036.854775807");
+        for (nano, expect) in
+            [(150_000_000, "$0.15"), (75_000_000, "$0.075"), (2_500_000_000, "$2.50"), (0, "$0.00")]
+        {
+            assert_eq!(price(nano, None), expect);
+        }
+        assert_eq!(
+            (brief(2_000_000).as_str(), brief(2_500_000).as_str(), brief(600).as_str()),
+            ("2M", "2.5M", "600")
+        );
         let yuan = Currency { code: "CNY".to_owned(), rate_millionths: 7_200_000 };
         assert_eq!(money(1_000_000_000, Some(&yuan)), "¥7.20");
         let franc = Currency { code: "CHF".to_owned(), rate_millionths: 800_000 };

@@ -57,7 +57,12 @@ fn gallery(language: Language) -> Rendered {
     let visit = owned.visit();
     let problem = Problem { status: 503, code: "away".to_owned(), message: "<script>".to_owned() };
     let bar = |from_ms, to_ms, class| Bar { from_ms, to_ms, class, label: "first token".to_owned() };
-    let row = |label: &str, bars| Row { label: label.to_owned(), note: "200".to_owned(), bars };
+    let row = |label: &str, bars| Row {
+        label: label.to_owned(),
+        note: "200".to_owned(),
+        more: String::new(),
+        bars,
+    };
     let rows = vec![
         row("openai / gpt-4o-mini", vec![bar(0.0, 300.0, "bad")]),
         row("azure / gpt-4o-mini", vec![bar(320.0, 700.0, "soft"), bar(700.0, 2_100.0, "accent")]),

@@ -182,6 +182,14 @@ impl<'a> Shell<'a> {
         Html::new("<data value=\"{}\" title=\"{}\">{}</data>", &[&nano, &format::exact_usd(nano), &text])
     }
 
+    /// Nano-dollars for so many tokens, in the display currency.
+    #[must_use]
+    pub fn price(&self, nano: impl Maybe<i128>) -> Html {
+        let Some(nano) = nano.get() else { return self.none() };
+        let text = format::price(nano, self.visit.currency);
+        Html::new("<data value=\"{}\" title=\"{}\">{}</data>", &[&nano, &format::exact_usd(nano), &text])
+    }
+
     /// A number of requests, tokens and so on in three digits; all of them are its title.
     #[must_use]
     pub fn short(&self, number: impl Maybe<u64>) -> Html {

@@ -80,11 +80,13 @@ mod tests {
             Row {
                 label: "openai / gpt".to_owned(),
                 note: "500".to_owned(),
+                more: String::new(),
                 bars: vec![bar(0.0, 120.0, "bad", "failed")],
             },
             Row {
                 label: "azure / gpt".to_owned(),
                 note: "200".to_owned(),
+                more: String::new(),
                 bars: vec![bar(130.0, 400.0, "soft", "first token"), bar(400.0, 1_300.0, "accent", "tokens")],
             },
         ];

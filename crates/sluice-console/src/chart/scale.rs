@@ -35,17 +35,8 @@ impl Unit<'_> {
     /// A value of an axis, without digits that say nothing.
     pub(super) fn axis_text(self, value: f64) -> String {
         let text = self.text(value);
-        let Some((number, unit)) = text.split_once(' ') else { return without_zeros(&text) };
-        format!("{} {unit}", without_zeros(number))
-    }
-}
-
-fn without_zeros(text: &str) -> String {
-    let letters = text.len() - text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len();
-    let (number, letters) = text.split_at(text.len() - letters);
-    match number.contains('.') {
-        true => format!("{}{letters}", number.trim_end_matches('0').trim_end_matches('.')),
-        false => text.to_owned(),
+        let Some((number, unit)) = text.split_once(' ') else { return format::without_zeros(&text) };
+        format!("{} {unit}", format::without_zeros(number))
     }
 }
 
@@ -141,7 +132,8 @@ mod tests {
         let check = |unit: Unit<'_>, value, text: &str, axis: &str| {
             assert_eq!((unit.text(value).as_str(), unit.axis_text(value).as_str()), (text, axis));
         };
-        check(Unit::Count, 1500.0, "1.50k", "1.5k");
+        check(Unit::Count, 1500.0, "1,500", "1,500");
+        check(Unit::Count, 15_000.0, "15.0k", "15k");
         check(Unit::Count, 100.0, "100", "100");
         check(Unit::Money(None), 2_500_000_000.0, "$2.50", "$2.5");
         check(Unit::Duration, 1500.0, "1.50 s", "1.5 s");

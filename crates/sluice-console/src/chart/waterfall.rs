@@ -24,6 +24,8 @@ pub struct Row {
     pub label: String,
     /// Behind the label, such as how it ended.
     pub note: String,
+    /// Behind the note, where there is room for it.
+    pub more: String,
     pub bars: Vec<Bar>,
 }
 
@@ -75,7 +77,7 @@ impl Waterfall {
     fn describe(&self) -> String {
         let mut text = self.title.clone();
         for row in &self.rows {
-            text.push_str(&format!("; {}, {}", row.label, row.note));
+            text.push_str(&format!("; {}, {}{}", row.label, row.note, row.more));
             for bar in &row.bars {
                 let (from, length) =
                     (format::duration(bar.from_ms), format::duration(bar.to_ms - bar.from_ms));
@@ -93,9 +95,13 @@ fn axis_text(ms: f64) -> String {
 impl Row {
     fn draw(&self, html: &mut Html, top: f64, end: f64) {
         html.push(
-            "<text class=\"name\" x=\"0\" y=\"{}\">{} <tspan class=\"aside\">{}</tspan></text>",
+            "<text class=\"name\" x=\"0\" y=\"{}\">{} <tspan class=\"aside\">{}</tspan>",
             &[&trimmed(top + 14.0), &self.label, &self.note],
         );
+        if !self.more.is_empty() {
+            html.push("<tspan class=\"aside thin\">{}</tspan>", &[&self.more]);
+        }
+        html.push("</text>", &[]);
         for bar in &self.bars {
             let from = (bar.from_ms / end).clamp(0.0, 1.0);
             let length = ((bar.to_ms - bar.from_ms) / end).clamp(0.002, 1.0).min(1.0 - from).max(0.002);

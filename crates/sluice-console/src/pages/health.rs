@@ -22,7 +22,7 @@ texts! {
         last_failure: "Last failure", "最近失败";
         credential: "key {0}", "密钥 {0}";
         until: "until", "至";
-        well: "well", "正常";
+        well: "healthy", "正常";
         unused: "no calls lately", "近期无调用";
         failing: "failing", "出错";
         cooling: "resting", "限流等待";
@@ -218,8 +218,8 @@ mod tests {
         check(&[], None);
         check(&[target(&json!({ "provider": "q" }))], None);
         check(&[target(&json!({ "calls": 0 }))], Some(("no calls lately", 0)));
-        check(&[target(&json!({ "calls": 0 })), target(&json!({}))], Some(("well", 0)));
-        check(&[target(&json!({ "failures": 3 })), target(&json!({}))], Some(("well", 3)));
+        check(&[target(&json!({ "calls": 0 })), target(&json!({}))], Some(("healthy", 0)));
+        check(&[target(&json!({ "failures": 3 })), target(&json!({}))], Some(("healthy", 3)));
         check(&[target(&json!({ "failures": 4 })), target(&json!({ "failures": 1 }))], Some(("failing", 5)));
         check(&[target(&json!({ "cooling_until": "2026-11-21T12:00:05Z" }))], Some(("resting", 0)));
         check(

@@ -58,7 +58,7 @@ impl Limits {
             (self.parallel, words.short_parallel),
             (self.max_output_tokens, words.short_output),
         ];
-        let told = parts.iter().filter_map(|(number, text)| Some(fill(text, &[&format::short((*number)?)])));
+        let told = parts.iter().filter_map(|(number, text)| Some(fill(text, &[&format::brief((*number)?)])));
         told.collect::<Vec<_>>().join(" · ")
     }
 }
@@ -125,8 +125,8 @@ mod tests {
         };
         let some = Limits { rpm: Some(600), tpm: Some(1_000_000), ..Limits::default() };
         check(Limits::default(), Language::English, "");
-        check(some.clone(), Language::English, "600 req/min · 1.00M tok/min");
-        check(some, Language::Chinese, "600 次/分 · 1.00M tok/分");
+        check(some.clone(), Language::English, "600 req/min · 1M tok/min");
+        check(some, Language::Chinese, "600 次/分 · 1M tok/分");
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! The console in a browser.
 
 mod expiry;
+mod history;
 mod injections;
 mod itself;
 mod journey;
+mod keyboard;
 mod looks;
+mod pictures;
 mod playground;
 mod requests;
 mod rig;

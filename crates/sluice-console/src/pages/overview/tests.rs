@@ -82,8 +82,8 @@ fn what_is_seen_by_whom() {
         }
     };
     let all = [
-        ">50</data></a></dd><dd class=\"aside\">+25.0 % on before</dd>",
-        "title=\"$2.00\">$2.00</data></dd><dd class=\"aside\">−50.0 % on before</dd>",
+        ">50</data></a></dd><dd class=\"aside\">+25.0 % vs. before</dd>",
+        "title=\"$2.00\">$2.00</data></dd><dd class=\"aside\">−50.0 % vs. before</dd>",
         "p95 400 ms",
         "href=\"/requests?from=2026-11-20T12%3A00%3A00Z&#38;to=2026-11-21T12%3A00%3A00Z&#38;status=error\"",
         "href=\"/?model=m%20%26%20%3Cm%3E\">m &#38; &#60;m&#62;</a>",

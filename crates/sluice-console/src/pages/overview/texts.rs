@@ -27,8 +27,8 @@ texts! {
         p95: "p95 {0}", "p95 {0}";
         no_times: "no answers were timed", "暂无计时数据";
         not_together: "Times are not kept for this choice of filters.", "此筛选组合没有延迟数据。";
-        before_more: "+{0} on before", "较上期 +{0}";
-        before_less: "−{0} on before", "较上期 −{0}";
+        before_more: "+{0} vs. before", "较上期 +{0}";
+        before_less: "−{0} vs. before", "较上期 −{0}";
         before_same: "as before", "与上期持平";
         before_none: "none before", "上期为零";
         of_requests: "{0} of requests", "占请求的 {0}";

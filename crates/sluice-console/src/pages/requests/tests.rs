@@ -54,7 +54,7 @@ fn rows_lead_to_what_they_are_about() {
             "href=\"/models/fast\">fast</a>",
             "acme / gpt-x",
             "href=\"/keys/key_1\">web &#60;1&#62;</a>",
-            "1.20k</data> → <data",
+            "1,200</data> → <data",
             "title=\"$0.000384\"",
         ],
         &["class=\"empty\"", "class=\"marks\"", "class=\"pager\""],

@@ -25,20 +25,19 @@ pub(super) fn timeline(t: &'static One, row: &Row) -> Option<Waterfall> {
     let mut rows = vec![chart::Row {
         label: t.whole.to_owned(),
         note: row.status_text(),
+        more: String::new(),
         bars: whole(t, row, total_ms),
     }];
     for (at, attempt) in row.attempts.iter().enumerate() {
         let start = start_ms(row, attempt).unwrap_or_default();
         let mut note = outcome(t, attempt).to_owned();
-        if let Some(reason) = &attempt.reason {
-            note.push_str(&format!(" · {reason}"));
-        }
         if let Some(why) = brief_why(t, attempt) {
             note = format!("{why} · {note}");
         }
         rows.push(chart::Row {
             label: format!("{} {} / {}", at + 1, attempt.provider, attempt.upstream_model),
             note,
+            more: attempt.reason.as_ref().map(|reason| format!(" · {reason}")).unwrap_or_default(),
             bars: bars(t, attempt, start),
         });
     }
@@ -127,7 +126,7 @@ mod tests {
         let bar = |bar: &Bar| format!("{} {}-{}", bar.class, bar.from_ms, bar.to_ms);
         let line = |row: &chart::Row| {
             let bars: Vec<String> = row.bars.iter().map(bar).collect();
-            format!("{} ({}): {}", row.label, row.note, bars.join(", "))
+            format!("{} ({}{}): {}", row.label, row.note, row.more, bars.join(", "))
         };
         let picture = timeline(One::of(Language::English), &row);
         picture.map(|picture| picture.rows.iter().map(line).collect()).unwrap_or_default()
