@@ -1,7 +1,9 @@
 //! The byte-exact way back: events go on as they came, and are looked at only as far as truth and accounting need.
 
+use std::sync::LazyLock;
+
 use bytes::{Bytes, BytesMut};
-use memchr::memmem;
+use memchr::memmem::Finder;
 use sluice_chat::Failure;
 use sluice_chat::sse::{EventBoundary, data_of};
 
@@ -12,6 +14,10 @@ use super::template::{Hole, Templates};
 use super::usage::RawTally;
 use crate::passage::Progress;
 use crate::transcript::UNCOMPARABLE;
+
+/// Finders are made once: that costs more than to search an event.
+static UNCOMPARABLE_KEYS: LazyLock<[Finder<'_>; UNCOMPARABLE.len()]> =
+    LazyLock::new(|| UNCOMPARABLE.map(Finder::new));
 
 /// The passage of an exact row.
 #[derive(Debug)]
@@ -175,7 +181,7 @@ impl ExactPassage {
         self.progress.content_events += u64::from(facts.has_content);
         self.progress.content_bytes += facts.content_bytes;
         if let Some(transcript) = &mut self.progress.transcript {
-            let uncomparable = || UNCOMPARABLE.iter().any(|key| memmem::find(data, key.as_bytes()).is_some());
+            let uncomparable = || UNCOMPARABLE_KEYS.iter().any(|key| key.find(data).is_some());
             if facts.has_content || uncomparable() {
                 match serde_json::from_slice(data) {
                     Ok(chunk) => transcript.add_chunk(&chunk),
