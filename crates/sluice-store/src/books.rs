@@ -97,6 +97,18 @@ pub struct Details {
     pub attempts: Vec<AttemptDetails>,
 }
 
+impl Details {
+    /// Whether the caller got an error: as the answer, or inside a stream that had begun.
+    pub fn is_error(&self) -> bool {
+        self.status >= 400 || self.error_code.is_some()
+    }
+
+    /// The provider that was called last.
+    pub fn last_called(&self) -> Option<&str> {
+        self.attempts.last().map(|attempt| attempt.provider.as_str())
+    }
+}
+
 /// One call of an upstream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AttemptDetails {

@@ -32,8 +32,8 @@ impl Statement {
 /// arrays that the JSON text `$1` holds, as a table with the column `value`; `ID` turns the hexadecimal digits of its
 /// first element into bytes; `LOCK`, `LOCK_BUDGETS` (of the table called `b`),
 /// `LOCK_REQUESTS` (of `r`) and `SHARE` hold the rows that were read until the transaction ends (SQLite has
-/// but one writer). `KEY_COLUMNS` are those of a key. `PLACE_OF` is the function that says where in a text another one
-/// stands, `WORDS_17` the words in the JSON array `$17`.
+/// but one writer). `KEY_COLUMNS` are those of a key. `LAST_CALLED` is the provider of the last call in
+/// `attempts_json`, `WORDS_17` the words in the JSON array `$17`.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! statement {
@@ -96,8 +96,8 @@ macro_rules! statement_piece {
     (postgres [AMONG $argument:literal]) => {
         concat!(" IN (SELECT json_array_elements_text(CAST(CAST(", $argument, " AS TEXT) AS json)))")
     };
-    (sqlite PLACE_OF) => { "instr" };
-    (postgres PLACE_OF) => { "strpos" };
+    (sqlite LAST_CALLED) => { "(attempts_json ->> '$[#-1][0]')" };
+    (postgres LAST_CALLED) => { "(CAST(attempts_json AS json) -> -1 ->> 0)" };
     (sqlite LOCK) => { "" };
     (postgres LOCK) => { " FOR UPDATE" };
     (sqlite LOCK_BUDGETS) => { "" };

@@ -159,7 +159,7 @@ impl Latencies {
     /// Counts a request, if it was answered.
     pub fn add(&mut self, posting: &Posting, details: &Details) {
         let Outcome::Settled(settle) = &posting.outcome else { return };
-        if posting.is_error() || details.status >= 400 {
+        if posting.is_error() || details.is_error() {
             return;
         }
         let reserve = &posting.reserve;

@@ -44,6 +44,7 @@ fn of_posting(posting: &Posting, details: Option<Details>) -> RequestRow {
         charged: settle.map_or(Some(NanoUsd(0)), |settle| settle.charged),
         price_version: settle.and_then(|settle| named(&settle.answered.price_version)),
         flags: settle.map(|settle| settle.flags).unwrap_or_default(),
+        failed: posting.is_error() || details.as_ref().is_some_and(Details::is_error),
         details,
     }
 }
@@ -68,6 +69,7 @@ fn of_refused(refused: &Refused) -> RequestRow {
         charged: Some(NanoUsd(0)),
         price_version: None,
         flags: Default::default(),
+        failed: true,
         details: Some(refused.details.clone()),
     }
 }

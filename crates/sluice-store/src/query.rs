@@ -101,10 +101,12 @@ pub struct RequestFilter {
     pub key: Option<String>,
     pub project: Option<String>,
     pub model: Option<String>,
-    /// Who answered, or where nobody did, was called.
+    /// Who answered, or where nobody did, was called last.
     pub provider: Option<String>,
     /// The first and the last status that are asked for.
     pub status: Option<(u16, u16)>,
+    /// Only requests whose caller got an error, as the answer or inside a stream that had begun.
+    pub failed: bool,
     pub trace_id: Option<String>,
     /// What the id of the request (with `req_` or without) or that of its trace begins with. Of many such requests
     /// only the newest are looked at.
@@ -122,25 +124,20 @@ pub struct RequestFilter {
 }
 
 impl RequestFilter {
-    /// Every status of a failure.
-    pub const ERRORS: (u16, u16) = (400, 999);
-
-    /// Whether a row is what is asked for by key, project, model, provider and status, and is seen; nothing else is looked
-    /// at.
+    /// Whether a row is what is asked for by key, project, model, provider, status and failure, and is seen; nothing
+    /// else is looked at.
     pub fn takes(&self, row: &RequestRow) -> bool {
         let same = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted == is);
-        let attempts = row.details.as_ref().map_or(&[][..], |details| &details.attempts);
-        let provider = self.provider.as_ref().is_none_or(|wanted| match &row.provider {
-            Some(provider) => provider == wanted,
-            None => attempts.iter().any(|attempt| attempt.provider == *wanted),
-        });
+        let called = || row.details.as_ref().and_then(Details::last_called);
+        let provider = row.provider.as_deref().or_else(called);
         let ended = row.details.as_ref().map(|details| details.status).filter(|status| *status > 0);
         let status = self.status.is_none_or(|(from, to)| ended.is_some_and(|s| (from..=to).contains(&s)));
         same(&self.key, &row.key)
             && same(&self.project, &row.project)
             && same(&self.model, &row.model)
-            && provider
+            && self.provider.as_ref().is_none_or(|wanted| provider == Some(wanted.as_str()))
             && status
+            && (row.failed || !self.failed)
             && self.visible.shows(&row.project, &row.key)
     }
 }
@@ -178,6 +175,8 @@ pub struct RequestRow {
     pub charged: Option<NanoUsd>,
     pub price_version: Option<String>,
     pub flags: sluice_ledger::record::Flags,
+    /// The caller got an error, as the answer or inside a stream that had begun.
+    pub failed: bool,
     /// `None` where they were lost.
     pub details: Option<Details>,
 }

@@ -24,7 +24,7 @@ const TAKE_OVER: Statement = statement!(
      WHERE key_id = $1 AND hash = $2"
 );
 const COST: Statement = statement!(
-    "SELECT CAST(CASE WHEN failed = 0 AND (COALESCE(charged, 0) > 0 OR prompt_tokens + completion_tokens > 0) \
+    "SELECT CAST(CASE WHEN COALESCE(charged, 0) > 0 OR prompt_tokens + completion_tokens > 0 \
      THEN 1 ELSE 0 END AS BIGINT) FROM requests WHERE request_id = $1"
 );
 const RELEASE: Statement =

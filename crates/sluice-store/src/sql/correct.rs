@@ -23,7 +23,7 @@ use crate::{
 
 const CUT_OFF: Statement = statement!(
     "SELECT r.request_id, r.charged, r.provider, r.prompt_tokens, r.completion_tokens, r.cached_tokens, \
-     r.reasoning_tokens FROM (SELECT ",
+     r.reasoning_tokens, r.failed FROM (SELECT ",
     ID,
     " AS request_id FROM ",
     ROWS,
@@ -32,7 +32,8 @@ const CUT_OFF: Statement = statement!(
     LOCK_REQUESTS
 );
 const CORRECT: Statement = statement!(
-    "UPDATE requests SET flags = n.flags, status = n.status, charged = n.charged, failed = n.failed, \
+    "UPDATE requests SET flags = n.flags, status = n.status, charged = n.charged, \
+     failed = CASE WHEN n.failed > requests.failed THEN n.failed ELSE requests.failed END, \
      provider = n.provider, upstream_model = n.upstream_model, price_version = n.price_version, \
      usage_source = n.usage_source, prompt_tokens = n.prompt_tokens, completion_tokens = n.completion_tokens, \
      cached_tokens = n.cached_tokens, cache_write_tokens = n.cache_write_tokens, \
@@ -56,6 +57,7 @@ pub(super) struct CutOff {
     charged: Option<i64>,
     provider: String,
     usage: Usage,
+    failed: bool,
 }
 
 /// Those among `known` whose true end the books do not have yet, each with what they have.
@@ -89,12 +91,13 @@ pub(super) async fn run<'a>(
     }
     for (posting, was) in found {
         let unix_ms = posting.reserve.unix_ms;
-        let before = Group { provider: &was.provider, ..group(posting) };
+        let before = Group { provider: &was.provider, ..group(posting, None) };
         let cost = was.charged.unwrap_or(0);
-        sums.take_back(unix_ms, before, Added { failed: false, usage: Some(&was.usage), cost });
+        sums.take_back(unix_ms, before, Added { failed: was.failed, usage: Some(&was.usage), cost });
         let usage = settled(posting).map(|settle| &settle.usage);
         let cost = int(posting.charged().0);
-        sums.add(unix_ms, group(posting), Added { failed: posting.is_error(), usage, cost });
+        let failed = was.failed || posting.is_error();
+        sums.add(unix_ms, group(posting, None), Added { failed, usage, cost });
     }
     let rows: Vec<_> = found.iter().map(|(posting, _)| posted_row(posting, None)).collect();
     tx.execute(&CORRECT, &[Arg::Text(&document::write(&rows))]).await.map(drop)
@@ -124,6 +127,7 @@ impl CutOff {
             Usage { prompt_tokens: row.count(3)?, completion_tokens: row.count(4)?, ..Usage::default() };
         usage.prompt.cached_tokens = row.count(5)?;
         usage.completion.reasoning_tokens = row.count(6)?;
-        Ok(Self { charged: row.maybe_int(1)?, provider: row.maybe_text(2)?.unwrap_or_default(), usage })
+        let (charged, provider) = (row.maybe_int(1)?, row.maybe_text(2)?.unwrap_or_default());
+        Ok(Self { charged, provider, usage, failed: row.int(7)? != 0 })
     }
 }

@@ -6,6 +6,7 @@ mod change;
 mod check;
 mod claim;
 mod correct;
+mod late;
 mod latency;
 mod lease;
 mod node;
@@ -350,6 +351,7 @@ pub(crate) fn every_statement() -> Vec<Statement> {
         check::EVERY,
         claim::EVERY,
         correct::EVERY,
+        late::EVERY,
         latency::EVERY,
         lease::EVERY,
         node::EVERY,

@@ -16,7 +16,7 @@ use sluice_ledger::{
 };
 
 use super::{
-    correct, int, latency, node,
+    correct, int, late, latency, node,
     request::{AttemptsDocument, FLAG_HEDGED, FLAG_REPAIRED, FLAG_STREAM},
     rollup::{Added, Group, Rollup},
 };
@@ -53,20 +53,6 @@ const INSERT_RETURNING: Statement = statement!(
     " FROM ",
     ROWS,
     " WHERE true ON CONFLICT (request_id) DO NOTHING RETURNING request_id"
-);
-const ADD_DETAILS: Statement = statement!(
-    "UPDATE requests SET flags = requests.flags | d.flags, status = d.status, trace_id = d.trace_id, \
-     error_code = d.error_code, queue_us = d.queue_us, first_token_us = d.first_token_us, total_us = d.total_us, \
-     wasted = d.wasted, attempts_json = d.attempts_json FROM (SELECT ",
-    ID,
-    " AS request_id, \
-     CAST(value ->> 1 AS BIGINT) AS flags, CAST(value ->> 2 AS BIGINT) AS status, value ->> 3 AS trace_id, \
-     value ->> 4 AS error_code, CAST(value ->> 5 AS BIGINT) AS queue_us, \
-     CAST(value ->> 6 AS BIGINT) AS first_token_us, CAST(value ->> 7 AS BIGINT) AS total_us, \
-     CAST(value ->> 8 AS BIGINT) AS wasted, value ->> 9 AS attempts_json FROM ",
-    ROWS,
-    ") AS d \
-     WHERE requests.request_id = d.request_id AND requests.total_us IS NULL"
 );
 const LOCK_BUDGETS: Statement = statement!(
     "SELECT b.account, b.window_start, b.posted \
@@ -121,7 +107,6 @@ const SET_CURSORS: Statement = statement!(
 pub(super) const EVERY: &[Statement] = &[
     INSERT,
     INSERT_RETURNING,
-    ADD_DETAILS,
     LOCK_BUDGETS,
     KEY_BUDGETS,
     PROJECT_BUDGETS,
@@ -182,11 +167,13 @@ pub(super) async fn run(
     let cut_off = correct::find(&mut tx, &known).await?;
     let mut sums = sums(&postings, &refused);
     correct::run(&mut tx, &cut_off, &mut sums).await?;
+    let late = late::find(&mut tx, batch, rows).await?;
+    late.count(&mut sums);
     sums.write(&mut tx).await?;
     let charged = postings.iter().map(|(posting, _)| (&posting.reserve, int(posting.charged().0)));
     let corrected = correct::charges(&cut_off).map(|(posting, charged)| (&posting.reserve, charged));
     charge(&mut tx, session, charged.chain(corrected)).await?;
-    late_details(&mut tx, batch, rows).await?;
+    late.write(&mut tx).await?;
     set_cursors(&mut tx, session, &batch.cursors).await?;
     // Where rows are known the batch may have been taken before, and these with it: they are counted once at most.
     if rows == Rows::AllNew {
@@ -198,11 +185,11 @@ pub(super) async fn run(
 
 fn sums<'a>(postings: &[&'a (Posting, Option<Details>)], refused: &[&'a Refused]) -> Rollup<'a> {
     let mut rollup = Rollup::default();
-    for (posting, _) in postings {
+    for (posting, details) in postings {
         let cost = int(posting.charged().0);
         let usage = settled(posting).map(|settle| &settle.usage);
-        let added = Added { failed: posting.is_error(), usage, cost };
-        rollup.add(posting.reserve.unix_ms, group(posting), added);
+        let added = Added { failed: failed(posting, details.as_ref()), usage, cost };
+        rollup.add(posting.reserve.unix_ms, group(posting, details.as_ref()), added);
     }
     for refused in refused {
         // Names that callers make up get no sums of their own.
@@ -211,21 +198,27 @@ fn sums<'a>(postings: &[&'a (Posting, Option<Details>)], refused: &[&'a Refused]
             key: text(&refused.key),
             project: text(&refused.project),
             model: if known { text(&refused.model) } else { "" },
-            provider: "",
+            provider: refused.details.last_called().map_or("", text),
         };
         rollup.add(refused.unix_ms, group, Added { failed: true, ..Added::default() });
     }
     rollup
 }
 
-/// What a posting is counted with.
-pub(super) fn group(posting: &Posting) -> Group<'_> {
+/// Whether the caller got an error, as far as it is known.
+fn failed(posting: &Posting, details: Option<&Details>) -> bool {
+    posting.is_error() || details.is_some_and(Details::is_error)
+}
+
+/// What a posting is counted with: where nobody answered, with who was called last.
+pub(super) fn group<'a>(posting: &'a Posting, details: Option<&'a Details>) -> Group<'a> {
     let reserve = &posting.reserve;
+    let called = || details.and_then(Details::last_called).map_or("", text);
     Group {
         key: text(&reserve.key),
         project: text(&reserve.project),
         model: text(&reserve.model),
-        provider: settled(posting).map_or("", |settle| text(&settle.answered.provider)),
+        provider: settled(posting).map_or_else(called, |settle| text(&settle.answered.provider)),
     }
 }
 
@@ -332,22 +325,6 @@ fn passed_over<'a>(
     })
 }
 
-async fn late_details(tx: &mut Tx, batch: &Batch, rows: Rows) -> Result<(), StoreError> {
-    let mut late: Vec<_> =
-        batch.late_details.iter().map(|(id, details)| DetailColumns::new(id, details)).collect();
-    if rows == Rows::SomeKnown {
-        // A row that was known may have come without them.
-        let beside = batch.postings.iter().filter_map(|(posting, details)| {
-            Some(DetailColumns::new(&posting.reserve.request, details.as_ref()?))
-        });
-        late.extend(beside);
-    }
-    if late.is_empty() {
-        return Ok(());
-    }
-    tx.execute(&ADD_DETAILS, &[Arg::Text(&document::write(&late))]).await.map(drop)
-}
-
 async fn set_cursors(tx: &mut Tx, session: &Session, cursors: &[Cursor]) -> Result<(), StoreError> {
     // One row for each worker: no statement may touch a row twice.
     let mut furthest: BTreeMap<(u32, u16), i64> = BTreeMap::new();
@@ -452,44 +429,12 @@ impl Serialize for Id {
     }
 }
 
-/// The columns that come with the details, in the order in which `ADD_DETAILS` takes them.
-#[derive(Serialize)]
-struct DetailColumns<'a>(
-    String,
-    i64,
-    u16,
-    Option<&'a str>,
-    Option<&'a str>,
-    Option<i64>,
-    Option<i64>,
-    i64,
-    i64,
-    AttemptsDocument<'a>,
-);
-
-impl<'a> DetailColumns<'a> {
-    fn new(id: &RequestId, details: &'a Details) -> Self {
-        Self(
-            super::hex(&id.0),
-            flags(details),
-            details.status,
-            trace(details),
-            details.error_code.as_deref().map(text),
-            details.queue_us.map(int),
-            details.first_token_us.map(int),
-            int(details.total_us),
-            int(details.wasted.0),
-            AttemptsDocument(&details.attempts),
-        )
-    }
-}
-
-fn flags(details: &Details) -> i64 {
+pub(super) fn flags(details: &Details) -> i64 {
     let bit = |set: bool, bit: i64| if set { bit } else { 0 };
     bit(details.repaired, FLAG_REPAIRED) | bit(details.hedged, FLAG_HEDGED)
 }
 
-fn trace(details: &Details) -> Option<&str> {
+pub(super) fn trace(details: &Details) -> Option<&str> {
     named(&details.trace_id)
 }
 
@@ -544,7 +489,7 @@ pub(super) fn posted_row<'a>(posting: &'a Posting, details: Option<&'a Details>)
         details.map_or(ended_as, |details| details.status),
         int(reserve.reserved.0),
         charged,
-        i64::from(settle.is_none()),
+        i64::from(failed(posting, details)),
         answered.and_then(|answered| named(&answered.provider)),
         answered.and_then(|answered| named(&answered.upstream_model)),
         answered.and_then(|answered| named(&answered.price_version)),

@@ -31,8 +31,9 @@ macro_rules! list_by {
              AND (CAST($5 AS TEXT) IS NULL OR model = $5) \
              AND (CAST($6 AS BIGINT) IS NULL OR (status >= $6 AND status <= $7)) \
              AND (CAST($8 AS TEXT) IS NULL OR trace_id = $8) \
-             AND (CAST($13 AS TEXT) IS NULL OR provider = $13 OR (provider IS NULL AND ", PLACE_OF,
-            "(attempts_json, $14) > 0)) AND (CAST($15 AS BIGINT) IS NULL OR total_us >= $15) \
+             AND (CAST($13 AS TEXT) IS NULL OR provider = $13 OR (provider IS NULL AND ", LAST_CALLED,
+            " = $13)) AND (CAST($15 AS BIGINT) IS NULL OR total_us >= $15) \
+             AND (CAST($14 AS BIGINT) = 0 OR failed = 1) \
              AND (CAST($16 AS BIGINT) IS NULL OR charged >= $16) \
              AND (CAST($17 AS TEXT) IS NULL OR project", [AMONG "$17"], ") \
              AND (CAST($18 AS TEXT) IS NULL OR key_id", [AMONG "$18"], ") \
@@ -56,7 +57,7 @@ macro_rules! end_by {
 const BY_TRACE: Statement = list_by!("trace_id = $8 AND");
 const BY_KEY: Statement = list_by!("key_id = $3 AND");
 const BY_STATUS: Statement = list_by!("status = $6 AND status >= 400 AND");
-const BY_ERROR: Statement = list_by!("status >= 400 AND");
+const BY_ERROR: Statement = list_by!("failed = 1 AND");
 const BY_MODEL: Statement = list_by!("model = $5 AND");
 const BY_PROJECT: Statement = list_by!("project = $4 AND");
 const BY_TIME: Statement = list_by!("");
@@ -68,7 +69,7 @@ const BY_BEGINNING: Statement = list_by!(
 );
 const END_BY_KEY: Statement = end_by!("key_id = $5 AND");
 const END_BY_STATUS: Statement = end_by!("status = $5 AND status >= 400 AND");
-const END_BY_ERROR: Statement = end_by!("status >= 400 AND");
+const END_BY_ERROR: Statement = end_by!("failed = 1 AND");
 const END_BY_MODEL: Statement = end_by!("model = $5 AND");
 const END_BY_PROJECT: Statement = end_by!("project = $5 AND");
 const END_BY_TIME: Statement = end_by!("");
@@ -116,7 +117,7 @@ pub(crate) fn plans() -> Vec<(Statement, &'static str)> {
 
 /// Where no index has all that is asked for, so many rows are looked at in one step, and so many steps are made:
 /// a page then may have few rows or none, and says where to go on.
-const STEP_ROWS: i64 = 5_000;
+const STEP_ROWS: i64 = 2_500;
 const STEPS: usize = 3;
 /// So many projects or keys are asked for one by one.
 const PARTS: usize = 4;
@@ -136,13 +137,15 @@ enum Lead<'a> {
 
 impl<'a> Lead<'a> {
     fn of(filter: &'a RequestFilter) -> Self {
-        let RequestFilter { key, project, model, status, trace_id, beginning, .. } = filter;
+        let RequestFilter { key, project, model, status, failed, trace_id, beginning, .. } = filter;
         match (beginning, trace_id, key, status) {
             (Some(beginning), ..) => Self::Beginning(beginning),
             (_, Some(_), ..) => Self::Trace,
             (.., Some(key), _) => Self::Key(key),
             (.., Some((from, to))) if from == to && *from >= 400 => Self::Status(*from),
+            // Whoever got such a status got an error.
             (.., Some((from, _))) if *from >= 400 => Self::Error,
+            _ if *failed => Self::Error,
             _ => match (model, project) {
                 (Some(model), _) => Self::Model(model),
                 (_, Some(project)) => Self::Project(project),
@@ -187,6 +190,7 @@ impl<'a> Lead<'a> {
             model,
             provider,
             status,
+            failed,
             trace_id: _,
             beginning: _,
             min_total_us,
@@ -197,13 +201,13 @@ impl<'a> Lead<'a> {
         } = filter;
         let beside =
             [provider.is_none(), min_total_us.is_none(), min_cost.is_none(), *visible == Visible::All];
-        let asked = [key.is_some(), status.is_some(), model.is_some(), project.is_some()];
+        let asked = [key.is_some(), status.is_some(), *failed, model.is_some(), project.is_some()];
         let count = asked.into_iter().filter(|asked| *asked).count();
         beside.into_iter().all(|none| none)
             && match self {
                 Self::Beginning(_) | Self::Trace => true,
                 Self::Time => count == 0,
-                Self::Error => count == 1 && *status == Some(RequestFilter::ERRORS),
+                Self::Error => count == 1 && *failed,
                 _ => count == 1,
             }
     }
@@ -313,7 +317,6 @@ async fn listed(
     (before, end, limit): (At, Option<At>, usize),
 ) -> Result<Vec<RequestRow>, StoreError> {
     let end = end.unwrap_or((i64::MIN, [0; 16]));
-    let called = filter.provider.as_ref().map(|name| format!("[{},", document::write(name)));
     let (projects, keys) = match &filter.visible {
         Visible::All => (None, None),
         Visible::Projects(projects) => (Some(super::list_of(projects)), None),
@@ -335,7 +338,7 @@ async fn listed(
         Arg::Int(end.0),
         Arg::Bytes(&end.1),
         Arg::MaybeText(filter.provider.as_deref()),
-        Arg::MaybeText(called.as_deref()),
+        Arg::Int(i64::from(filter.failed)),
         Arg::MaybeInt(filter.min_total_us.map(super::int)),
         Arg::MaybeInt(filter.min_cost.map(|cost| super::int(cost.0))),
         Arg::MaybeText(projects.as_deref()),
@@ -391,6 +394,7 @@ fn read(row: &Row) -> Result<RequestRow, StoreError> {
         cache_write_tokens: row.count(17)?,
         reasoning_tokens: row.count(18)?,
         flags: Flags::from_bits(u8::try_from(flags & 7).unwrap_or(0)),
+        failed: row.int(9)? != 0,
         details: details(row, flags)?,
     })
 }

@@ -167,19 +167,9 @@ async fn lists_of_ten_million_requests() {
         ("429", RequestFilter { status: Some((429, 429)), ..all.clone() }),
         ("503, of which there are none", RequestFilter { status: Some((503, 503)), ..all.clone() }),
         ("4xx", RequestFilter { status: Some((400, 499)), ..all.clone() }),
-        ("errors", RequestFilter { status: Some(RequestFilter::ERRORS), ..all.clone() }),
-        (
-            "errors of a provider",
-            RequestFilter {
-                status: Some(RequestFilter::ERRORS),
-                provider: some("provider-3"),
-                ..all.clone()
-            },
-        ),
-        (
-            "errors of a rare provider",
-            RequestFilter { status: Some(RequestFilter::ERRORS), provider: some("none"), ..all.clone() },
-        ),
+        ("errors", RequestFilter { failed: true, ..all.clone() }),
+        ("errors of a provider", RequestFilter { failed: true, provider: some("provider-3"), ..all.clone() }),
+        ("errors of a rare provider", RequestFilter { failed: true, provider: some("none"), ..all.clone() }),
         ("before the middle", RequestFilter { to_ms: middle, ..all.clone() }),
         ("of a model before the middle", RequestFilter { model, to_ms: middle, ..all.clone() }),
         ("slow ones", RequestFilter { min_total_us: Some(8_900_000), ..all.clone() }),

@@ -5,6 +5,7 @@ mod catalog;
 mod change;
 mod check;
 mod claim;
+mod failed;
 mod faults;
 mod figures;
 mod latency;
@@ -45,6 +46,7 @@ const CASES: &[Case] = cases! {
     post: same_batch_twice many_rows half_known_batch one_request_twice_in_a_batch refused_rows late_details
         charges_beyond_the_lease without_lease_or_row cursors odd_texts_and_numbers true_ends_of_what_was_cut_off largest_sums;
     usage: groups_and_filters edges_of_hours_and_days;
+    failed: are_as_many_as_the_list_has come_late;
     latency: groups_of_all_nodes what_is_sent_again_counts_once;
     request: filters beginnings what_is_rare_is_looked_for_in_steps pages_with_equal_times every_column;
     check: retire_in_steps retire_waits_for_nodes_that_were_cut_off planted_mismatches;

@@ -66,10 +66,10 @@ pub(super) async fn filters(store: SqlStore) {
     check(RequestFilter { project: one("other"), ..seen(Visible::Projects(names(&["none"]))) }, &[]).await;
     check(RequestFilter { model: one("other"), ..seen(Visible::Projects(names(&["other"]))) }, &[]).await;
     check(seen(Visible::Keys(Vec::new())), &[]).await;
-    check(RequestFilter { status: Some(RequestFilter::ERRORS), ..all.clone() }, &[5, 4]).await;
+    check(RequestFilter { failed: true, ..all.clone() }, &[5, 4]).await;
+    check(RequestFilter { failed: true, status: Some((400, 499)), ..all.clone() }, &[5]).await;
     check(RequestFilter { status: Some((500, 599)), ..all.clone() }, &[4]).await;
     check(RequestFilter { status: Some((200, 299)), ..all.clone() }, &[3, 2, 1]).await;
-    // Number 5 has details, whose first call was at this provider; it answered in the end.
     check(RequestFilter { provider: one("up"), ..all.clone() }, &[5, 3, 2, 1]).await;
     check(RequestFilter { provider: one("u"), ..all.clone() }, &[]).await;
     let from = |n: u64| Some(NOW_MS + n);
@@ -112,10 +112,10 @@ pub(super) async fn beginnings(store: SqlStore) {
 
 /// Some thousand rows, of which the key `rare` has the oldest.
 const MANY: Statement = Statement::new(
-    "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 16000) INSERT INTO requests \
+    "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 8000) INSERT INTO requests \
      SELECT unhex(printf('%032x', n)), 1795219200000 + n, CASE n WHEN 1 THEN 'rare' ELSE 'k' END, 'p', 'm', 0, \
      200, 0, n, 0, 'up', 'x', 'v', 'provider', 1, 1, 0, 0, 0, NULL, NULL, NULL, NULL, n, 0, NULL FROM c",
-    "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 16000) INSERT INTO requests \
+    "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 8000) INSERT INTO requests \
      SELECT decode(lpad(to_hex(n), 32, '0'), 'hex'), 1795219200000 + n, CASE n WHEN 1 THEN 'rare' ELSE 'k' END, \
      'p', 'm', 0, 200, 0, n, 0, 'up', 'x', 'v', 'provider', 1, 1, 0, 0, 0, NULL, NULL, NULL, NULL, n, 0, NULL FROM c",
 );
@@ -140,15 +140,15 @@ pub(super) async fn what_is_rare_is_looked_for_in_steps(store: SqlStore) {
     let rare = Some("rare".to_owned());
     let many = (0..20).map(|n| format!("none {n}")).chain(rare.clone()).collect();
     let few = Visible::Keys(vec!["rare".to_owned(), "k".to_owned()]);
-    check(RequestFilter { visible: few.clone(), min_cost: Some(NanoUsd(15_999)), ..all.clone() }, &[2, 0])
+    check(RequestFilter { visible: few.clone(), min_cost: Some(NanoUsd(7_999)), ..all.clone() }, &[2, 0])
         .await;
     check(RequestFilter { visible: few, to_ms: Some(DAY_MS + 4), ..all.clone() }, &[2, 1]).await;
     check(RequestFilter { key: rare.clone(), ..all.clone() }, &[1]).await;
     check(RequestFilter { visible: Visible::Keys(many), ..all.clone() }, &[0, 1]).await;
-    check(RequestFilter { model: Some("m".to_owned()), min_total_us: Some(15_999), ..all.clone() }, &[2, 0])
+    check(RequestFilter { model: Some("m".to_owned()), min_total_us: Some(7_999), ..all.clone() }, &[2, 0])
         .await;
     check(RequestFilter { provider: Some("x".to_owned()), ..all.clone() }, &[0, 0]).await;
-    check(RequestFilter { provider: rare.clone(), from_ms: Some(DAY_MS + 9_000), ..all.clone() }, &[0]).await;
+    check(RequestFilter { provider: rare.clone(), from_ms: Some(DAY_MS + 4_500), ..all.clone() }, &[0]).await;
     check(RequestFilter { key: rare, min_total_us: Some(1), ..all }, &[1]).await;
 }
 
@@ -220,6 +220,7 @@ pub(super) async fn every_column(store: SqlStore) {
         reserved: NanoUsd(11),
         charged: Some(NanoUsd(9)),
         flags,
+        failed: false,
         details: Some(details(200)),
     };
     // What a batch says that its rows will be.

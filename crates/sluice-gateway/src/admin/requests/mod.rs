@@ -110,6 +110,7 @@ mod tests {
             charged: None,
             price_version: None,
             flags: Flags { excess: true, ..Flags::default() },
+            failed: false,
             details: None,
         };
         let bare = shown(&row);

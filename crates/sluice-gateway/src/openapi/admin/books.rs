@@ -112,7 +112,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("model", "As asked for."),
         ("key", "Id of the key."),
         ("project", "Name of the project."),
-        ("provider", "Who answered; empty where nobody did."),
+        ("provider", "Who answered, or where nobody did, was called last; empty where nobody was."),
     ] {
         usage["properties"][name] = optional("string", &format!("{text} Only where it was asked for."));
     }
@@ -240,12 +240,13 @@ fn filters() -> Vec<Value> {
         text_query("model", "Only those that asked for this model."),
         text_query(
             "provider",
-            "Only those that this provider answered, or that nobody did and it was called for.",
+            "Only those that this provider answered, or that nobody did and it was called last for.",
         ),
         query(
             "status",
             status,
-            "Only those that were answered with this status, one of `2xx` to `5xx`, or an `error`.",
+            "Only those that were answered with this status, one of `2xx` to `5xx`, or an `error`: as the answer, \
+             or inside a stream that had begun.",
         ),
     ]
 }
