@@ -31,6 +31,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, Method, header::AUTHORIZATION, request::Parts};
+use serde_json::Value;
 use sluice_store::ObjectKind;
 
 use self::{
@@ -179,6 +180,11 @@ impl Place {
         self.what == What::RequestsTail
     }
 
+    /// Whether the answer has what a session's changes have to show.
+    pub(crate) fn is_session(&self) -> bool {
+        self.what == What::Session
+    }
+
     /// Whether the method may be used here.
     pub(crate) fn takes(&self, method: &Method) -> bool {
         self.allow.split(", ").any(|allowed| allowed == method.as_str())
@@ -256,20 +262,30 @@ pub(crate) async fn tail(worker: &Worker, asked: Asked) -> Checked<Events> {
     requests::tail::run(worker, &asked).await
 }
 
-/// Answers a call whose caller is known. What was begun goes on to its end, whoever leaves.
+/// Answers a call whose caller is known.
 pub(crate) async fn answer(worker: &Worker, asked: Asked) -> Checked<Answer> {
+    answer_as(worker, asked, |reply| (reply.status, reply.body.map(|body| body.to_string().into_bytes())))
+        .await
+}
+
+/// The same for who is in this process: what the answer says.
+pub(crate) async fn told(worker: &Worker, asked: Asked) -> Checked<Value> {
+    answer_as(worker, asked, |reply| reply.body.unwrap_or_default()).await
+}
+
+/// What was begun goes on to its end, whoever leaves. What is made of the answer is made where it was found, not on the
+/// worker.
+async fn answer_as<T: Send + 'static>(worker: &Worker, asked: Asked, make: fn(Reply) -> T) -> Checked<T> {
     roles::permit(&asked.principal, asked.place.what, &asked.method)?;
     if asked.place.what == What::ProviderTest {
-        let tested = Box::pin(providers::test::run(worker, &asked)).await?;
-        return Ok((200, Some(tested.to_string().into_bytes())));
+        return Box::pin(providers::test::run(worker, &asked)).await.map(Reply::ok).map(make);
     }
     if asked.place.what == What::ProviderModels {
-        let listed = Box::pin(providers::models::run(worker, &asked)).await?;
-        return Ok((200, Some(listed.to_string().into_bytes())));
+        return Box::pin(providers::models::run(worker, &asked)).await.map(Reply::ok).map(make);
     }
     let shared = Arc::clone(&worker.shared);
     let runtime = shared.books.runtime.clone();
-    match runtime.spawn(handled(shared, asked, random_bits)).await {
+    match runtime.spawn(async move { handled(shared, asked, random_bits).await.map(make) }).await {
         Ok(answer) => answer,
         Err(error) => {
             tracing::error!(%error, "a call of the admin API did not come to its end");
@@ -288,7 +304,7 @@ fn random_bits() -> Result<[u8; 32], String> {
     Ok(bits)
 }
 
-async fn handled(shared: Arc<Shared>, asked: Asked, random: Random) -> Checked<Answer> {
+async fn handled(shared: Arc<Shared>, asked: Asked, random: Random) -> Checked<Reply> {
     let Asked { principal, place, method, id, query, body, unix_ms } = asked;
     let id = unescape(&id).ok_or_else(|| Refusal::unknown_url(method.as_str(), place.pattern))?;
     let query = Arc::new(Query::new(query.as_deref()));
@@ -304,7 +320,7 @@ async fn handled(shared: Arc<Shared>, asked: Asked, random: Random) -> Checked<A
     if let Some(preview) = &call.preview {
         reply = preview.reply(&reply);
     }
-    Ok((reply.status, reply.body.map(|body| body.to_string().into_bytes())))
+    Ok(reply)
 }
 
 /// The one table from what was asked to who answers.

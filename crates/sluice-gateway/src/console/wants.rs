@@ -57,11 +57,7 @@ async fn ask(
     };
     let body = bytes::Bytes::new();
     let asked = Asked { principal, place, method: Method::GET, id: id.to_owned(), query, body, unix_ms };
-    let (_, body) = admin::answer(worker, asked).await.map_err(|refusal| problem(&refusal))?;
-    serde_json::from_slice(&body.unwrap_or_default()).map_err(|error| {
-        tracing::error!(%error, path, "an answer of the admin API is not JSON");
-        problem(&Refusal::internal())
-    })
+    admin::told(worker, asked).await.map_err(|refusal| problem(&refusal))
 }
 
 pub(super) fn problem(refusal: &Refusal) -> Problem {

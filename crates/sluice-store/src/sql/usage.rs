@@ -12,36 +12,73 @@ use crate::{
 pub(super) const HOUR_S: i64 = 3_600;
 pub(super) const DAY_S: i64 = 86_400;
 
-/// Whole days come from the sums of days, the rest of the range from those of hours: `$1` to `$2`, and `$3` to `$4`
-/// with `$5` to `$6`. What is not grouped by is one value for all rows.
-/// A provider from which everything was taken back has no row.
-const SUMS: Statement = statement!(
-    "SELECT CASE CAST($7 AS BIGINT) WHEN 0 THEN NULL WHEN 1 THEN start ELSE start - start % 86400 END, \
-     CASE WHEN CAST($8 AS BIGINT) = 1 THEN model END, CASE WHEN CAST($9 AS BIGINT) = 1 THEN key_id END, CASE WHEN CAST($10 AS BIGINT) = 1 THEN project END, \
-     CASE WHEN CAST($11 AS BIGINT) = 1 THEN provider END, CAST(SUM(requests) AS BIGINT), CAST(SUM(errors) AS BIGINT), \
-     CAST(SUM(prompt_tokens) AS BIGINT), CAST(SUM(completion_tokens) AS BIGINT), \
-     CAST(SUM(cached_tokens) AS BIGINT), CAST(SUM(reasoning_tokens) AS BIGINT), ",
-    COST_SUMS,
-    " FROM (SELECT ",
-    ROLLUP_COLUMNS,
-    " FROM usage_daily WHERE start >= $1 AND start < $2 \
-     UNION ALL SELECT ",
-    ROLLUP_COLUMNS,
-    " FROM usage_hourly WHERE start >= $3 AND start < $4 \
-     UNION ALL SELECT ",
-    ROLLUP_COLUMNS,
-    " FROM usage_hourly WHERE start >= $5 AND start < $6) AS u \
-     WHERE (CAST($12 AS TEXT) IS NULL OR key_id = $12) AND (CAST($13 AS TEXT) IS NULL OR project = $13) AND (CAST($14 AS TEXT) IS NULL OR model = $14) \
-     AND (CAST($15 AS TEXT) IS NULL OR provider = $15) AND (CAST($16 AS TEXT) IS NULL OR project",
-    [AMONG "$16"],
-    ") AND (CAST($17 AS TEXT) IS NULL OR key_id",
-    [AMONG "$17"],
-    ") GROUP BY 1, 2, 3, 4, 5 \
-     HAVING SUM(requests) <> 0 ORDER BY 1, 2, 3, 4, 5"
-);
+/// What is summed up of a table of sums, from `$1` to `$2`, behind the columns that it is grouped by.
+macro_rules! sums {
+    ($table:literal $(, $select:literal)*; $($group:literal),*) => {
+        statement!(
+            "SELECT ", $($select,)* "CAST(COALESCE(SUM(requests), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(errors), 0) AS BIGINT), CAST(COALESCE(SUM(prompt_tokens), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(completion_tokens), 0) AS BIGINT), CAST(COALESCE(SUM(cached_tokens), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(reasoning_tokens), 0) AS BIGINT), ",
+            COST_SUMS,
+            " FROM ", $table,
+            " WHERE start >= $1 AND start < $2 \
+             AND (CAST($3 AS TEXT) IS NULL OR key_id = $3) AND (CAST($4 AS TEXT) IS NULL OR project = $4) \
+             AND (CAST($5 AS TEXT) IS NULL OR model = $5) AND (CAST($6 AS TEXT) IS NULL OR provider = $6) \
+             AND (CAST($7 AS TEXT) IS NULL OR project", [AMONG "$7"], ") \
+             AND (CAST($8 AS TEXT) IS NULL OR key_id", [AMONG "$8"], ")"
+             $(, $group)*
+        )
+    };
+}
+
+/// Of days and of hours, by these columns: alone, and beside the time.
+macro_rules! by {
+    () => {
+        [
+            [sums!("usage_daily";), sums!("usage_daily", "start, "; " GROUP BY start")],
+            [sums!("usage_hourly";), sums!("usage_hourly", "start, "; " GROUP BY start")],
+        ]
+    };
+    ($columns:literal) => {
+        [
+            [
+                sums!("usage_daily", $columns, ", "; " GROUP BY ", $columns),
+                sums!("usage_daily", "start, ", $columns, ", "; " GROUP BY start, ", $columns),
+            ],
+            [
+                sums!("usage_hourly", $columns, ", "; " GROUP BY ", $columns),
+                sums!("usage_hourly", "start, ", $columns, ", "; " GROUP BY start, ", $columns),
+            ],
+        ]
+    };
+}
+
+/// By the properties that are grouped by, as bits in the order of [`PROPERTIES`]. Columns stand in the order of the
+/// primary key: what is grouped by the first of them need not be sorted. One statement for all of them would compute
+/// columns of every row that nobody asked for, and take four times as long.
+const SUMS: [[[Statement; 2]; 2]; 16] = [
+    by!(),
+    by!("key_id"),
+    by!("project"),
+    by!("key_id, project"),
+    by!("model"),
+    by!("key_id, model"),
+    by!("project, model"),
+    by!("key_id, project, model"),
+    by!("provider"),
+    by!("key_id, provider"),
+    by!("project, provider"),
+    by!("key_id, project, provider"),
+    by!("model, provider"),
+    by!("key_id, model, provider"),
+    by!("project, model, provider"),
+    by!("key_id, project, model, provider"),
+];
+const PROPERTIES: [GroupBy; 4] = [GroupBy::Key, GroupBy::Project, GroupBy::Model, GroupBy::Provider];
 
 #[cfg(test)]
-pub(super) const EVERY: &[Statement] = &[SUMS];
+pub(super) const EVERY: &[Statement] = SUMS.as_flattened().as_flattened();
 
 /// The parts of a range: whole days, and the hours before and after them.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,7 +101,7 @@ pub(super) fn parts(from: i64, to: i64, by_hour: bool) -> Parts {
 }
 
 pub(super) async fn run(tx: &mut Tx, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError> {
-    let UsageQuery { from, to, group_by, bucket, key, project, model, provider, visible } = query;
+    let UsageQuery { from, to, group_by: _, bucket, key, project, model, provider, visible } = query;
     if [key, project, model, provider].into_iter().any(super::is_nowhere) {
         return Ok(Vec::new());
     }
@@ -74,48 +111,101 @@ pub(super) async fn run(tx: &mut Tx, query: &UsageQuery) -> Result<Vec<UsageRow>
         Visible::Projects(projects) => (Some(super::list_of(projects)), None),
         Visible::Keys(keys) => (None, Some(super::list_of(keys))),
     };
-    let by = |property| Arg::Int(i64::from(group_by.contains(&property)));
-    let args = [
-        Arg::Int(days.0),
-        Arg::Int(days.1),
-        Arg::Int(before.0),
-        Arg::Int(before.1),
-        Arg::Int(after.0),
-        Arg::Int(after.1),
-        Arg::Int(match bucket {
-            None => 0,
-            Some(Bucket::Hour) => 1,
-            Some(Bucket::Day) => 2,
-        }),
-        by(GroupBy::Model),
-        by(GroupBy::Key),
-        by(GroupBy::Project),
-        by(GroupBy::Provider),
-        Arg::MaybeText(key.as_deref()),
-        Arg::MaybeText(project.as_deref()),
-        Arg::MaybeText(model.as_deref()),
-        Arg::MaybeText(provider.as_deref()),
-        Arg::MaybeText(projects.as_deref()),
-        Arg::MaybeText(keys.as_deref()),
-    ];
-    tx.rows(&SUMS, &args).await?.iter().map(read).collect()
+    let grouping = Grouping::of(query);
+    let mut rows = Vec::new();
+    for (width, (from, to)) in [(DAY_S, days), (HOUR_S, before), (HOUR_S, after)] {
+        if from >= to {
+            continue;
+        }
+        let args = [
+            Arg::Int(from),
+            Arg::Int(to),
+            Arg::MaybeText(key.as_deref()),
+            Arg::MaybeText(project.as_deref()),
+            Arg::MaybeText(model.as_deref()),
+            Arg::MaybeText(provider.as_deref()),
+            Arg::MaybeText(projects.as_deref()),
+            Arg::MaybeText(keys.as_deref()),
+        ];
+        for row in tx.rows(grouping.statement(width), &args).await? {
+            rows.push(grouping.read(&row)?);
+        }
+    }
+    Ok(joined(rows))
 }
 
-fn read(row: &Row) -> Result<UsageRow, StoreError> {
-    Ok(UsageRow {
-        bucket: row.maybe_int(0)?,
-        model: row.maybe_text(1)?,
-        key: row.maybe_text(2)?,
-        project: row.maybe_text(3)?,
-        provider: row.maybe_text(4)?,
-        requests: row.count(5)?,
-        errors: row.count(6)?,
-        prompt_tokens: row.count(7)?,
-        completion_tokens: row.count(8)?,
-        cached_tokens: row.count(9)?,
-        reasoning_tokens: row.count(10)?,
-        cost: NanoUsd(u64::try_from(super::cost_sum(row, 11)?).unwrap_or(0)),
-    })
+/// What a question is grouped by.
+struct Grouping {
+    by: [bool; 4],
+    bucket: Option<Bucket>,
+}
+
+impl Grouping {
+    fn of(query: &UsageQuery) -> Self {
+        Self { by: PROPERTIES.map(|property| query.group_by.contains(&property)), bucket: query.bucket }
+    }
+
+    /// The statement for the sums of hours or of days.
+    fn statement(&self, width: i64) -> &'static Statement {
+        static BY: [[[Statement; 2]; 2]; 16] = SUMS;
+        let properties = self.by.iter().rev().fold(0, |bits, is| bits << 1 | usize::from(*is));
+        &BY[properties][usize::from(width == HOUR_S)][usize::from(self.bucket.is_some())]
+    }
+
+    /// A row of that statement.
+    fn read(&self, row: &Row) -> Result<UsageRow, StoreError> {
+        let mut column = 0..;
+        let mut next = || column.next().unwrap_or_default();
+        let bucket = match self.bucket {
+            None => None,
+            Some(Bucket::Hour) => Some(row.int(next())?),
+            Some(Bucket::Day) => Some(row.int(next())?).map(|start| start - start % DAY_S),
+        };
+        let mut property = |at: usize| self.by[at].then(|| row.text(next())).transpose();
+        let (key, project, model, provider) = (property(0)?, property(1)?, property(2)?, property(3)?);
+        Ok(UsageRow {
+            bucket,
+            model,
+            key,
+            project,
+            provider,
+            requests: row.count(next())?,
+            errors: row.count(next())?,
+            prompt_tokens: row.count(next())?,
+            completion_tokens: row.count(next())?,
+            cached_tokens: row.count(next())?,
+            reasoning_tokens: row.count(next())?,
+            cost: NanoUsd(u64::try_from(super::cost_sum(row, next())?).unwrap_or(0)),
+        })
+    }
+}
+
+/// In the order of bucket and properties, and what is of the same ones together. A provider from which everything was
+/// taken back has no row.
+fn joined(mut rows: Vec<UsageRow>) -> Vec<UsageRow> {
+    fn about(row: &UsageRow) -> (Option<i64>, [&Option<String>; 4]) {
+        (row.bucket, [&row.model, &row.key, &row.project, &row.provider])
+    }
+    rows.retain(|row| row.requests != 0);
+    rows.sort_by(|a, b| about(a).cmp(&about(b)));
+    rows.dedup_by(|row, sum| {
+        let same = about(row) == about(sum);
+        if same {
+            for (sum, more) in [
+                (&mut sum.requests, row.requests),
+                (&mut sum.errors, row.errors),
+                (&mut sum.prompt_tokens, row.prompt_tokens),
+                (&mut sum.completion_tokens, row.completion_tokens),
+                (&mut sum.cached_tokens, row.cached_tokens),
+                (&mut sum.reasoning_tokens, row.reasoning_tokens),
+                (&mut sum.cost.0, row.cost.0),
+            ] {
+                *sum = sum.saturating_add(more);
+            }
+        }
+        same
+    });
+    rows
 }
 
 #[cfg(test)]

@@ -116,29 +116,42 @@ pub(super) struct Charts<'a> {
     pub(super) scope: &'a Scope,
     /// By group and step.
     pub(super) rows: &'a [Row],
+    /// The groups, most requests first: this is the order of their colours in every chart.
+    groups: Vec<&'a str>,
+    /// Where each row is in a chart: its group and its step.
+    places: Vec<Option<(usize, usize)>>,
 }
 
-impl Charts<'_> {
-    /// The groups, most requests first: this is the order of their colours in every chart.
-    fn groups(&self) -> Vec<&str> {
+impl<'a> Charts<'a> {
+    pub(super) fn new(
+        (visit, t): (&'a Visit<'a>, &'static T),
+        span: Span,
+        scope: &'a Scope,
+        rows: &'a [Row],
+    ) -> Self {
         let mut requests: BTreeMap<&str, u64> = BTreeMap::new();
-        for row in self.rows {
-            let sum = requests.entry(row.group(self.scope.by)).or_default();
+        for row in rows {
+            let sum = requests.entry(row.group(scope.by)).or_default();
             *sum = sum.saturating_add(row.requests);
         }
         let mut groups: Vec<(&str, u64)> = requests.into_iter().collect();
         groups.sort_by_key(|(_, requests)| Reverse(*requests));
-        groups.into_iter().map(|(group, _)| group).collect()
+        let groups: Vec<&str> = groups.into_iter().map(|(group, _)| group).collect();
+        let numbers: BTreeMap<&str, usize> =
+            groups.iter().enumerate().map(|(at, group)| (*group, at)).collect();
+        let place = |row: &Row| {
+            let step = span.step_of(row.bucket.as_deref()?)?;
+            Some((*numbers.get(row.group(scope.by))?, step))
+        };
+        let places = rows.iter().map(place).collect();
+        Self { visit, t, span, scope, rows, groups, places }
     }
 
     /// A chart of one number of the rows, by group.
     pub(super) fn by_group(&self, title: &str, unit: Unit<'_>, value: impl Fn(&Row) -> f64) -> Html {
-        let groups = self.groups();
-        let mut series: Vec<Series> = groups.iter().map(|group| self.empty(group)).collect();
-        for row in self.rows {
-            let step = row.bucket.as_deref().and_then(|moment| self.span.step_of(moment));
-            let group = groups.iter().position(|group| *group == row.group(self.scope.by));
-            let (Some(step), Some(group)) = (step, group) else { continue };
+        let mut series: Vec<Series> = self.groups.iter().map(|group| self.empty(group)).collect();
+        for (row, place) in self.rows.iter().zip(&self.places) {
+            let Some((group, step)) = *place else { continue };
             if let Some(Some(sum)) = series[group].values.get_mut(step) {
                 *sum += value(row);
             }
