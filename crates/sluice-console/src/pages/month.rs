@@ -9,6 +9,8 @@ use crate::{
     chart::{Kind, Series, TimeChart, Unit, gathered},
     format,
     html::Html,
+    texts::texts,
+    url,
 };
 
 const DAY_MS: u64 = 86_400_000;
@@ -33,7 +35,10 @@ impl Sums {
 /// The sums, and what was spent a day.
 #[derive(Debug)]
 pub(crate) struct Month {
+    pub(crate) t: &'static T,
     pub(crate) sums: Sums,
+    /// The first moment of these days, as part of an address.
+    pub(crate) from: String,
     /// `None`: nothing was spent.
     pub(crate) chart: Option<Html>,
 }
@@ -54,11 +59,16 @@ struct Row {
     cost_nanousd: u64,
 }
 
-/// Words of the chart.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Words {
-    pub(crate) title: &'static str,
-    pub(crate) others: &'static str,
+texts! {
+    pub(crate) struct T {
+        requests: "Requests", "请求";
+        usage: "Last 30 days", "最近 30 天";
+        errors: "Errors", "错误";
+        tokens: "Tokens", "Token";
+        spend: "Spend", "消费";
+        spend_chart: "Spend a day by model", "每日消费（按模型）";
+        others: "others", "其他";
+    }
 }
 
 /// The first day, in milliseconds since the Unix epoch.
@@ -76,7 +86,8 @@ pub(crate) fn want(visit: &Visit<'_>, by: &str, id: &str) -> Want {
 }
 
 /// What the answer to [`want`] says.
-pub(crate) fn read(visit: &Visit<'_>, answers: &Answers, words: Words) -> Result<Month, Problem> {
+pub(crate) fn read(visit: &Visit<'_>, answers: &Answers) -> Result<Month, Problem> {
+    let t = T::of(visit.language);
     let usage: Usage = answers.read("usage")?;
     let start_ms = start_ms(visit);
     let mut sums = Sums::default();
@@ -98,23 +109,24 @@ pub(crate) fn read(visit: &Visit<'_>, answers: &Answers, words: Words) -> Result
     }
     let series =
         models.into_iter().map(|(name, values)| Series { name, values, total: String::new() }).collect();
-    Ok(Month { chart: (sums.cost_nanousd > 0).then(|| chart(visit, series, words)), sums })
+    let from = url::encode(&format::rfc3339(start_ms));
+    Ok(Month { t, chart: (sums.cost_nanousd > 0).then(|| chart(visit, series, t)), sums, from })
 }
 
-fn chart(visit: &Visit<'_>, mut series: Vec<Series>, words: Words) -> Html {
+fn chart(visit: &Visit<'_>, mut series: Vec<Series>, t: &T) -> Html {
     let sum = |one: &Series| one.values.iter().flatten().sum::<f64>();
     // What cost most stands first; the sort keeps the order of names among equals.
     series.sort_by(|a, b| sum(b).total_cmp(&sum(a)));
     let total = |nano: f64| format::money(nano as i128, visit.currency);
     TimeChart {
-        title: words.title.to_owned(),
+        title: t.spend_chart.to_owned(),
         kind: Kind::Bars,
         unit: Unit::Money(visit.currency),
         start_ms: start_ms(visit),
         step_ms: DAY_MS,
         // Days are those of UTC, as in the books.
         zone_minutes: 0,
-        series: gathered(series, words.others, total),
+        series: gathered(series, t.others, total),
         links: Vec::new(),
         height: 180,
     }
@@ -140,13 +152,12 @@ mod tests {
             "usage",
             json!({ "data": [row("2026-11-21T00:00:00Z", "a", 5), row("2026-10-23T00:00:00Z", "b", 0)] }),
         );
-        let words = Words { title: "t", others: "o" };
-        let month = read(&visit, &answers, words).unwrap();
+        let month = read(&visit, &answers).unwrap();
         let expect = Sums { requests: 4, errors: 2, prompt_tokens: 6, completion_tokens: 8, cost_nanousd: 5 };
         assert_eq!(month.sums, expect);
-        assert!(month.chart.is_some());
+        assert_eq!((month.chart.is_some(), month.from.as_str()), (true, "2026-10-23T00%3A00%3A00Z"));
         let nothing = Answers::new().with("usage", json!({ "data": [] }));
-        assert!(read(&visit, &nothing, words).unwrap().chart.is_none());
+        assert!(read(&visit, &nothing).unwrap().chart.is_none());
         assert_eq!(
             want(&visit, "key", "k 1").path,
             "/admin/v1/usage?key=k%201&from=2026-10-23T00%3A00%3A00Z&bucket=day&group_by=model"

@@ -53,6 +53,7 @@ struct View<'a> {
     times: Vec<(&'static str, Html)>,
     times_missing: &'static str,
     columns: Vec<Column>,
+    by: &'static str,
     lines: Vec<Line>,
 }
 
@@ -73,6 +74,8 @@ struct Filter {
 /// A row of the table.
 struct Line {
     name: String,
+    /// Its value; empty where nobody was called.
+    group: String,
     /// This page for this group alone.
     href: String,
     row: Row,
@@ -153,7 +156,7 @@ pub(crate) fn render(visit: &Visit<'_>, answers: &Answers) -> Rendered {
     let read = |name| answers.read::<List<Row>>(name).map(|list| list.data);
     let total = read("total").unwrap_or_default();
     let grouped = usage::by_group(&rows.data, scope.by, &read("groups").unwrap_or_default());
-    let charts = Charts { visit, t, span, scope: &scope, rows: &rows.data };
+    let charts = Charts::new((visit, t), span, &scope, &rows.data);
     let is_used = rows.data.iter().any(|row| row.requests > 0);
     let times = read("times").unwrap_or_default();
     let view = View {
@@ -175,6 +178,7 @@ pub(crate) fn render(visit: &Visit<'_>, answers: &Answers) -> Rendered {
         },
         times_missing: if scope.is_timed(None) { t.no_times } else { t.not_together },
         columns: columns(visit, &scope, t),
+        by: scope.by,
         lines: lines(visit, &scope, grouped, t),
     };
     Rendered::of(&view)
@@ -274,7 +278,7 @@ fn lines(visit: &Visit<'_>, scope: &Scope, rows: Vec<Row>, t: &T) -> Vec<Line> {
             "" => String::new(),
             group => visit.query.with("/", &[(scope.by, group), ("sort", "")]),
         };
-        Line { name: scope.name(group, t), href, row }
+        Line { name: scope.name(group, t), group: group.to_owned(), href, row }
     };
     let mut lines: Vec<Line> = rows.into_iter().map(line).collect();
     lines.sort_by(|a, b| {
@@ -309,6 +313,11 @@ impl View<'_> {
         let mut changed = vec![("range", ""), ("by", ""), ("sort", ""), ("from", &*from), ("to", &*to)];
         changed.extend_from_slice(more);
         self.shell.visit.query.with(&Page::Requests.path(""), &changed)
+    }
+
+    /// The requests of a line: all, or those with a status.
+    fn behind(&self, line: &Line, status: &str) -> String {
+        self.requests(&[(self.by, &line.group), ("status", status)])
     }
 
     fn error_share(&self) -> String {
