@@ -11,6 +11,7 @@ mod admit;
 mod authenticate;
 mod bounds;
 mod clock;
+mod compression;
 pub mod config;
 mod console;
 mod console_settings;

@@ -21,7 +21,7 @@ use hyper::body::Incoming;
 use crate::{
     admin,
     authenticate::{authenticate, bearer},
-    bounds, clock, console,
+    bounds, clock, compression, console,
     exchange::{Billing, Ending, Exchange},
     ids::Ids,
     metrics::Seen,
@@ -206,9 +206,13 @@ impl Routes {
             Route::Live => Ok(reply::json(ids, &br#"{"status":"live"}"#[..])),
             Route::Ready => Ok(self.ready(ids)),
             Route::Metrics => self.metrics(ids, head),
-            Route::Admin(place, id) => Box::pin(self.admin(context, head, body, (place, id))).await,
+            Route::Admin(place, id) => {
+                let answer = Box::pin(self.admin(context, head, body, (place, id))).await;
+                self.packed(head, answer, compression::is_open(&place)).await
+            }
             Route::Console(place) => {
-                Box::pin(console::answer(&self.worker, context, head, body, place)).await
+                let answer = Box::pin(console::answer(&self.worker, context, head, body, place)).await;
+                self.packed(head, answer, compression::is_open_page(place)).await
             }
         };
         match answer {
@@ -217,6 +221,21 @@ impl Routes {
                 self.refused(context, exchange, head, refusal).await
             }
             Err(refusal) => pipeline::refused(ids, exchange, &refusal, 0),
+        }
+    }
+
+    /// An answer, compressed where it is open to that.
+    async fn packed(
+        &self,
+        head: &Parts,
+        answer: Result<Response<ReplyBody>, Refusal>,
+        is_open: bool,
+    ) -> Result<Response<ReplyBody>, Refusal> {
+        match answer {
+            Ok(response) if is_open => {
+                Ok(compression::packed(&self.worker.shared.books.runtime, head, response).await)
+            }
+            answer => answer,
         }
     }
 

@@ -43,9 +43,18 @@ impl SignedIn {
         principal(user, Session { hash: session.hash, csrf: csrf.clone(), expires_ms })
     }
 
-    /// Whether a form or a header shows the token of this session.
+    /// Whether a form or a header shows the token of this session, as it is or as a page told it.
     pub(crate) fn is_csrf(&self, shown: &str) -> bool {
-        sha256("compared", shown) == sha256("compared", &self.csrf)
+        let told = unmasked(shown);
+        sha256("compared", told.as_deref().unwrap_or(shown)) == sha256("compared", &self.csrf)
+    }
+
+    /// The token in the letters of one page: a mask, and the token under it. No two pages have the same, so that nothing
+    /// of the token can be told from how well a page compresses. `page` is different for each, and no secret.
+    pub(crate) fn csrf_shown(&self, page: &str) -> String {
+        let mask = sha256("csrf mask", &format!("{page} {}", self.csrf));
+        let Some(token) = bytes_of(&self.csrf) else { return self.csrf.clone() };
+        hex(&mask) + &hex(&crossed(mask, token))
     }
 }
 
@@ -114,6 +123,30 @@ pub(crate) fn no_cookie(channel: &Channel) -> HeaderValue {
 
 fn csrf_of(token: &str) -> String {
     hex(&sha256("csrf", token))
+}
+
+/// The token that a page told, if it is one.
+fn unmasked(shown: &str) -> Option<String> {
+    let (mask, under) = shown.split_at_checked(64)?;
+    Some(hex(&crossed(bytes_of(mask)?, bytes_of(under)?)))
+}
+
+fn crossed(a: [u8; 32], b: [u8; 32]) -> [u8; 32] {
+    std::array::from_fn(|at| a[at] ^ b[at])
+}
+
+/// 256 bits of as many digits.
+fn bytes_of(digits: &str) -> Option<[u8; 32]> {
+    let digits = digits.as_bytes();
+    let digit = |at: usize| char::from(digits[at]).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut bytes = [0; 32];
+    if digits.len() != 64 {
+        return None;
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = digit(2 * at)? << 4 | digit(2 * at + 1)?;
+    }
+    Some(bytes)
 }
 
 fn hash_of(token: &str) -> [u8; 32] {

@@ -13,7 +13,7 @@ mod wants;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Response,
-    header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, LOCATION, VARY},
+    header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, LOCATION, VARY},
     request::Parts,
 };
 use hyper::body::Incoming;
@@ -30,6 +30,7 @@ use crate::{
         channel::Channel,
         session::{self, SignedIn},
     },
+    compression::accepts_gzip,
     models::unescape,
     pipeline::Context,
     refusal::Refusal,
@@ -157,7 +158,7 @@ async fn show(
         Some(viewer) => Some(viewer),
         None => session::of(&worker.shared, &channel, &head.headers, context.unix_ms).await?,
     };
-    let visitor = Visitor::of(worker, head, viewer.as_ref());
+    let visitor = Visitor::of(worker, (context.ids, head), viewer.as_ref());
     let visit = visitor.visit(page, id, context.unix_ms);
     let mut answers = match &visitor.principal {
         Some(principal) => {
@@ -200,7 +201,7 @@ pub(crate) async fn refused(
     }
     let channel = Channel::of(context.connection, head);
     let viewer = session::of(&worker.shared, &channel, &head.headers, context.unix_ms).await.ok().flatten();
-    let visitor = Visitor::of(worker, head, viewer.as_ref());
+    let visitor = Visitor::of(worker, (context.ids, head), viewer.as_ref());
     let visit = visitor.visit(Page::Overview, "", context.unix_ms);
     Some(html(context, sluice_console::refused(&visit, &wants::problem(refusal))))
 }
@@ -265,16 +266,6 @@ fn asset_reply(context: &Context<'_>, head: &Parts, asset: &'static Asset) -> Re
     response
 }
 
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let words = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    words.flat_map(|value| value.split(',')).any(|word| {
-        let mut parts = word.split(';').map(str::trim);
-        let gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-        gzip && !parts
-            .any(|part| matches!(part.to_ascii_lowercase().as_str(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,18 +299,5 @@ mod tests {
         check("https://elsewhere.example", "/");
         check("javascript:alert(1)", "/");
         check("/a\r\nset-cookie: x=y", "/");
-    }
-
-    #[test]
-    fn compressed_for_those_who_take_it() {
-        let check = |value: &'static str, expect| {
-            let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(value))]);
-            assert_eq!(accepts_gzip(&headers), expect, "{value}");
-        };
-        check("gzip, deflate, br", true);
-        check("br;q=1, GZIP;q=0.5", true);
-        check("gzip;q=0", false);
-        check("identity", false);
-        assert!(!accepts_gzip(&HeaderMap::new()));
     }
 }

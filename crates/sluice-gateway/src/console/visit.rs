@@ -14,6 +14,7 @@ use super::preferences;
 use crate::{
     access::session::{SignedIn, cookie},
     admin::principal::{Principal, Scope},
+    ids::Ids,
     worker::Worker,
 };
 
@@ -36,7 +37,7 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    pub(super) fn of(worker: &Worker, head: &Parts, viewer: Option<&SignedIn>) -> Self {
+    pub(super) fn of(worker: &Worker, (ids, head): (&Ids, &Parts), viewer: Option<&SignedIn>) -> Self {
         let headers = &head.headers;
         let snapshot = worker.snapshot();
         let settings = &snapshot.settings;
@@ -49,7 +50,7 @@ impl Visitor {
             language: language(headers, settings.default_language.as_deref()),
             theme: cookie(headers, preferences::THEME).and_then(Theme::of).unwrap_or_default(),
             zone_minutes: zone_minutes(headers),
-            csrf: viewer.map(|viewer| viewer.csrf.clone()).unwrap_or_default(),
+            csrf: viewer.map(|viewer| viewer.csrf_shown(ids.request_text())).unwrap_or_default(),
             currency: settings.display_currency.as_ref().map(|currency| Currency {
                 code: currency.code.clone(),
                 rate_millionths: currency.rate_millionths,
