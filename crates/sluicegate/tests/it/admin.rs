@@ -118,6 +118,13 @@ impl Admin {
         (made["id"].as_str().unwrap().to_owned(), made["secret"].as_str().unwrap().to_owned())
     }
 
+    /// The id of a new user, a member of all projects but for `extra`.
+    pub(super) async fn new_user(&self, email: &str, extra: Value) -> String {
+        let mut body = json!({ "email": email, "role": "member", "projects": ["*"] });
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        self.create("/admin/v1/users", body).await["id"].as_str().unwrap().to_owned()
+    }
+
     /// The status of a small request with this secret, and its `x-request-id`.
     pub(super) async fn ask(&self, secret: &str, model: &str) -> (u16, String) {
         let body = json!({

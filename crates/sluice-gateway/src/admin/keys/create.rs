@@ -3,7 +3,7 @@
 use sluice_ledger::{Key, KeyHash, Limits, ModelAccess, Origin, secret};
 use sluice_store::CatalogChange;
 
-use super::{Form, fits, recorded, shown_alone};
+use super::{Form, fits, has_owner, recorded, shown_alone};
 use crate::admin::{
     call::{Call, Reply},
     change::{self, Entry},
@@ -35,6 +35,7 @@ pub(in crate::admin) async fn run(call: &Call) -> Checked<Reply> {
     form.write(&mut key);
     let catalog = call.catalog().await?;
     fits(call, &key, &catalog, false)?;
+    has_owner(call, &key).await?;
     let after = Some(recorded(&key, call.unix_s()));
     let entry = Entry { action: "create", object: "key", id: &key.id, before: None, after };
     change::make(call, catalog, CatalogChange::InsertKey(key.clone()), &entry).await?;

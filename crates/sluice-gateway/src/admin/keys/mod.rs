@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use sluice_ledger::{AccountId, Budget, Key, Limits, ModelAccess, Origin, Project, narrowed};
-use sluice_store::{Catalog, ObjectKind};
+use sluice_store::{Catalog, ObjectKind, Store, users::User};
 
 use super::{
     call::Call,
@@ -152,6 +152,21 @@ fn fits(call: &Call, key: &Key, catalog: &Catalog, stays: bool) -> Checked<()> {
         Some(project) => narrowed(key, project).map_err(|wider| refuse::wider(&wider)),
         None if stays || key.project == DEFAULT_PROJECT => Ok(()),
         None => Err(refuse::value("project", &format!("there is no project '{}'", key.project))),
+    }
+}
+
+/// Whether the key's owner is somebody: a user, and to whom sees some projects only, themselves or one of the key's own
+/// project. Of the others nothing is told, not even whether they are there.
+async fn has_owner(call: &Call, key: &Key) -> Checked<()> {
+    let Some(id) = key.owner.as_deref() else { return Ok(()) };
+    let found = call.store().user(id).await.map_err(|error| refuse::store(&error))?;
+    let is_near = |user: &User| {
+        let projects = user.projects.as_deref().unwrap_or_default();
+        call.principal.is_everywhere() || call.principal.actor == user.id || projects.contains(&key.project)
+    };
+    match found.is_some_and(|user| is_near(&user)) {
+        true => Ok(()),
+        false => Err(refuse::value("owner_user_id", "must be the id of a user of the key's project")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use sluice_store::CatalogChange;
 
-use super::{Form, find_own, fits, not_revoked, recorded, shown_alone};
+use super::{Form, find_own, fits, has_owner, not_revoked, recorded, shown_alone};
 use crate::admin::{
     body::merge,
     call::{Call, Reply},
@@ -22,6 +22,9 @@ pub(in crate::admin) async fn run(call: &Call, id: &str) -> Checked<Reply> {
     let mut after = before.clone();
     Form::read(&form)?.write(&mut after);
     fits(call, &after, &catalog, after.project == before.project)?;
+    if after.owner != before.owner {
+        has_owner(call, &after).await?;
+    }
     if after != before {
         let now = call.unix_s();
         let entry = Entry {

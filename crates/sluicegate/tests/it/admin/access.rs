@@ -96,7 +96,8 @@ async fn lists_come_in_pages() {
         }
     }
     assert_eq!(names, ["ab", "cd", "e"]);
-    for (name, project, owner) in [("Team A", "a", Some("user_1")), ("team b", "b", None), ("x", "a", None)] {
+    let user = admin.new_user("a@example.com", json!({})).await;
+    for (name, project, owner) in [("Team A", "a", Some(&user)), ("team b", "b", None), ("x", "a", None)] {
         let key = json!({ "name": name, "project": project, "owner_user_id": owner });
         admin.create("/admin/v1/keys", key).await;
     }
@@ -104,7 +105,7 @@ async fn lists_come_in_pages() {
         ("project=a", "Team A,x"),
         ("q=TEAM", "Team A,team b"),
         ("q=team&project=b", "team b"),
-        ("q=sk-&owner=user_1", "Team A"),
+        (&*format!("q=sk-&owner={user}"), "Team A"),
         ("owner=user_2", ""),
     ] {
         let found = admin.get(&format!("/admin/v1/keys?{query}")).await;

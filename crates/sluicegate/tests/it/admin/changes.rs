@@ -10,6 +10,7 @@ async fn changes_at_the_same_time_are_all_there() {
     let gateway = launch().config(SERVER).serve().await;
     let admin = Admin::of(&gateway);
     let (id, _) = admin.new_key("k", json!({})).await;
+    let user = admin.new_user("o@example.com", json!({})).await;
     let path = format!("/admin/v1/keys/{id}");
     let patches = [
         json!({ "limits": { "rpm": 1 } }),
@@ -17,13 +18,13 @@ async fn changes_at_the_same_time_are_all_there() {
         json!({ "limits": { "parallel": 3 } }),
         json!({ "limits": { "max_output_tokens": 4 } }),
         json!({ "name": "l" }),
-        json!({ "owner_user_id": "o" }),
+        json!({ "owner_user_id": user }),
     ];
     let [a, b, c, d, e, f] = patches.map(|patch| admin.patch(&path, patch));
     tokio::join!(a, b, c, d, e, f);
     let shown = admin.get(&path).await;
     assert_eq!(shown["limits"], json!({ "rpm": 1, "tpm": 2, "parallel": 3, "max_output_tokens": 4 }));
-    assert_eq!((&shown["name"], &shown["owner_user_id"]), (&json!("l"), &json!("o")));
+    assert_eq!((&shown["name"], &shown["owner_user_id"]), (&json!("l"), &json!(user)));
     // Of several that want one name one gets it.
     let make = || admin.send("POST", "/admin/v1/projects", br#"{"name":"one"}"#);
     let answers = tokio::join!(make(), make(), make());

@@ -9,11 +9,12 @@ use crate::rig::launch;
 async fn a_key_works_from_its_answer_on_and_not_beyond_its_end() {
     let gateway = launch().config(SERVER).serve().await;
     let admin = Admin::of(&gateway);
+    let someone = admin.new_user("someone@example.com", json!({})).await;
     let made = admin
         .create(
             "/admin/v1/keys",
             json!({
-                "name": "team a", "models": ["sandbox/*"], "limits": { "rpm": 100 }, "owner_user_id": "someone",
+                "name": "team a", "models": ["sandbox/*"], "limits": { "rpm": 100 }, "owner_user_id": someone,
                 "budget": { "limit_nanousd": 5_000_000_000_u64, "period": "month" }, "expires_at": "2099-01-01T00:00:00Z",
             }),
         )
@@ -38,7 +39,7 @@ async fn a_key_works_from_its_answer_on_and_not_beyond_its_end() {
         admin.patch(&path, json!({ "name": "team b", "limits": { "tpm": 5_000 }, "budget": null })).await;
     assert_eq!((&patched["name"], &patched["budget"]), (&json!("team b"), &Value::Null));
     assert_eq!((&patched["limits"]["rpm"], &patched["limits"]["tpm"]), (&json!(100), &json!(5_000)));
-    assert_eq!(patched["owner_user_id"], "someone", "what is not named stays");
+    assert_eq!(patched["owner_user_id"], someone, "what is not named stays");
     admin.patch(&path, json!({ "models": ["other"] })).await;
     assert_eq!(admin.ask(secret, "sandbox/echo").await.0, 403);
     admin.patch(&path, json!({ "models": ["*"], "expires_at": "2020-01-01T00:00:00Z" })).await;
