@@ -77,6 +77,7 @@ pub struct Launch {
     config: Option<String>,
     env: Vec<(String, String)>,
     args: Vec<String>,
+    admin_listen: String,
     dir: Arc<TempDir>,
 }
 
@@ -84,7 +85,8 @@ impl Launch {
     /// `binary` with nothing configured, in a directory of its own that goes when the last of its users goes.
     pub fn new(binary: impl Into<PathBuf>) -> Self {
         let dir = Arc::new(tempfile::tempdir().expect("a temporary directory"));
-        Self { binary: binary.into(), config: None, env: Vec::new(), args: Vec::new(), dir }
+        let admin_listen = "127.0.0.1:0".to_owned();
+        Self { binary: binary.into(), config: None, env: Vec::new(), args: Vec::new(), admin_listen, dir }
     }
 
     /// Puts `config` into a file and starts with it. `{dir}` in it becomes the directory.
@@ -107,6 +109,13 @@ impl Launch {
     #[must_use]
     pub fn arg(mut self, arg: &str) -> Self {
         self.args.push(arg.to_owned());
+        self
+    }
+
+    /// Where `serve` has its admin listener: somewhere else than on a free port of loopback.
+    #[must_use]
+    pub fn admin_listen(mut self, address: &str) -> Self {
+        address.clone_into(&mut self.admin_listen);
         self
     }
 
@@ -142,7 +151,7 @@ impl Launch {
     /// Starts `serve` on free ports and waits until it says where it listens.
     pub async fn serve(&self) -> Gateway {
         let mut command = self.command("serve");
-        command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+        command.args(["--listen", "127.0.0.1:0", "--admin-listen", &self.admin_listen]);
         if self.config.is_none() {
             command.arg("--data-dir").arg(self.dir.path().join("data"));
         }

@@ -194,14 +194,20 @@ impl AdminApi {
         io: T,
         request: Request<Full<Bytes>>,
     ) -> Result<(StatusCode, Bytes), Failure> {
-        let broken =
+        let broken = |error: &hyper::Error| {
+            // Who speaks TLS says so in bytes that are no HTTP.
+            let tls = self.url.scheme() == "http" && (error.is_parse() || error.is_incomplete_message());
+            let hint = if tls { "; where it speaks TLS its address begins with https://" } else { "" };
+            Failure(format!("{} has not answered: {error}{hint}", self.url))
+        };
+        let too_large =
             |error: &dyn std::fmt::Display| Failure(format!("{} has not answered: {error}", self.url));
         let (mut sender, connection) = http1::handshake(io).await.map_err(|error| broken(&error))?;
         let answer = async {
             let answer = sender.send_request(request).await.map_err(|error| broken(&error))?;
             let status = answer.status();
             let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
-            Ok((status, body.map_err(|error| broken(&error))?.to_bytes()))
+            Ok((status, body.map_err(|error| too_large(&error))?.to_bytes()))
         };
         tokio::pin!(answer);
         tokio::select! {
@@ -220,8 +226,31 @@ impl AdminApi {
                 "no gateway listens on {}: start one by `sluicegate serve`, or name its admin listener by --admin-url",
                 self.url
             )),
-            _ => Failure(format!("{} cannot be reached: {error}", self.url)),
+            _ => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                Some(rustls::Error::InvalidCertificate(why)) => self.untrusted(why),
+                _ => Failure(format!("{} cannot be reached: {error}", self.url)),
+            },
         }
+    }
+
+    /// Why the certificate that the gateway shows is not good enough for the token.
+    fn untrusted(&self, why: &CertificateError) -> Failure {
+        let Self { url, pinned, .. } = self;
+        Failure(match why {
+            CertificateError::UnknownIssuer if pinned.is_some() => {
+                format!(
+                    "{url} shows another certificate than the configuration has: was it changed without SIGHUP?"
+                )
+            }
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(
+                "{url} shows a certificate of an authority that is not trusted here: name a file with the \
+                 authority's own by SSL_CERT_FILE"
+            ),
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                format!("{url} shows a certificate that is not made out to this name")
+            }
+            why => format!("{url} shows a certificate that is not good: {why}"),
+        })
     }
 }
 

@@ -3,12 +3,15 @@
 mod account;
 mod attacks;
 mod oidc;
+mod owners;
 pub(super) mod roles;
 mod sign_in;
+mod tls;
 mod users;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
+use rustls::ClientConfig;
 use serde_json::{Value, json};
 use sluice_testkit::{
     client::{Body, Client, Head},
@@ -40,12 +43,14 @@ pub(super) struct Browser {
     pub(super) origin: Option<String>,
     /// Further lines of each request.
     pub(super) extra: String,
+    /// Whom it trusts; `None`: it speaks without TLS.
+    pub(super) tls: Option<Arc<ClientConfig>>,
 }
 
 impl Browser {
     pub(super) fn new(gateway: &Gateway) -> Self {
-        let (cookie, host, origin) = (None, None, None);
-        Self { admin: gateway.admin, cookie, csrf: String::new(), host, origin, extra: String::new() }
+        let (cookie, host, origin, tls) = (None, None, None, None);
+        Self { admin: gateway.admin, cookie, csrf: String::new(), host, origin, extra: String::new(), tls }
     }
 
     /// The first owner, signed in by the printed link.
@@ -103,19 +108,29 @@ impl Browser {
 
     /// The head of an answer whose body has no end.
     pub(super) async fn opened(&self, path: &str) -> Head {
-        let mut client = Client::connect(self.admin).await;
+        let mut client = self.connect().await;
         client.send(self.request("GET", path, "", "")).await;
         client.read_head().await
     }
 
+    async fn connect(&self) -> Client {
+        match &self.tls {
+            Some(config) => Client::connect_tls(self.admin, Arc::clone(config)).await,
+            None => Client::connect(self.admin).await,
+        }
+    }
+
     async fn exchange(&self, method: &str, path: &str, kind: &str, body: &str) -> (Head, Body) {
-        Client::connect(self.admin).await.exchange(self.request(method, path, kind, body)).await
+        self.connect().await.exchange(self.request(method, path, kind, body)).await
     }
 
     fn request(&self, method: &str, path: &str, kind: &str, body: &str) -> String {
         let host = self.host.clone().unwrap_or_else(|| self.admin.to_string());
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n{}", self.extra);
-        let origin = self.origin.clone().unwrap_or_else(|| format!("http://{host}"));
+        let origin = self.origin.clone().unwrap_or_else(|| match self.tls {
+            Some(_) => format!("https://{host}"),
+            None => format!("http://{host}"),
+        });
         if method != "GET" && !origin.is_empty() {
             head += &format!("origin: {origin}\r\n");
         }
