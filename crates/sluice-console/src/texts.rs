@@ -1,5 +1,7 @@
 //! Texts in the languages of the console.
 
+use std::collections::BTreeMap;
+
 /// The texts of one page or part, by name, in English and in Chinese: `name: "English", "中文";`. A text without its
 /// translation does not compile, one that nobody uses is a warning, and so are slots (`{0}`) that one language lacks.
 ///
@@ -65,6 +67,30 @@ pub fn fill(text: &str, values: &[&dyn std::fmt::Display]) -> String {
     }
     filled.push_str(rest);
     filled
+}
+
+/// Texts that come from elsewhere, in Chinese by what they are in English: a file that has an English line, its Chinese
+/// line, and an empty one. What is not there stays English, and is marked so.
+#[derive(Debug)]
+pub struct Chinese(BTreeMap<&'static str, &'static str>);
+
+impl Chinese {
+    /// Reads such a file.
+    #[must_use]
+    pub fn read(lines: &'static str) -> Self {
+        Self(lines.split("\n\n").filter_map(|pair| pair.trim().split_once('\n')).collect())
+    }
+
+    /// A text in Chinese.
+    #[must_use]
+    pub fn of(&self, english: &str) -> Option<&'static str> {
+        self.0.get(english).copied()
+    }
+
+    /// All of them, English and Chinese.
+    pub fn pairs(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.0.iter().map(|(english, chinese)| (*english, *chinese))
+    }
 }
 
 #[cfg(test)]

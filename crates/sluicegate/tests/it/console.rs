@@ -1,9 +1,13 @@
 //! The console, from outside: who gets a page, and what comes with it.
 
+use std::io::Read;
+
+use flate2::read::GzDecoder;
 use serde_json::json;
 use sluice_testkit::client::{Client, Head, get};
 
 use crate::{
+    access::with_owner,
     admin::{Admin, SERVER},
     rig::launch,
 };
@@ -142,5 +146,104 @@ async fn language_and_theme_are_chosen_and_remembered() {
         ("language=xx%0d%0aset-cookie:a&back=/", "/", String::new()),
     ] {
         assert_eq!(choose(fields).await, (303, location.to_owned(), set), "{fields}");
+    }
+}
+
+/// What a body says once it is unpacked.
+fn unpacked(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    GzDecoder::new(bytes).read_to_string(&mut text).unwrap();
+    text
+}
+
+#[tokio::test]
+async fn pages_and_answers_come_compressed_where_nothing_is_to_be_told_from_that() {
+    let (_gateway, owner, admin) = with_owner().await;
+    for n in 0..20 {
+        admin.new_key(&format!("key number {n}"), json!({})).await;
+    }
+    let asking = |extra: &str| crate::access::Browser { extra: extra.to_owned(), ..owner.clone() };
+    let (packed, plain, refusing) =
+        (asking("accept-encoding: br, gzip\r\n"), asking(""), asking("accept-encoding: gzip;q=0\r\n"));
+    for (path, is_packed) in [
+        ("/", true),
+        ("/keys", true),
+        ("/docs", true),
+        ("/docs/openapi.json", true),
+        ("/admin/v1/keys", true),
+        ("/admin/v1/usage", false),
+        // What has secrets, and what is not there.
+        ("/account", false),
+        ("/admin/v1/session", false),
+        ("/admin/v1/keys/none", false),
+    ] {
+        let (head, body) = packed.get(path).await;
+        let encoding = head.header("content-encoding");
+        assert_eq!(encoding, is_packed.then_some("gzip"), "{path}");
+        assert_eq!(head.content_length(), Some(body.bytes.len()), "{path}");
+        for other in [&plain, &refusing] {
+            let (told, whole) = other.get(path).await;
+            assert_eq!((told.status, told.header("content-encoding")), (head.status, None), "{path}");
+            if is_packed {
+                assert_eq!(told.header("vary"), Some("accept-encoding"), "{path}");
+                assert_eq!(head.header("vary"), Some("accept-encoding"), "{path}");
+                // But for the token of the page, and what time it is.
+                assert_eq!(unpacked(&body.bytes).len(), whole.bytes.len(), "{path}");
+                assert!(body.bytes.len() < whole.bytes.len() / 2, "{path}: {} bytes", body.bytes.len());
+            }
+        }
+        assert!(path != "/docs" || body.bytes.len() < 60_000, "{path}: {} bytes", body.bytes.len());
+    }
+    let (head, made) = packed.api("POST", "/admin/v1/keys", json!({ "name": "x".repeat(200) })).await;
+    assert_eq!((head.status, head.header("content-encoding")), (201, None), "{}", made.text());
+}
+
+#[tokio::test]
+async fn no_two_pages_tell_the_token_of_changes_in_the_same_letters() {
+    let (_gateway, owner, _) = with_owner().await;
+    let mut tokens = std::collections::BTreeSet::from([owner.csrf.clone()]);
+    for path in ["/keys", "/keys", "/"] {
+        let page = owner.get(path).await.1;
+        let (_, rest) = page.text().split_once("<meta name=\"csrf-token\" content=\"").unwrap();
+        let token = rest.split('"').next().unwrap().to_owned();
+        assert!(!page.text().contains(&owner.csrf), "{path}");
+        let browser = crate::access::Browser { csrf: token.clone(), ..owner.clone() };
+        let (head, answer) = browser.api("POST", "/admin/v1/projects", json!({ "name": token[..9] })).await;
+        assert_eq!(head.status, 201, "{}", answer.text());
+        assert!(tokens.insert(token), "{path}");
+    }
+    let last = tokens.into_iter().find(|token| token.len() > owner.csrf.len()).unwrap();
+    for wrong in
+        ["0".repeat(128), "0".repeat(64), last[..64].to_owned(), last[64..].to_owned(), "é".repeat(32)]
+    {
+        let browser = crate::access::Browser { csrf: wrong.clone(), ..owner.clone() };
+        assert_eq!(
+            browser.api("POST", "/admin/v1/projects", json!({ "name": "p" })).await.0.status,
+            403,
+            "{wrong}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_setting_is_told_in_both_languages() {
+    let (_gateway, owner, _) = with_owner().await;
+    let settings = owner.get("/admin/v1/settings").await.1.json();
+    let is_told =
+        |setting: &serde_json::Value| setting["description"].as_str().is_some_and(|text| !text.is_empty());
+    let told = settings["data"].as_array().unwrap().iter().filter(|setting| is_told(setting)).count();
+    assert!(told > 20, "{settings}");
+    for (language, code) in [("en", "en"), ("zh-CN", "zh-CN")] {
+        let cookie = owner.cookie.as_ref().map(|cookie| format!("{cookie}; sluicegate_language={language}"));
+        let page = crate::access::Browser { cookie, ..owner.clone() }.get("/settings").await.1;
+        assert!(page.text().contains(&format!("<html lang=\"{code}\"")), "{}", page.text());
+        let foreign: Vec<&str> = page.text().split("<p class=\"note plain\" lang=\"en\">").skip(1).collect();
+        assert!(
+            foreign.is_empty(),
+            "not in {language}: {:?}",
+            foreign.iter().map(|rest| rest.split("</p>").next())
+        );
+        let written = page.text().split("<p class=\"note plain\">").skip(1);
+        assert!(written.filter(|rest| !rest.starts_with("</p>")).count() >= told, "{}", page.text());
     }
 }

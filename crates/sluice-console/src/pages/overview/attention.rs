@@ -1,9 +1,12 @@
 //! What needs attention, as `GET status` tells it.
 
+use std::{collections::BTreeMap, fmt::Display};
+
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::texts::T;
-use crate::{Answers, Page, Problem, Visit};
+use crate::{Answers, Page, Problem, Visit, texts::fill};
 
 /// What of the status stands on the overview.
 #[derive(Debug, Deserialize)]
@@ -19,6 +22,9 @@ struct Told {
     object: String,
     object_id: String,
     message: String,
+    /// What the message tells of, by name.
+    #[serde(default)]
+    facts: BTreeMap<String, Value>,
     since: Option<String>,
 }
 
@@ -27,8 +33,9 @@ struct Told {
 pub(crate) struct Item {
     pub(crate) badge: &'static str,
     pub(crate) title: &'static str,
-    /// In English.
     pub(crate) message: String,
+    /// Of the message; empty where it is that of the page.
+    pub(crate) lang: &'static str,
     pub(crate) since: Option<String>,
     pub(crate) href: String,
 }
@@ -45,20 +52,12 @@ pub(crate) fn told(visit: &Visit<'_>, answers: &Answers) -> Result<Vec<Item>, Pr
 }
 
 fn item(told: Told, t: &T) -> Item {
-    let title = match told.kind.as_str() {
-        "breaker_open" => t.breaker_open,
-        "budget" => t.budget_near,
-        "provider_failing" => t.provider_failing,
-        "journal_lag" => t.journal_lag,
-        "database_away" => t.database_away,
-        "redis_away" => t.redis_away,
-        "node_closed" => t.node_closed,
-        "node_silent" => t.node_silent,
-        "file_refused" => t.file_refused,
-        "key_expiring" => t.key_expiring,
-        "model_unpriced" => t.model_unpriced,
-        _ => t.something,
-    };
+    let known = words(&told, t);
+    let title = known.map_or(t.something, |(title, ..)| title);
+    // What is not known here yet is told as the API says it.
+    let said = known.and_then(|(_, text, facts)| said(&told, text, facts));
+    let lang = if said.is_some() { "" } else { "en" };
+    let message = said.unwrap_or(told.message);
     let badge = match told.severity.as_str() {
         "critical" => "bad",
         "warning" => "warn",
@@ -73,7 +72,39 @@ fn item(told: Told, t: &T) -> Item {
         "target" => Page::Provider.path(id.split('/').next().unwrap_or_default()),
         _ => Page::Status.path(""),
     };
-    Item { badge, title, message: told.message, since: told.since, href }
+    Item { badge, title, message, lang, since: told.since, href }
+}
+
+/// The title of a kind, what it says, and the facts that stand in its slots.
+fn words(told: &Told, t: &T) -> Option<(&'static str, &'static str, &'static [&'static str])> {
+    Some(match (told.kind.as_str(), told.object.as_str()) {
+        ("breaker_open", _) => (t.breaker_open, t.breaker_open_said, &["target", "reason"]),
+        ("budget", "key") => (t.budget_near, t.budget_of_key_said, &["name", "percent"]),
+        ("budget", _) => (t.budget_near, t.budget_of_project_said, &["name", "percent"]),
+        ("provider_failing", _) => {
+            (t.provider_failing, t.provider_failing_said, &["provider", "failures", "calls"])
+        }
+        ("journal_lag", _) => (t.journal_lag, t.journal_lag_said, &["seconds"]),
+        ("database_away", _) => (t.database_away, t.database_away_said, &[]),
+        ("redis_away", _) => (t.redis_away, t.redis_away_said, &[]),
+        ("node_closed", _) => (t.node_closed, t.node_closed_said, &[]),
+        ("node_silent", _) => (t.node_silent, t.node_silent_said, &[]),
+        ("file_refused", _) => (t.file_refused, t.file_refused_said, &["reason"]),
+        ("key_expiring", _) => (t.key_expiring, t.key_expiring_said, &["name", "days", "expires_at"]),
+        ("model_unpriced", _) => (t.model_unpriced, t.model_unpriced_said, &["model"]),
+        _ => return None,
+    })
+}
+
+/// The text with its slots filled; `None` where a fact is missing.
+fn said(told: &Told, text: &str, names: &[&str]) -> Option<String> {
+    let fact = |name: &&str| match told.facts.get(*name)? {
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    };
+    let facts: Vec<String> = names.iter().map(fact).collect::<Option<_>>()?;
+    let facts: Vec<&dyn Display> = facts.iter().map(|fact| fact as &dyn Display).collect();
+    Some(fill(text, &facts))
 }
 
 #[cfg(test)]
@@ -99,5 +130,45 @@ mod tests {
         check("new_kind", "thing", "t", "Look at this", "/status");
         let none = Answers::new().with("status", json!({ "node": {} }));
         assert_eq!(items(&none, T::of(Language::Chinese)), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn every_kind_is_told_in_both_languages() {
+        let document: Value = serde_json::from_str(include_str!("../../../../../docs/openapi.json")).unwrap();
+        let fields = &document["components"]["schemas"]["Attention"]["properties"];
+        let names = fields["facts"]["properties"].as_object().unwrap().keys();
+        let facts: BTreeMap<&str, String> = names.map(|name| (name.as_str(), format!("<{name}>"))).collect();
+        let kinds = fields["kind"]["anyOf"].as_array().unwrap().iter().map(|kind| &kind["const"]);
+        for kind in kinds {
+            for object in ["key", "project"] {
+                let told = |facts: &Value| {
+                    json!({ "attention": [{ "kind": kind, "severity": "info", "object": object, "object_id": "i",
+                                            "message": "In English.", "facts": facts, "since": null }] })
+                };
+                let item = |language, facts: &Value| {
+                    let answers = Answers::new().with("status", told(facts));
+                    items(&answers, T::of(language)).unwrap().remove(0)
+                };
+                let [english, chinese] =
+                    [Language::English, Language::Chinese].map(|l| item(l, &json!(facts)));
+                assert!(
+                    english.lang.is_empty() && chinese.lang.is_empty(),
+                    "{kind}: {english:?} {chinese:?}"
+                );
+                assert!(english.title != chinese.title && english.message != chinese.message, "{kind}");
+                let slots = |text: &str| {
+                    let mut found: Vec<String> = text.split('<').skip(1).map(str::to_owned).collect();
+                    found.iter_mut().for_each(|slot| slot.truncate(slot.find('>').unwrap()));
+                    found.sort();
+                    found
+                };
+                assert_eq!(slots(&english.message), slots(&chinese.message), "{kind}");
+                // Where a fact is missing, nothing is invented.
+                if !slots(&english.message).is_empty() {
+                    let bare = item(Language::Chinese, &json!({}));
+                    assert_eq!((bare.message.as_str(), bare.lang), ("In English.", "en"), "{kind}");
+                }
+            }
+        }
     }
 }

@@ -60,6 +60,18 @@ texts! {
         file_refused: "Configuration file refused", "配置文件未被采用";
         key_expiring: "Key ends soon", "密钥即将过期";
         model_unpriced: "Model without a price", "模型未定价";
+        breaker_open_said: "The target {0} is not called for now: {1}.", "目标 {0} 暂不调用：{1}。";
+        budget_of_key_said: "The key '{0}' has spent {1} % of its budget.", "密钥“{0}”已用去预算的 {1} %。";
+        budget_of_project_said: "The project '{0}' has spent {1} % of its budget.", "项目“{0}”已用去预算的 {1} %。";
+        provider_failing_said: "Provider '{0}': {1} of {2} calls failed within ten minutes.", "供应商“{0}”：十分钟内 {2} 次调用中有 {1} 次失败。";
+        journal_lag_said: "The books are {0} s behind the journal.", "账目落后于日志 {0} 秒。";
+        database_away_said: "The database does not answer.", "数据库没有应答。";
+        redis_away_said: "Redis does not answer: this node holds to its share of the limits.", "Redis 没有应答：本节点仅使用自己的限额份额。";
+        node_closed_said: "This node takes no more requests: see its log, then start it again.", "本节点不再接收请求：请查看其日志，然后重新启动。";
+        node_silent_said: "This node is silent and holds some of the budgets: start it, or write it off.", "该节点失联且仍占用部分预算：请启动它，或将其核销。";
+        file_refused_said: "The configuration file was not taken when it was last read: {0}", "最近一次读取的配置文件未被采用：{0}";
+        key_expiring_said: "The key '{0}' ends in {1} days or less. ({2})", "密钥“{0}”将在 {1} 天内过期。（{2}）";
+        model_unpriced_said: "The model '{0}' is used and has no price: what it costs is not known.", "模型“{0}”正在使用但没有定价：其费用未知。";
         something: "Look at this", "请查看";
         guide: "From here to the first answer", "从这里到第一次应答";
         guide_provider: "Connect a provider", "接入供应商";

@@ -1,16 +1,14 @@
-//! The texts of the document in Chinese, by what they are in English: `chinese.txt` has an English line, its Chinese
-//! line, and an empty one. What is not there stays English, and is marked so.
+//! The texts of the document in Chinese.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::sync::LazyLock;
 
-const LINES: &str = include_str!("chinese.txt");
+use crate::texts::Chinese;
 
-static TEXTS: LazyLock<BTreeMap<&str, &str>> =
-    LazyLock::new(|| LINES.split("\n\n").filter_map(|pair| pair.trim().split_once('\n')).collect());
+static TEXTS: LazyLock<Chinese> = LazyLock::new(|| Chinese::read(include_str!("chinese.txt")));
 
 /// A text in Chinese.
 pub(super) fn of(english: &str) -> Option<&'static str> {
-    TEXTS.get(english).copied()
+    TEXTS.of(english)
 }
 
 #[cfg(test)]
@@ -61,8 +59,8 @@ mod tests {
 
     #[test]
     fn translations_keep_what_is_code() {
-        assert!(TEXTS.len() > 150);
-        for (english, chinese) in TEXTS.iter() {
+        assert!(TEXTS.pairs().count() > 150);
+        for (english, chinese) in TEXTS.pairs() {
             let code = |text: &str| -> BTreeSet<String> {
                 text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
             };

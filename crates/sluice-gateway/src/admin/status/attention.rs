@@ -51,6 +51,8 @@ struct Item {
     object: &'static str,
     object_id: String,
     message: String,
+    /// What the message tells of, for who says it in other words.
+    facts: Value,
     since: Option<String>,
 }
 
@@ -59,9 +61,9 @@ impl Item {
         severity: Severity,
         kind: &'static str,
         (object, object_id): (&'static str, &str),
-        message: String,
+        (message, facts): (String, Value),
     ) -> Self {
-        Self { severity, kind, object, object_id: object_id.to_owned(), message, since: None }
+        Self { severity, kind, object, object_id: object_id.to_owned(), message, facts, since: None }
     }
 
     fn json(&self) -> Value {
@@ -76,6 +78,7 @@ impl Item {
             "object": self.object,
             "object_id": self.object_id,
             "message": self.message,
+            "facts": self.facts,
             "since": self.since,
         })
     }
@@ -105,28 +108,36 @@ pub(super) async fn list(call: &Call, moment: Moment, seen: &Seen, nodes: &[Node
 
 fn of_node(shared: &Shared, moment: Moment, items: &mut Vec<Item>) {
     let node = ("node", &*shared.about.node);
-    let mut add =
-        |severity, kind, message: &str| items.push(Item::new(severity, kind, node, message.to_owned()));
+    let mut add = |severity, kind, message: &str, facts| {
+        items.push(Item::new(severity, kind, node, (message.to_owned(), facts)));
+    };
     if !shared.books.is_open() {
         let text = "This node takes no more requests: see its log, then start it again.";
-        add(Severity::Critical, "node_closed", text);
+        add(Severity::Critical, "node_closed", text, json!({}));
     }
     if shared.books.may_be_stale(moment.now) {
-        add(Severity::Critical, "database_away", "The database does not answer.");
+        add(Severity::Critical, "database_away", "The database does not answer.", json!({}));
     }
     if shared.sharing.as_ref().is_some_and(|sharing| sharing.is_away()) {
         let text = "Redis does not answer: this node holds to its share of the limits.";
-        add(Severity::Warning, "redis_away", text);
+        add(Severity::Warning, "redis_away", text, json!({}));
     }
     let lag = shared.metrics.journal_lag_seconds.get();
     if lag >= LAG_S {
         let severity = if lag >= LAG_BAD_S { Severity::Critical } else { Severity::Warning };
-        add(severity, "journal_lag", &format!("The books are {lag:.0} s behind the journal."));
+        let (text, facts) = (
+            format!("The books are {lag:.0} s behind the journal."),
+            json!({ "seconds": lag.round() as u64 }),
+        );
+        add(severity, "journal_lag", &text, facts);
     }
     if let Some((unix_ms, why)) = shared.about.refused_file() {
         let text = format!("The configuration file was not taken when it was last read: {why}");
         let since = moment_of_ms(unix_ms);
-        items.push(Item { since, ..Item::new(Severity::Warning, "file_refused", node, text) });
+        items.push(Item {
+            since,
+            ..Item::new(Severity::Warning, "file_refused", node, (text, json!({ "reason": why })))
+        });
     }
 }
 
@@ -138,7 +149,8 @@ fn open_breaker(target: &TargetSeen, moment: Moment) -> Option<Item> {
     let why = target.told.last_failure.map_or("it failed", |(kind, _)| metrics::reason(kind));
     let text = format!("The target {id} is not called for now: {why}.");
     let since = target.told.opened_at.and_then(|at| moment.written(at));
-    Some(Item { since, ..Item::new(Severity::Warning, "breaker_open", ("target", &id), text) })
+    let told = (text, json!({ "target": id, "reason": why }));
+    Some(Item { since, ..Item::new(Severity::Warning, "breaker_open", ("target", &id), told) })
 }
 
 fn failing(provider: &ProviderSeen) -> Option<Item> {
@@ -149,7 +161,8 @@ fn failing(provider: &ProviderSeen) -> Option<Item> {
     }
     let severity = if percent >= FAILING_BADLY_PERCENT { Severity::Critical } else { Severity::Warning };
     let text = format!("{failures} of {calls} calls of the provider '{name}' failed within ten minutes.");
-    Some(Item::new(severity, "provider_failing", ("provider", name), text))
+    let facts = json!({ "provider": name, "failures": failures, "calls": calls });
+    Some(Item::new(severity, "provider_failing", ("provider", name), (text, facts)))
 }
 
 fn silent(node: &NodeRow, unix_ms: u64) -> Option<Item> {
@@ -159,7 +172,8 @@ fn silent(node: &NodeRow, unix_ms: u64) -> Option<Item> {
     }
     let text = "This node is silent and holds some of the budgets: start it, or write it off.".to_owned();
     let since = moment_of_ms(node.seen_ms);
-    Some(Item { since, ..Item::new(Severity::Warning, "node_silent", ("node", &node.node), text) })
+    let told = (text, json!({}));
+    Some(Item { since, ..Item::new(Severity::Warning, "node_silent", ("node", &node.node), told) })
 }
 
 fn expiring(id: &str, name: &str, expires_at: i64, unix_s: i64) -> Option<Item> {
@@ -174,7 +188,8 @@ fn expiring(id: &str, name: &str, expires_at: i64, unix_s: i64) -> Option<Item> 
     };
     let until = moment_of_s(expires_at).unwrap_or_default();
     let message = format!("{text} ({until})");
-    Some(Item::new(Severity::Info, "key_expiring", ("key", id), message))
+    let facts = json!({ "name": name, "days": (left + 86_399) / 86_400, "expires_at": until });
+    Some(Item::new(Severity::Info, "key_expiring", ("key", id), (message, facts)))
 }
 
 async fn budgets(call: &Call, catalog: &Catalog) -> Vec<Item> {
@@ -212,7 +227,8 @@ fn budget_item((object, id, name): (&'static str, &str, &str), spent: u64, limit
         _ => return None,
     };
     let text = format!("The {object} '{name}' has spent {percent} % of its budget.");
-    Some(Item::new(severity, "budget", (object, id), text))
+    let facts = json!({ "name": name, "percent": u64::try_from(percent).unwrap_or(u64::MAX) });
+    Some(Item::new(severity, "budget", (object, id), (text, facts)))
 }
 
 async fn unpriced(call: &Call) -> Vec<Item> {
@@ -239,7 +255,8 @@ async fn unpriced(call: &Call) -> Vec<Item> {
     used.filter(|model| names.contains(model))
         .map(|model| {
             let text = format!("The model '{model}' is used and has no price: what it costs is not known.");
-            Item::new(Severity::Warning, "model_unpriced", ("model", &model), text)
+            let facts = json!({ "model": model });
+            Item::new(Severity::Warning, "model_unpriced", ("model", &model), (text, facts))
         })
         .collect()
 }

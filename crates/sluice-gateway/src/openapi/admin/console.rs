@@ -124,14 +124,32 @@ fn attention() -> Value {
         "node_silent",
         "file_refused",
     ];
+    let mut facts = object(
+        &[],
+        json!({
+            "name": plain("string", "Of the key or project."),
+            "percent": plain("integer", "What is spent of the budget."),
+            "target": plain("string", "As `provider/upstream model`."),
+            "provider": plain("string", "Who fails."),
+            "failures": plain("integer", "Calls that failed."),
+            "calls": plain("integer", "Calls in all."),
+            "seconds": plain("integer", "How far the books are behind."),
+            "days": plain("integer", "Within how many days the key ends."),
+            "expires_at": plain("string", "When it ends."),
+            "model": plain("string", "The model without a price."),
+            "reason": plain("string", "Why."),
+        }),
+    );
+    facts["description"] = "What the message tells of, as far as its kind has it.".into();
     object(
-        &["kind", "severity", "object", "object_id", "message", "since"],
+        &["kind", "severity", "object", "object_id", "message", "facts", "since"],
         json!({
             "kind": super::objects::one_of(&kinds),
             "severity": super::objects::one_of(&["critical", "warning", "info"]),
             "object": super::objects::one_of(&["target", "provider", "key", "project", "model", "node"]),
             "object_id": plain("string", "Which one; a target is `provider/upstream model`."),
             "message": plain("string", "What there is, in a sentence."),
+            "facts": facts,
             "since": optional("string", "Since when, where that is known."),
         }),
     )
