@@ -1,6 +1,6 @@
 //! Visits for tests.
 
-use crate::{Currency, Language, Page, Query, Role, Theme, Visit, Who};
+use crate::{Answers, Currency, Language, Page, Query, Role, Theme, Visit, Who};
 
 /// A visit by an owner, in English, at noon of a day in 2026; tests change what they are about.
 #[derive(Debug)]
@@ -51,6 +51,21 @@ impl TestVisit {
     pub(crate) fn language(mut self, language: Language) -> Self {
         self.language = language;
         self
+    }
+
+    /// Asserts what the page has and lacks in each language, as somebody of this role sees it.
+    pub(crate) fn shows(mut self, role: Role, answers: &Answers, has: &[&str], lacks: &[&str]) {
+        self.who.role = role;
+        for language in Language::ALL {
+            self.language = language;
+            let html = crate::render(&self.visit(), answers).html;
+            for text in has {
+                assert!(html.contains(text), "{language:?}: no {text} in {html}");
+            }
+            for text in lacks {
+                assert!(!html.contains(text), "{language:?}: {text} in {html}");
+            }
+        }
     }
 
     pub(crate) fn visit(&self) -> Visit<'_> {

@@ -56,12 +56,6 @@ texts! {
         revoke_sure: "Revoke the key '{0}'? Programs that use it are refused at once. This cannot be undone.", "确定吊销密钥“{0}”？使用它的程序将立即被拒绝，且不可撤销。";
         requests: "Requests", "请求";
         playground: "Playground", "试验场";
-        usage: "Last 30 days", "最近 30 天";
-        errors: "Errors", "错误";
-        tokens: "Tokens", "Token";
-        spend: "Spend", "消费";
-        spend_chart: "Spend a day by model", "每日消费（按模型）";
-        others: "others", "其他";
         facts: "Facts", "详情";
         id: "Id", "标识";
         created: "Created", "创建时间";

@@ -81,12 +81,6 @@ texts! {
         try_it: "Try it in the playground", "在试验场中试用";
         try_short: "Try", "试用";
         requests: "Requests", "请求";
-        usage: "Last 30 days", "最近 30 天";
-        errors: "Errors", "错误";
-        tokens: "Tokens", "Token";
-        spend: "Spend", "消费";
-        spend_chart: "Spend a day", "每日消费";
-        others: "others", "其他";
         settings: "Settings", "设置";
         preview: "Preview", "预览";
         preview_title: "What would change", "将会发生的变化";

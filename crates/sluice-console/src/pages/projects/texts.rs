@@ -23,12 +23,6 @@ texts! {
         add_key: "Create a key", "创建密钥";
         state: "State", "状态";
         requests: "Requests", "请求";
-        usage: "Last 30 days", "最近 30 天";
-        errors: "Errors", "错误";
-        tokens: "Tokens", "Token";
-        spend: "Spend", "消费";
-        spend_chart: "Spend a day by model", "每日消费（按模型）";
-        others: "others", "其他";
         facts: "Facts", "详情";
         settings: "Settings", "设置";
         save: "Save", "保存";

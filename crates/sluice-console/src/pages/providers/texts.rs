@@ -52,7 +52,6 @@ texts! {
         inline_media_hint: "The gateway fetches what requests link to.", "由网关取回请求中链接的媒体。";
         address: "Address", "地址";
         state: "State", "状态";
-        errors: "Errors", "错误";
         errors_now: "Errors, 10 min", "错误（10 分钟）";
         in_flight: "Under way", "进行中";
         origin: "Made in", "来源";
@@ -64,11 +63,6 @@ texts! {
         of_program: "The sandbox is built in: it answers without a network, for trying things out.", "沙箱为内置供应商，无需网络即可应答，用于试用。";
         of_owners: "Only owners may change providers on a network of our own.", "内部网络中的供应商仅所有者可以更改。";
         requests: "Requests", "请求";
-        usage: "Last 30 days", "最近 30 天";
-        tokens: "Tokens", "Token";
-        spend: "Spend", "消费";
-        spend_chart: "Spend a day by model", "每日消费（按模型）";
-        others: "others", "其他";
         facts: "Facts", "详情";
         settings: "Settings", "设置";
         save: "Save", "保存";
