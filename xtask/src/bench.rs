@@ -10,7 +10,9 @@ mod load;
 mod processes;
 mod report;
 mod rounds;
+mod scale;
 mod servers;
+mod start;
 
 use crate::Outcome;
 pub(crate) use instructions::in_ci as instructions_in_ci;
@@ -22,6 +24,8 @@ const USAGE: &str =
   --seconds S   length of one measurement, 0.2 to 60 (default 3)
   --json FILE   write all figures there too
   --beside FILE another build of the gateway, measured in the same rounds, in rows of its own
+or: cargo xtask bench --scale [--case keys|models|streams|bodies] [--rounds N] [--seconds S] [--json FILE]
+  measures what a small request costs where there is much of something (20,000 streams need 40,000 descriptors)
 or: cargo xtask bench --instructions [--base COMMIT] [--case NAME] [--json FILE]
   counts the instructions of the hot parts of a request instead, under valgrind; with --base beside those of COMMIT,
   which is built in the same run: more than 3 % dearer fails";
@@ -35,6 +39,7 @@ pub(crate) struct Options {
     json: Option<String>,
     beside: Option<std::path::PathBuf>,
     instructions: bool,
+    scale: bool,
     base: Option<String>,
 }
 
@@ -44,14 +49,15 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         let Options { base, cases, json, .. } = options;
         return instructions::run(&instructions::Asked { base, parts: cases, json });
     }
+    if options.scale {
+        return scale::run(&prepared()?, &options);
+    }
     let chosen: Vec<_> = cases::all().into_iter().filter(|case| options.wants(case.name)).collect();
     if chosen.is_empty() {
         let names: Vec<_> = cases::all().iter().map(|case| case.name).collect();
         return Err(format!("no such case; there are: {}", names.join(", ")));
     }
-    let tools = servers::Tools::find()?;
-    build(&["-p", "sluicegate"])?;
-    build(&["-p", "sluice-testkit", "--bin", "sluice-load"])?;
+    let tools = prepared()?;
     println!(
         "{} rounds of {} s a case; proxy on core 0, upstream and load on core 1\n",
         options.rounds, options.seconds
@@ -85,6 +91,7 @@ fn parse(args: &[String]) -> Result<Options, String> {
         match name.as_str() {
             "--case" => options.cases.push(value()?.clone()),
             "--beside" => options.beside = Some(value()?.into()),
+            "--scale" => options.scale = true,
             "--instructions" => options.instructions = true,
             "--base" => options.base = Some(value()?.clone()),
             "--json" => options.json = Some(value()?.clone()),
@@ -104,6 +111,14 @@ fn within(text: &str, low: f64, high: f64) -> Result<f64, String> {
         .ok()
         .filter(|n| (low..=high).contains(n))
         .ok_or_else(|| format!("`{text}` is not between {low} and {high}\n{USAGE}"))
+}
+
+/// The programs, built.
+fn prepared() -> Result<servers::Tools, String> {
+    let tools = servers::Tools::find()?;
+    build(&["-p", "sluicegate"])?;
+    build(&["-p", "sluice-testkit", "--bin", "sluice-load"])?;
+    Ok(tools)
 }
 
 fn build(what: &[&str]) -> Outcome {

@@ -11,6 +11,9 @@ pub(crate) enum Shape {
     Hold { streams: u32 },
     /// Nothing at all; MiB of resident memory.
     Idle,
+    /// From the start of the program: of one that has run before until it takes calls, of one that runs for the first
+    /// time until it has answered one; in milliseconds.
+    Start { first: bool },
 }
 
 /// One line of the table.
@@ -44,6 +47,8 @@ impl Shape {
             Self::Open { .. } => "µs added at p99",
             Self::Hold { .. } => "KiB RSS/stream",
             Self::Idle => "MiB RSS",
+            Self::Start { first: false } => "ms to ready",
+            Self::Start { first: true } => "ms to an answer",
         }
     }
 }
@@ -60,6 +65,14 @@ pub(crate) fn all() -> Vec<Case> {
     };
     // Per event of the stream that they are compared with: the texts are the same, the framing is the dialect's.
     let beside_burst = |name, mark| Case { against: Some("burst"), ..closed(name, name, 16, 67, mark) };
+    let start = |name, first, most_ms| Case {
+        name,
+        kind: "small",
+        shape: Shape::Start { first },
+        mark: Some(Mark::Value(most_ms)),
+        durability: "process",
+        against: None,
+    };
     vec![
         closed("small-c1", "small", 1, 1, None),
         closed("small-c16", "small", 16, 1, Some(Mark::Ratio(1.5))),
@@ -96,5 +109,7 @@ pub(crate) fn all() -> Vec<Case> {
             durability: "process",
             against: None,
         },
+        start("cold-start", false, 100.0),
+        start("first-run", true, 1_000.0),
     ]
 }

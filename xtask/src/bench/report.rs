@@ -10,13 +10,13 @@ use super::{
 
 /// Middle, lowest and highest of some figures.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Spread {
-    median: f64,
-    low: f64,
-    high: f64,
+pub(super) struct Spread {
+    pub(super) median: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
 }
 
-fn spread(mut values: Vec<f64>) -> Spread {
+pub(super) fn spread(mut values: Vec<f64>) -> Spread {
     values.sort_by(f64::total_cmp);
     let (Some(&low), Some(&high)) = (values.first(), values.last()) else { return Spread::default() };
     let (lower, upper) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
@@ -24,7 +24,7 @@ fn spread(mut values: Vec<f64>) -> Spread {
 }
 
 impl Spread {
-    fn to_json(self) -> Value {
+    pub(super) fn to_json(self) -> Value {
         json!({ "median": self.median, "low": self.low, "high": self.high })
     }
 }

@@ -10,6 +10,7 @@ use super::{
     load::Load,
     processes::{cpu, rss_kib},
     servers::{self, KEY, Server, Tools},
+    start,
 };
 
 /// Most calls of one measurement: a bound that no machine reaches within the time.
@@ -97,6 +98,7 @@ pub(crate) fn measure(tools: &Tools, case: &Case, options: &Options) -> Result<M
         Shape::Closed { connections, events } => closed(tools, &mut measured, options, (connections, events)),
         Shape::Open { connections } => open(tools, &mut measured, options, connections),
         Shape::Hold { .. } | Shape::Idle => memory(tools, &mut measured, options),
+        Shape::Start { first } => starts(tools, &mut measured, options, first),
     };
     result.map_err(|text| format!("{}: {text}", case.name))?;
     Ok(measured)
@@ -203,6 +205,24 @@ fn memory(tools: &Tools, measured: &mut Measured, options: &Options) -> Result<(
                 _ => idle / 1024.0,
             };
             let sample = Sample { value, rss_kib: rss_kib(server.id())?, ..Sample::default() };
+            measured.of(party).push(sample);
+        }
+    }
+    Ok(())
+}
+
+fn starts(tools: &Tools, measured: &mut Measured, options: &Options, first: bool) -> Result<(), String> {
+    let upstream = servers::upstream(tools)?;
+    for _ in 0..options.rounds {
+        for (party, program) in [
+            (Party::Base, None),
+            (Party::Gateway, Some(tools.gateway())),
+            (Party::Other, options.beside.as_deref()),
+        ] {
+            if party == Party::Other && program.is_none() {
+                continue;
+            }
+            let sample = start::measure(tools, upstream.addr, program, first)?;
             measured.of(party).push(sample);
         }
     }

@@ -1,6 +1,7 @@
 //! The servers of a benchmark: the upstream, nginx and the gateway, each started afresh and pinned.
 
 use std::{
+    fmt::Write as _,
     fs::{self, File},
     io::{BufRead, BufReader},
     net::{SocketAddr, TcpListener, TcpStream},
@@ -16,8 +17,23 @@ use super::processes::Owned;
 /// The bearer key of all calls. Not a secret: it opens a gateway that lives for seconds on loopback.
 pub(crate) const KEY: &str = "sk-bench-0123456789abcdef0123456789abcdef";
 
+/// Digits at the end of a key that number it, where there are many.
+const KEY_DIGITS: usize = 8;
+
+const LIMITS: &str = "rpm = 4_000_000_000, tpm = 1_000_000_000_000, parallel = 1_000_000";
+const BUDGET: &str = "budget = { usd = 1_000_000.0, period = \"month\" }";
+
 const PROXY_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
+
+/// How many things a gateway knows beside those that are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct World {
+    /// Keys, whose last eight digits number them.
+    pub(crate) keys: u32,
+    /// Models that nobody asks for.
+    pub(crate) models: u32,
+}
 
 /// The programs that a benchmark needs.
 #[derive(Debug)]
@@ -41,6 +57,10 @@ impl Tools {
             gateway: built.join("sluicegate"),
             load: built.join("sluice-load"),
         })
+    }
+
+    pub(crate) fn gateway(&self) -> &Path {
+        &self.gateway
     }
 
     /// `program` on the core of the load.
@@ -68,12 +88,24 @@ pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     process: Owned,
     stop: Option<Command>,
-    dir: Option<TempDir>,
+    /// It is removed with the server.
+    _dir: Option<TempDir>,
 }
 
 impl Server {
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
+    }
+}
+
+impl Server {
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn end(mut self) -> Result<(), String> {
+        let asked = Command::new("kill").args(["-TERM", &self.id().to_string()]).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            return Err("cannot end a server".to_owned());
+        }
+        self.process.0.wait().map(|_| ()).map_err(|error| error.to_string())
     }
 }
 
@@ -98,7 +130,7 @@ pub(crate) fn upstream(tools: &Tools) -> Result<Server, String> {
     let mut line = String::new();
     let read = stdout.map(|stdout| BufReader::new(stdout).read_line(&mut line));
     let addr = line.trim().parse().map_err(|_| format!("the upstream did not start: {read:?}"))?;
-    Ok(Server { addr, process, stop: None, dir: None })
+    Ok(Server { addr, process, stop: None, _dir: None })
 }
 
 /// Starts nginx as a plain reverse proxy of `upstream`.
@@ -116,7 +148,7 @@ pub(crate) fn nginx(tools: &Tools, upstream: SocketAddr) -> Result<Server, Strin
     let mut stop = Command::new(&tools.nginx);
     arguments(&mut stop);
     stop.args(["-s", "stop"]).stdout(Stdio::null()).stderr(Stdio::null());
-    let server = Server { addr, process, stop: Some(stop), dir: Some(dir) };
+    let server = Server { addr, process, stop: Some(stop), _dir: Some(dir) };
     answering(&server, "nginx")?;
     Ok(server)
 }
@@ -147,6 +179,12 @@ pub(crate) fn gateway(tools: &Tools, upstream: SocketAddr, durability: &str) -> 
     other(tools, &tools.gateway, upstream, durability)
 }
 
+/// Starts the gateway in front of `upstream`, where it knows much.
+pub(crate) fn gateway_in(tools: &Tools, upstream: SocketAddr, world: World) -> Result<Server, String> {
+    let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+    configured(&dir, upstream, "process", world)?.start(tools, &tools.gateway, Some(dir))
+}
+
 /// Starts a build of the gateway in front of `upstream`.
 pub(crate) fn other(
     tools: &Tools,
@@ -155,29 +193,73 @@ pub(crate) fn other(
     durability: &str,
 ) -> Result<Server, String> {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+    configured(&dir, upstream, durability, World::default())?.start(tools, binary, Some(dir))
+}
+
+/// A gateway that is ready to be started, more than once.
+#[derive(Debug)]
+pub(crate) struct Configured {
+    addr: SocketAddr,
+    dir: PathBuf,
+}
+
+/// Writes the configuration of a gateway to a directory.
+pub(crate) fn configured(
+    dir: &TempDir,
+    upstream: SocketAddr,
+    durability: &str,
+    world: World,
+) -> Result<Configured, String> {
     let (addr, admin) = (free_addr()?, free_addr()?);
-    let config = dir.path().join("sluicegate.toml");
-    write(&config, &gateway_config(addr, admin, upstream, durability))?;
-    let log = |name: &str| {
-        let file = File::create(dir.path().join(name)).map_err(|error| error.to_string())?;
-        Ok::<_, String>(Stdio::from(file))
-    };
-    let mut command = tools.pinned(PROXY_CORE, binary);
-    command.arg("serve").arg("--config").arg(&config).current_dir(dir.path());
-    command.stdout(log("stdout.log")?).stderr(log("stderr.log")?);
-    let process = Owned(command.spawn().map_err(|error| format!("cannot start the gateway: {error}"))?);
-    let server = Server { addr, process, stop: None, dir: Some(dir) };
-    answering(&server, "the gateway").map_err(|text| {
-        let said = server.dir.as_ref().map(|dir| fs::read_to_string(dir.path().join("stderr.log")));
-        format!("{text}: {said:?}")
-    })?;
-    Ok(server)
+    let text = gateway_config(addr, admin, upstream, durability) + &more_of(world);
+    write(&dir.path().join("sluicegate.toml"), &text)?;
+    Ok(Configured { addr, dir: dir.path().to_path_buf() })
+}
+
+impl Configured {
+    /// Starts it and waits until it takes connections.
+    pub(crate) fn start(&self, tools: &Tools, binary: &Path, dir: Option<TempDir>) -> Result<Server, String> {
+        let log = |name: &str| {
+            let file = File::create(self.dir.join(name)).map_err(|error| error.to_string())?;
+            Ok::<_, String>(Stdio::from(file))
+        };
+        let mut command = tools.pinned(PROXY_CORE, binary);
+        command.arg("serve").arg("--config").arg(self.dir.join("sluicegate.toml")).current_dir(&self.dir);
+        command.stdout(log("stdout.log")?).stderr(log("stderr.log")?);
+        let process = Owned(command.spawn().map_err(|error| format!("cannot start the gateway: {error}"))?);
+        let server = Server { addr: self.addr, process, stop: None, _dir: dir };
+        answering(&server, "the gateway").map_err(|text| {
+            let said = fs::read_to_string(self.dir.join("stderr.log"));
+            format!("{text}: {said:?}")
+        })?;
+        Ok(server)
+    }
+}
+
+/// The configuration of more keys, with limits and a budget of each, and of more models.
+fn more_of(world: World) -> String {
+    let mut text = String::new();
+    let secret = &KEY[..KEY.len() - KEY_DIGITS];
+    for n in 0..world.keys {
+        // Writing to a text does not fail.
+        let _ = write!(
+            text,
+            "[[keys]]\nname = \"bench-{n}\"\nsecret = \"{secret}{n:08}\"\nmodels = [\"*\"]\n\
+             project = \"bench\"\nlimits = {{ {LIMITS} }}\n{BUDGET}\n"
+        );
+    }
+    for n in 0..world.models {
+        let _ = write!(
+            text,
+            "[[models]]\nname = \"other-{n}\"\ntargets = [{{ provider = \"bench\", model = \"small\" }}]\n\
+             price = {{ input = 0.15, output = 0.6 }}\n"
+        );
+    }
+    text
 }
 
 /// Everything is on: prices, limits of the key, of its project and of a model, budgets, the journal, the access log.
 fn gateway_config(addr: SocketAddr, admin: SocketAddr, upstream: SocketAddr, durability: &str) -> String {
-    const LIMITS: &str = "rpm = 4_000_000_000, tpm = 1_000_000_000_000, parallel = 1_000_000";
-    const BUDGET: &str = "budget = { usd = 1_000_000.0, period = \"month\" }";
     const MODELS: [(&str, &str, &str); 7] = [
         ("small", "bench", "small"),
         ("burst", "bench", "burst"),
@@ -228,11 +310,11 @@ fn free_addr() -> Result<SocketAddr, String> {
 /// Waits until the server takes connections.
 #[expect(clippy::disallowed_methods, reason = "a benchmark waits for servers that announce nothing")]
 fn answering(server: &Server, name: &str) -> Result<(), String> {
-    for _ in 0..500 {
+    for _ in 0..20_000 {
         if TcpStream::connect(server.addr).is_ok() {
             return Ok(());
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(1));
     }
     Err(format!("{name} does not listen on {}", server.addr))
 }

@@ -22,10 +22,10 @@ use tokio::{
 
 const USAGE: &str = "usage:
   sluice-load upstream
-  sluice-load closed KIND ADDR KEY CONNECTIONS SECONDS MAX_CALLS
+  sluice-load closed KIND ADDR KEY CONNECTIONS SECONDS MAX_CALLS [KEYS]
   sluice-load open KIND ADDR KEY CONNECTIONS SECONDS RATE
   sluice-load hold KIND ADDR KEY COUNT
-KIND: small, body64k, burst, normalised, translated-anthropic, translated-gemini, paced, idle";
+KIND: small, body4k, body64k, body1m, burst, normalised, translated-anthropic, translated-gemini, paced, idle";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -45,8 +45,12 @@ async fn run(args: &[String]) -> io::Result<()> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
         ["upstream"] => serve(&mut lines).await,
-        ["closed", kind, addr, key, connections, seconds, max_calls] => {
-            let call = Call::new(known(kind)?, key);
+        ["closed", kind, addr, key, connections, seconds, max_calls, ref keys @ ..] => {
+            let call = match keys {
+                [] => Call::new(known(kind)?, key),
+                [keys] => Call::new(known(kind)?, key).by_many(key, number(keys)?),
+                _ => return Err(wrong(USAGE)),
+            };
             let mut closed = Closed::open(number(addr)?, number(connections)?, call).await?;
             let (seconds, max_calls) = (Duration::from_secs_f64(number(seconds)?), number(max_calls)?);
             println!("ready");

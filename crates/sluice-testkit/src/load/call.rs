@@ -13,8 +13,12 @@ use tokio::{
 pub enum Kind {
     /// A request of 300 bytes, a whole answer.
     Small,
+    /// A request of 4 KiB, a whole answer.
+    Body4k,
     /// A request of 64 KiB, a whole answer.
     Body64k,
+    /// A request of 1 MiB, a whole answer.
+    Body1m,
     /// A stream as fast as it comes.
     Burst,
     /// The same from a vendor whose chunks are normalised.
@@ -35,7 +39,9 @@ impl Kind {
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "small" => Self::Small,
+            "body4k" => Self::Body4k,
             "body64k" => Self::Body64k,
+            "body1m" => Self::Body1m,
             "burst" => Self::Burst,
             "normalised" => Self::Normalised,
             "translated-anthropic" => Self::TranslatedAnthropic,
@@ -49,7 +55,9 @@ impl Kind {
     fn body(self) -> String {
         let (model, bytes, stream) = match self {
             Self::Small => ("small", 300, false),
+            Self::Body4k => ("small", 4 * 1024, false),
             Self::Body64k => ("small", 64 * 1024, false),
+            Self::Body1m => ("small", 1024 * 1024, false),
             Self::Burst => ("burst", 300, true),
             Self::Normalised => ("normalised", 300, true),
             Self::TranslatedAnthropic => ("translated-anthropic", 300, true),
@@ -74,6 +82,18 @@ impl Kind {
 pub struct Call {
     request: Vec<u8>,
     streamed: bool,
+    key: Option<NumberedKey>,
+}
+
+/// The digits at the end of a key that number it.
+const KEY_DIGITS: usize = 8;
+
+/// Where the key ends in the request, and which comes next.
+#[derive(Clone, Copy, Debug)]
+struct NumberedKey {
+    end: usize,
+    next: u32,
+    keys: u32,
 }
 
 /// Latencies of one call, in nanoseconds.
@@ -160,7 +180,35 @@ impl Call {
     #[must_use]
     pub fn new(kind: Kind, key: &str) -> Self {
         let request = crate::client::post(key, "", kind.body());
-        Self { request, streamed: !matches!(kind, Kind::Small | Kind::Body64k) }
+        let whole = matches!(kind, Kind::Small | Kind::Body4k | Kind::Body64k | Kind::Body1m);
+        Self { request, streamed: !whole, key: None }
+    }
+
+    /// The same from many callers: in place of the last digits of the key there are those of one number after the
+    /// other, below `keys`.
+    #[must_use]
+    pub fn by_many(mut self, key: &str, keys: u32) -> Self {
+        let end = memmem::find(&self.request, key.as_bytes()).map(|at| at + key.len());
+        self.key = end.map(|end| NumberedKey { end, next: 0, keys: keys.max(1) });
+        self
+    }
+
+    /// Connections begin with keys that are far from each other.
+    pub(crate) fn start_at(&mut self, connection: u32) {
+        if let Some(key) = &mut self.key {
+            key.next = connection.wrapping_mul(0x9E37_79B1) % key.keys;
+        }
+    }
+
+    /// Puts on the next key, where there are many.
+    pub(crate) fn take_turn(&mut self) {
+        let Some(NumberedKey { end, next, keys }) = &mut self.key else { return };
+        let mut left = *next;
+        for digit in self.request[*end - KEY_DIGITS..*end].iter_mut().rev() {
+            *digit = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+        *next = (*next + 1) % *keys;
     }
 }
 

@@ -47,12 +47,14 @@ impl Closed {
         let started = Instant::now();
         let share = max_calls.div_ceil(self.connections.len().max(1) as u64);
         let mut running = JoinSet::new();
-        for mut connection in self.connections {
-            let call = self.call.clone();
+        for (number, mut connection) in (0..).zip(self.connections) {
+            let mut call = self.call.clone();
             running.spawn(async move {
                 let mut measured = Measured::default();
                 let mut made = 0;
+                call.start_at(number);
                 while made < share && started.elapsed() < duration {
+                    call.take_turn();
                     let outcome = connection.call(&call, Instant::now()).await;
                     let failed = outcome.is_err();
                     measured.record(&outcome);
