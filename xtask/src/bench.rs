@@ -25,7 +25,7 @@ const USAGE: &str =
   --json FILE   write all figures there too
   --beside FILE another build of the gateway, measured in the same rounds, in rows of its own
 or: cargo xtask bench --scale [--case keys|models|streams|bodies] [--rounds N] [--seconds S] [--json FILE]
-  measures what a small request costs where there is much of something (20,000 streams need 40,000 descriptors)
+  measures what a small request costs where there is much of something (up to 20,000 streams: two descriptors each)
 or: cargo xtask bench --instructions [--base COMMIT] [--case NAME] [--json FILE]
   counts the instructions of the hot parts of a request instead, under valgrind; with --base beside those of COMMIT,
   which is built in the same run: more than 3 % dearer fails";

@@ -1,6 +1,6 @@
 //! `[[projects]]` and `[[keys]]`: who may call, and how much.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sluice_ledger::{Budget, Key, KeyHash, Limits, ModelAccess, Origin, Period, Project, narrowed, secret};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -39,12 +39,12 @@ fn project(section: Section<'_>, names: &mut Names) -> Option<(Project, Text)> {
 /// What was seen in the keys before.
 struct Seen {
     names: Names,
-    /// Hash of a secret, and where it stood.
-    secrets: Vec<(KeyHash, usize)>,
+    /// Hashes of the secrets, and where they stood.
+    secrets: HashMap<KeyHash, usize>,
 }
 
 pub(super) fn keys(root: &Section<'_>, projects: &[(Project, Text)]) -> Vec<Key> {
-    let mut seen = Seen { names: Names::new("key"), secrets: Vec::new() };
+    let mut seen = Seen { names: Names::new("key"), secrets: HashMap::new() };
     root.sections("keys").into_iter().filter_map(|section| key(section, projects, &mut seen)).collect()
 }
 
@@ -115,11 +115,11 @@ fn check_secret(section: &Section<'_>, secret: &Text, seen: &mut Seen) {
         fail("must be visible ASCII characters".to_owned());
     }
     let hash = KeyHash::of(&secret.value);
-    if let Some((_, first)) = seen.secrets.iter().find(|(other, _)| other.matches(&hash)) {
-        let (line, _) = position(section.reader.source(), *first);
+    let first = *seen.secrets.entry(hash).or_insert(secret.offset);
+    if first != secret.offset {
+        let (line, _) = position(section.reader.source(), first);
         fail(format!("is also the secret of the key on line {line}: every key needs its own"));
     }
-    seen.secrets.push((hash, secret.offset));
 }
 
 fn models(section: &Section<'_>) -> ModelAccess {
