@@ -231,6 +231,10 @@ pub(crate) const RECORDED_PIECE_BYTES: usize = 64;
 pub(crate) const RUNNING_MEMORY_PERCENT: u64 = 25;
 pub(crate) const RUNNING_BYTES: usize = 64 * 1024;
 pub(crate) const RUNNING_LEAST: usize = 64;
+/// More than it answers already it takes between two looks: so many, or a quarter of what it answers; an eighth where
+/// it is late.
+pub(crate) const RUNNING_STEP: usize = 512;
+pub(crate) const RUNNING_STEP_LATE: usize = 256;
 /// A worker that was later than this at every look of a window answers fewer requests at a time; one that was never
 /// later than that, more.
 pub(crate) const LAG_HIGH: Duration = Duration::from_millis(20);
@@ -245,8 +249,11 @@ pub(crate) const FALL_WINDOWS: u32 = 8;
 pub(crate) const QUEUE_COUNT: usize = 8_192;
 pub(crate) const QUEUE_BUSY: Duration = Duration::from_millis(500);
 pub(crate) const QUEUE_BUSY_AGE: Duration = Duration::from_millis(50);
-/// Of such a key so many may wait beside those who will be let in within that time.
-pub(crate) const QUEUE_BUSY_LEAST: usize = 4;
+/// A busy line is one until nobody has stood in it for so long.
+pub(crate) const QUEUE_CALM: Duration = Duration::from_millis(100);
+/// Of such a key so many may wait, and this part of those who were let in between two looks.
+pub(crate) const QUEUE_BUSY_LEAST: usize = 8;
+pub(crate) const QUEUE_BUSY_PART: usize = 4;
 /// Rows that the books get of requests refused by one worker for overload, within one [`TICK`].
 pub(crate) const SHED_ROWS: u32 = 2;
 /// The body of a request that is to be refused so is read up to this size, which spares its caller a new connection.

@@ -6,6 +6,9 @@
 //! moment, is no overload. Nor is it one where the worker had nothing to do for a part of the window: then somebody
 //! else had the processor. And where a fall has not made it less late, the limit goes back to where it was: what makes
 //! it late are not the requests that it answers.
+//!
+//! A limit that nothing has tested says nothing: what comes with a request is felt later than it is let in. So many who
+//! come at once come in by steps, one between two looks, each as large as a worker in time can bear.
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +17,8 @@ use crate::bounds;
 #[derive(Debug)]
 pub(super) struct Limit {
     allowed: usize,
+    /// No more than this before the next look, whatever is allowed: many who come at once come in by steps.
+    step: usize,
     most: usize,
     window: Window,
     fall: Option<Fall>,
@@ -89,11 +94,11 @@ impl Limit {
     /// At most `most`; it begins there.
     pub(super) fn new(most: usize) -> Self {
         let most = most.max(1);
-        Self { allowed: most, most, window: Window::NEW, fall: None, rest: 0 }
+        Self { allowed: most, step: bounds::RUNNING_STEP, most, window: Window::NEW, fall: None, rest: 0 }
     }
 
     pub(super) fn allowed(&self) -> usize {
-        self.allowed
+        self.allowed.min(self.step)
     }
 
     /// Somebody has to wait.
@@ -102,6 +107,11 @@ impl Limit {
     }
 
     pub(super) fn look(&mut self, look: Look) {
+        self.step = look.running
+            + match look.lag > bounds::LAG_HIGH {
+                false => bounds::RUNNING_STEP.max(look.running / 4),
+                true => bounds::RUNNING_STEP_LATE.max(look.running / 8),
+            };
         let window = &mut self.window;
         let Some(since) = window.since else {
             *window = Window { since: Some(look.now), first_lag: look.lag, ..*window };
@@ -127,12 +137,13 @@ impl Limit {
 
     fn in_time(&mut self, window: &Window, has_time: bool) -> usize {
         (self.fall, self.rest) = (None, 0);
-        let is_quick = window.most_lag < bounds::LAG_LOW;
+        let mean = window.mean_lag();
         match window.reached {
             // Nobody needs more: what an earlier overload has taken away comes back at once.
-            false if is_quick => self.allowed + self.allowed / 2,
+            false if window.most_lag < bounds::LAG_LOW => self.allowed + self.allowed / 2,
             false => self.allowed,
-            true if is_quick || has_time => self.allowed + self.allowed / 10 + 1,
+            true if mean < bounds::LAG_LOW || has_time => self.allowed + self.allowed / 10 + 1,
+            true if mean < bounds::LAG_HIGH / 2 => self.allowed + self.allowed / 20 + 1,
             // As many as it can.
             true if window.most_lag > bounds::LAG_HIGH => self.allowed,
             true => self.allowed + self.allowed / 40 + 1,
@@ -200,7 +211,7 @@ mod tests {
                 let (lag, idle) = (Duration::from_millis(lag), step * idle_percent / 100);
                 self.limit.look(Look { now: self.now, lag, idle, running });
             }
-            self.limit.allowed()
+            self.limit.allowed
         }
     }
 
@@ -237,6 +248,24 @@ mod tests {
     }
 
     #[test]
+    fn many_who_come_at_once_come_in_by_steps() {
+        let check = |most, running, lag, expect| {
+            let mut limit = Limit::new(most);
+            let look =
+                Look { now: clock::now(), lag: Duration::from_millis(lag), idle: Duration::ZERO, running };
+            limit.look(look);
+            assert_eq!(limit.allowed(), expect, "{running} {lag}");
+        };
+        check(100_000, 0, 0, bounds::RUNNING_STEP);
+        check(100_000, 1_000, 0, 1_000 + bounds::RUNNING_STEP);
+        check(100_000, 8_000, 0, 10_000);
+        check(100_000, 100, 25, 100 + bounds::RUNNING_STEP_LATE);
+        check(100_000, 8_000, 25, 9_000);
+        check(600, 500, 0, 600);
+        assert_eq!(Limit::new(100_000).allowed(), bounds::RUNNING_STEP);
+    }
+
+    #[test]
     fn what_does_not_help_is_taken_back() {
         let check = |running: &dyn Fn(usize) -> usize, idle_percent, windows: u32, least: usize| {
             let mut worker = Watched::new();
@@ -244,7 +273,7 @@ mod tests {
             for _ in 0..windows {
                 worker.limit.reached();
                 let allowed =
-                    worker.window(running(worker.limit.allowed()), [60, 60, 60, 60, 60], idle_percent);
+                    worker.window(running(worker.limit.allowed), [60, 60, 60, 60, 60], idle_percent);
                 fallen += u32::from(allowed < 800);
                 assert!(allowed >= least, "{allowed}");
             }
@@ -264,7 +293,7 @@ mod tests {
     fn a_worker_with_time_left_takes_more_however_late_it_is() {
         let mut worker = Watched::new();
         worker.window(100, [25, 25, 25, 25, 25], 0);
-        assert_eq!(worker.limit.allowed(), 80);
+        assert_eq!(worker.limit.allowed, 80);
         worker.limit.reached();
         assert_eq!(worker.window(80, [60, 60, 60, 60, 60], 30), 89);
         assert_eq!(worker.window(80, [60, 60, 60, 60, 60], 30), 89, "nobody waits");

@@ -28,6 +28,15 @@ use self::{
 };
 use crate::{authenticate::Caller, bounds, clock, exchange::Exchange, ids::Ids, memory, refusal::Refusal};
 
+/// What a request hears that asks for room.
+#[derive(Debug)]
+enum Asked {
+    Granted(Permit),
+    Waits(oneshot::Receiver<Permit>),
+    /// It would wait in vain.
+    Refused,
+}
+
 /// Admission to one worker.
 #[derive(Debug)]
 pub(crate) struct Admission {
@@ -82,20 +91,23 @@ impl Admission {
     }
 
     /// A permit, or the wait for one.
-    fn ask(self: &Rc<Self>, key: &str, now: Instant) -> Result<Permit, oneshot::Receiver<Permit>> {
+    fn ask(self: &Rc<Self>, key: &str, now: Instant) -> Asked {
         if self.running.get() < self.allowed.get() && self.waiting.get() == 0 {
-            return Ok(self.take());
+            return Asked::Granted(self.take());
         }
-        let (permit, granted) = oneshot::channel();
         let mut state = self.state.borrow_mut();
         state.limit.reached();
+        if state.queue.refuses(key, now) {
+            return Asked::Refused;
+        }
+        let (permit, granted) = oneshot::channel();
         // Whoever must go hears it by being dropped.
         drop(state.queue.push(key, permit, now));
         self.waiting.set(state.queue.len());
         drop(state);
         // Only those who have left may be waiting.
         self.grant(now);
-        Err(granted)
+        Asked::Waits(granted)
     }
 
     /// Lets in who may come in, in turn.
@@ -175,8 +187,9 @@ pub(crate) async fn admit(exchange: &mut Exchange, ids: &Ids, caller: &Caller) -
     let since = clock::now();
     let asked = exchange.worker().admission.ask(&caller.key().id, since);
     let permit = match asked {
-        Ok(permit) => permit,
-        Err(granted) => {
+        Asked::Granted(permit) => permit,
+        Asked::Refused => return Err(shed(exchange, ids)),
+        Asked::Waits(granted) => {
             let counted = Counted::new(&exchange.worker().shared.metrics.queued);
             let granted = granted.await;
             drop(counted);
@@ -225,6 +238,22 @@ pub(crate) fn most(workers: usize) -> usize {
 mod tests {
     use super::*;
 
+    impl Asked {
+        fn permit(self) -> Permit {
+            match self {
+                Self::Granted(permit) => permit,
+                other => panic!("{other:?}"),
+            }
+        }
+
+        fn wait(self) -> oneshot::Receiver<Permit> {
+            match self {
+                Self::Waits(granted) => granted,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     fn granted(waiting: &mut oneshot::Receiver<Permit>) -> Option<Permit> {
         waiting.try_recv().ok()
     }
@@ -233,11 +262,11 @@ mod tests {
     fn beyond_the_limit_requests_wait_in_turn() {
         let now = clock::now();
         let admission = Admission::new(2);
-        let first = admission.ask("a", now).unwrap();
-        let second = admission.ask("a", now).unwrap();
-        let mut third = admission.ask("a", now).unwrap_err();
-        let fourth = admission.ask("a", now).unwrap_err();
-        let mut fifth = admission.ask("b", now).unwrap_err();
+        let first = admission.ask("a", now).permit();
+        let second = admission.ask("a", now).permit();
+        let mut third = admission.ask("a", now).wait();
+        let fourth = admission.ask("a", now).wait();
+        let mut fifth = admission.ask("b", now).wait();
         assert_eq!((admission.running.get(), admission.waiting.get()), (2, 3));
         drop(first);
         let third = granted(&mut third).unwrap();
@@ -249,15 +278,15 @@ mod tests {
         assert_eq!((admission.running.get(), admission.waiting.get()), (1, 0));
         drop(fifth);
         assert_eq!(admission.running.get(), 0);
-        drop(admission.ask("a", now).unwrap());
+        drop(admission.ask("a", now).permit());
     }
 
     #[test]
     fn nobody_waits_too_long() {
         let now = clock::now();
         let admission = Admission::new(1);
-        let _first = admission.ask("a", now).unwrap();
-        let mut second = admission.ask("a", now).unwrap_err();
+        let _first = admission.ask("a", now).permit();
+        let mut second = admission.ask("a", now).wait();
         admission.look(now + bounds::ADMISSION_QUEUE, (Duration::ZERO, Duration::ZERO));
         assert_eq!(second.try_recv().err(), Some(oneshot::error::TryRecvError::Closed));
         assert_eq!(admission.waiting.get(), 0);

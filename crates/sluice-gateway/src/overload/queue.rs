@@ -8,21 +8,24 @@ use std::{
 use crate::bounds;
 
 /// One line for each key that has somebody waiting; the lines take turns. A line that is never empty only makes
-/// everybody in it late: its key asks for more than its share, and so its members wait a short time only.
+/// everybody in it late: its key asks for more than its share, and so its members wait a short time only, until nobody
+/// has stood in it for a while.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     lines: HashMap<String, Line<T>>,
-    /// Keys with a line, in the order of their turns.
+    /// Keys with somebody in their line, in the order of their turns.
     turns: VecDeque<String>,
     length: usize,
     most: usize,
 }
 
-/// Has at least one member.
+/// Has at least one member, or was busy a moment ago.
 #[derive(Debug)]
 struct Line<T> {
-    /// Since when it was never empty.
+    /// Since when it was never empty, but for moments since it is busy.
     since: Instant,
+    /// When the last one left it.
+    emptied: Instant,
     members: VecDeque<Member<T>>,
     /// Members that were let in since the last look, and between the two before.
     taken: usize,
@@ -36,17 +39,32 @@ struct Member<T> {
 }
 
 impl<T> Line<T> {
-    /// How long a member may wait now.
-    fn age(&self, now: Instant) -> Duration {
-        let busy = now.saturating_duration_since(self.since);
-        if busy >= bounds::QUEUE_BUSY { bounds::QUEUE_BUSY_AGE } else { bounds::ADMISSION_QUEUE }
+    fn of(first: Member<T>) -> Self {
+        let since = first.since;
+        Self { since, emptied: since, members: VecDeque::from([first]), taken: 0, taken_before: 0 }
     }
 
-    /// Whether the last of so many, and one more, would wait in vain: no more are let in while they may wait.
+    fn is_busy(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) >= bounds::QUEUE_BUSY
+    }
+
+    /// How long a member may wait now.
+    fn age(&self, now: Instant) -> Duration {
+        if self.is_busy(now) { bounds::QUEUE_BUSY_AGE } else { bounds::ADMISSION_QUEUE }
+    }
+
+    /// Whether there are as many as a busy line needs so that somebody is there whenever there is room. All others
+    /// would only make them wait longer, or wait in vain.
     fn is_full(&self, now: Instant) -> bool {
         let taken = self.taken.max(self.taken_before);
-        self.age(now) == bounds::QUEUE_BUSY_AGE
-            && self.members.len() >= taken + taken / 4 + bounds::QUEUE_BUSY_LEAST
+        self.is_busy(now) && self.members.len() >= taken / bounds::QUEUE_BUSY_PART + bounds::QUEUE_BUSY_LEAST
+    }
+
+    /// Whether it is as if it had never been there.
+    fn is_over(&self, now: Instant) -> bool {
+        self.members.is_empty()
+            && (now.saturating_duration_since(self.emptied) >= bounds::QUEUE_CALM
+                || self.emptied.saturating_duration_since(self.since) < bounds::QUEUE_BUSY)
     }
 
     /// Takes the first out if it has waited too long.
@@ -80,27 +98,27 @@ impl<T> Queue<T> {
     /// the longest line.
     pub(super) fn push(&mut self, key: &str, what: T, now: Instant) -> Option<T> {
         let member = Member { since: now, what };
-        match self.lines.get_mut(key) {
-            Some(line) => {
-                while line.pop_late(now).is_some() {
-                    self.length -= 1;
-                }
-                if line.is_full(now) {
-                    return Some(member.what);
-                }
-                line.members.push_back(member);
+        if let Some(line) = self.lines.get_mut(key).filter(|line| !line.is_over(now)) {
+            let was_empty = line.members.is_empty();
+            while line.pop_late(now).is_some() {
+                self.length -= 1;
             }
-            None => {
-                let members = VecDeque::from([member]);
-                self.lines.insert(key.to_owned(), Line { since: now, members, taken: 0, taken_before: 0 });
+            if line.is_full(now) {
+                return Some(member.what);
+            }
+            line.members.push_back(member);
+            if was_empty {
                 self.turns.push_back(key.to_owned());
             }
+        } else {
+            self.lines.insert(key.to_owned(), Line::of(member));
+            self.turns.push_back(key.to_owned());
         }
         self.length += 1;
-        if self.length > self.most { self.shed() } else { None }
+        if self.length > self.most { self.shed(now) } else { None }
     }
 
-    fn shed(&mut self) -> Option<T> {
+    fn shed(&mut self, now: Instant) -> Option<T> {
         // Of lines of one length the one whose turn comes last.
         let length = |key: &String| self.lines.get(key).map_or(0, |line| line.members.len());
         let key = self.turns.iter().max_by_key(|key| length(key))?.clone();
@@ -108,8 +126,8 @@ impl<T> Queue<T> {
         let member = line.members.pop_back()?;
         self.length -= 1;
         if line.members.is_empty() {
+            line.emptied = now;
             self.turns.retain(|turn| *turn != key);
-            self.lines.remove(&key);
         }
         Some(member.what)
     }
@@ -125,10 +143,13 @@ impl<T> Queue<T> {
             let next = line.members.pop_front();
             self.length -= usize::from(next.is_some());
             line.taken += usize::from(next.is_some());
-            if line.members.is_empty() {
-                self.lines.remove(&key);
-            } else {
+            if !line.members.is_empty() {
                 self.turns.push_back(key);
+            } else {
+                line.emptied = now;
+                if line.is_over(now) {
+                    self.lines.remove(&key);
+                }
             }
             if let Some(member) = next {
                 return Some(member.what);
@@ -143,11 +164,12 @@ impl<T> Queue<T> {
             line.taken_before = std::mem::take(&mut line.taken);
             while let Some(what) = line.pop_late(now) {
                 late.push(what);
+                line.emptied = now;
             }
         }
         self.length -= late.len();
-        self.lines.retain(|_, line| !line.members.is_empty());
-        self.turns.retain(|key| self.lines.contains_key(key));
+        self.lines.retain(|_, line| !line.is_over(now));
+        self.turns.retain(|key| self.lines.get(key).is_some_and(|line| !line.members.is_empty()));
         late
     }
 }
@@ -235,17 +257,42 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_line_takes_no_more_than_are_let_in() {
+    fn a_busy_line_is_busy_until_nobody_has_stood_in_it_for_a_while() {
+        let check = |away: Duration, waits: Duration| {
+            let (mut queue, start) = (Queue::new(100), clock::now());
+            fill(&mut queue, &[("a", "1"), ("a", "2")], start);
+            let busy = start + bounds::QUEUE_BUSY;
+            assert_eq!(queue.pop(start), Some("1"));
+            assert_eq!(queue.expire(busy), ["2"]);
+            assert_eq!((queue.len(), queue.turns.len()), (0, 0));
+            let back = busy + away;
+            fill(&mut queue, &[("a", "3")], back);
+            let before = waits.checked_sub(ms(1)).unwrap();
+            assert_eq!(queue.expire(back + before), Vec::<&str>::new(), "{away:?}");
+            assert_eq!(queue.expire(back + waits), ["3"], "{away:?}");
+        };
+        check(ms(0), bounds::QUEUE_BUSY_AGE);
+        check(bounds::QUEUE_CALM.checked_sub(ms(1)).unwrap(), bounds::QUEUE_BUSY_AGE);
+        // As if it had never been busy: late when it has become so again.
+        check(bounds::QUEUE_CALM, bounds::QUEUE_BUSY);
+        // A line that was never busy leaves nothing behind.
+        let (mut queue, now) = (Queue::new(100), clock::now());
+        fill(&mut queue, &[("a", "1")], now);
+        assert_eq!((queue.pop(now), queue.lines.len()), (Some("1"), 0));
+    }
+
+    #[test]
+    fn a_busy_line_is_no_longer_than_it_must_be() {
         let check = |let_in: usize, looks: u32, expect: usize| {
             let (mut queue, mut now) = (Queue::new(1_000), clock::now());
             fill(&mut queue, &[("a", "1")], now);
             for _ in 0..looks {
                 now += ms(40);
-                for _ in 0..=let_in {
-                    queue.push("a", "next", now);
-                }
                 queue.expire(now);
-                assert!((0..let_in).all(|_| queue.pop(now).is_some()));
+                for _ in 0..let_in {
+                    assert_eq!(queue.push("a", "next", now), None);
+                    assert!(queue.pop(now).is_some());
+                }
             }
             for _ in 0..300 {
                 queue.push("a", "more", now);
@@ -259,8 +306,8 @@ mod tests {
         };
         check(0, 12, 300);
         check(40, 12, 300);
-        check(0, 13, 4);
-        check(40, 13, 40 + 10 + 4);
-        check(100, 50, 100 + 25 + 4);
+        check(0, 13, 8);
+        check(40, 13, 40 / 4 + 8);
+        check(100, 50, 100 / 4 + 8);
     }
 }

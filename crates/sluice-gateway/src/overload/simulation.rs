@@ -21,7 +21,7 @@ use crate::{bounds, clock};
 const SLICES: u32 = 20;
 const SLICE_US: u64 = 75;
 const PAUSE_US: u64 = 25_000;
-/// To look at a request, which may then be refused; where answers are long, and where they are short.
+/// To refuse a request, of which half is reading it; where answers are long, and where they are short.
 const LOOK_US: u64 = 15;
 const LOOK_SHORT_US: u64 = 50;
 /// What a worker can answer in a second if it refuses nobody.
@@ -49,6 +49,8 @@ enum Work {
     },
     /// Another process takes the processor.
     Stolen,
+    /// A request that waited hears that there is no room.
+    Refusal,
     /// Something comes of a stream that has begun long ago and does not end.
     Quiet,
 }
@@ -83,6 +85,8 @@ struct World {
     queue: Queue<Waiting>,
     limit: Limit,
     running: usize,
+    /// Those in the queue, and those who have left it to be refused.
+    waiting: usize,
     /// Since the last look.
     idle: u64,
     stolen_us: u64,
@@ -122,9 +126,19 @@ impl World {
     /// As `Admission` does.
     fn grant(&mut self) {
         while self.running < self.limit.allowed() {
-            let Some(next) = self.queue.pop(self.instant()) else { return };
+            let next = self.queue.pop(self.instant());
+            self.waiting -= usize::from(next.is_some());
+            self.refuse_others();
+            let Some(next) = next else { return };
             self.begin(next);
         }
+    }
+
+    /// Whoever was dropped from the queue is refused in its turn.
+    fn refuse_others(&mut self) {
+        let gone = self.waiting - self.queue.len();
+        self.waiting -= gone;
+        self.ready.extend(std::iter::repeat_n(Work::Refusal, gone));
     }
 
     fn ask(&mut self, asking: Waiting) {
@@ -132,8 +146,14 @@ impl World {
             return self.begin(asking);
         }
         self.limit.reached();
-        let now = self.instant();
-        let _ = self.queue.push(&asking.key.to_string(), asking, now);
+        let (now, key) = (self.instant(), asking.key.to_string());
+        if self.queue.refuses(&key, now) {
+            self.now += self.look_us / 2;
+            return;
+        }
+        let _ = self.queue.push(&key, asking, now);
+        self.waiting += 1;
+        self.refuse_others();
         self.grant();
     }
 
@@ -141,7 +161,7 @@ impl World {
         match work {
             Work::Arrival { key } => {
                 let came = self.now;
-                self.now += self.look_us;
+                self.now += self.look_us / 2;
                 self.ask(Waiting { key, came });
             }
             Work::Slice { due, key, came, left } => {
@@ -163,6 +183,7 @@ impl World {
                 let idle = Duration::from_micros(std::mem::take(&mut self.idle));
                 self.limit.look(Look { now: self.instant(), lag, idle, running: self.running });
                 drop(self.queue.expire(self.instant()));
+                self.refuse_others();
                 self.grant();
                 if due > SETTLED {
                     self.outcome.running_most = self.outcome.running_most.max(self.running);
@@ -176,6 +197,7 @@ impl World {
                 // It would have waited.
                 self.idle += if self.ready.is_empty() { self.stolen_us } else { 0 };
             }
+            Work::Refusal => self.now += self.look_us / 2,
             Work::Quiet => {
                 self.later.push(Reverse((self.now + SECOND, Work::Quiet)));
                 self.now += SLICE_US;
@@ -195,6 +217,7 @@ fn run(seed: u64, Load { load, flood, quiet, look_us, stolen_us }: Load) -> Outc
         queue: Queue::new(bounds::QUEUE_COUNT),
         limit: Limit::new(MOST),
         running: quiet,
+        waiting: 0,
         idle: 0,
         stolen_us,
         look_us,
@@ -263,6 +286,16 @@ fn where_answers_are_short_refusing_takes_its_share() {
     }
 }
 
+/// Whoever is let in is in time, however much more is asked for and by whomever.
+#[test]
+fn an_overload_of_one_key_makes_nobody_late() {
+    let unloaded = run(1, offered(0.2, 0.1)).p99();
+    for (seed, load, flood) in [(1, 5.0, 0.9), (2, 2.0, 0.9), (3, 5.0, 1.0)] {
+        let p99 = run(seed, offered(load, flood)).p99();
+        assert!(p99 <= 2 * unloaded, "load {load}, flood {flood}: p99 {p99} µs, {unloaded} µs unloaded");
+    }
+}
+
 #[test]
 fn no_key_starves() {
     for (seed, load, flood) in [(1, 5.0, 0.9), (2, 5.0, 0.5), (3, 2.0, 0.9)] {
@@ -270,7 +303,7 @@ fn no_key_starves() {
         let seconds = (END - SETTLED) as f64 / SECOND as f64;
         for (key, (asked, answered)) in outcome.asked.iter().zip(&outcome.answered).enumerate() {
             let share = 0.9 * CAPACITY / KEYS as f64 * seconds;
-            let wanted = share.min(*asked as f64) * 0.8;
+            let wanted = share.min(*asked as f64) * 0.9;
             assert!(
                 *answered as f64 >= wanted,
                 "load {load}, flood {flood}, key {key}: {answered} of {asked}, {wanted:.0} wanted"
