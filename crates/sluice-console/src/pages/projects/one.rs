@@ -79,7 +79,7 @@ mod tests {
     fn check(role: Role, origin: &str, has: &[&str], lacks: &[&str]) {
         let project = json!({ "name": "a/<b>", "limits": { "rpm": 5 }, "budget": null, "origin": origin });
         let answers = Answers::new()
-            .with("project", project.clone())
+            .with("project", project)
             .with("usage", json!({ "data": [] }))
             .with("keys", json!({ "data": [], "next_cursor": null }));
         TestVisit::new(Page::Project).shows(role, &answers, has, lacks);

@@ -209,9 +209,6 @@ pub(super) async fn requests(database: &Path, keys: &[String], count: u64, now_m
         }
         store.post(&session, &batch).await.unwrap();
         next = end;
-        if next.is_multiple_of(500_000) {
-            println!("{next} requests are in the books");
-        }
     }
     store.end_leases(&session).await.unwrap();
     store.close().await;

@@ -34,8 +34,9 @@ fn unix_ms() -> u64 {
     u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
-/// A gateway with all those requests, and its owner.
-async fn filled(dir: &std::path::Path) -> (Gateway, Browser) {
+/// A gateway with all those requests, its owner, and how long that took.
+async fn filled(dir: &std::path::Path) -> (Gateway, Browser, String) {
+    let mut told = String::new();
     let launch = launch().config(&fill::config(dir));
     if !dir.join("filled").exists() {
         let mut gateway = launch.serve().await;
@@ -47,20 +48,20 @@ async fn filled(dir: &std::path::Path) -> (Gateway, Browser) {
         let count = std::env::var("SLUICEGATE_FIGURES_REQUESTS").ok().and_then(|text| text.parse().ok());
         let started = Instant::now();
         fill::requests(&dir.join("sluicegate.db"), &keys, count.unwrap_or(REQUESTS), unix_ms()).await;
-        println!("filled in {:?}", started.elapsed());
+        told = format!("filled in {:?}, ", started.elapsed());
         std::fs::write(dir.join("filled"), "").unwrap();
     }
     let started = Instant::now();
     let gateway = launch.serve().await;
-    println!("started in {:?}", started.elapsed());
+    told += &format!("started in {:?}", started.elapsed());
     let mut owner = Browser::new(&gateway);
     assert_eq!(owner.sign_in("owner@example.com", PASSWORD).await, 303);
     owner.learn_csrf().await;
-    (gateway, owner)
+    (gateway, owner, told)
 }
 
-/// What one page took, first and again.
-async fn print_page(owner: &Browser, name: &str, path: &str) {
+/// What one page took, as a row of a table.
+async fn took(owner: &Browser, name: &str, path: &str) -> String {
     let mut took = Vec::with_capacity(TIMES);
     let mut bytes = 0;
     for _ in 0..TIMES {
@@ -73,13 +74,8 @@ async fn print_page(owner: &Browser, name: &str, path: &str) {
     let first = took[0];
     took.sort_unstable();
     let ms = |took: Duration| took.as_secs_f64() * 1_000.0;
-    println!(
-        "| {name} | {:.1} | {:.1} | {:.1} | {} |",
-        ms(took[TIMES / 2]),
-        ms(took[TIMES - 1]),
-        ms(first),
-        bytes / 1_000
-    );
+    let [median, worst, first] = [took[TIMES / 2], took[TIMES - 1], first].map(ms);
+    format!("| {name} | {median:.1} | {worst:.1} | {first:.1} | {} |", bytes / 1_000)
 }
 
 fn moment(unix_ms: u64) -> String {
@@ -174,9 +170,10 @@ async fn deep_cursor(owner: &Browser) -> String {
 #[ignore = "prints figures; wants a quiet machine, --release and 6 GB"]
 async fn pages_with_ten_million_requests() {
     let (dir, _kept) = data_dir();
-    let (_gateway, owner) = filled(&dir).await;
+    let (_gateway, owner, told) = filled(&dir).await;
+    println!("{told}\n");
     println!("| page | median ms | worst ms | first ms | kB |\n|---|---|---|---|---|");
     for (name, path) in pages(&owner).await {
-        print_page(&owner, &name, &path).await;
+        println!("{}", took(&owner, &name, &path).await);
     }
 }
