@@ -203,7 +203,7 @@ function marks(place, request) {
 
 /** @param {string} code @returns {HTMLElement} as `Shell::code` makes it */
 function breakable(code) {
-  const words = code.split(/(?<=_)/);
+  const words = code.split(/(?<=[_.])/);
   return make("code", {}, ...words.flatMap((word, at) => (at === words.length - 1 ? [word] : [word, make("wbr")])));
 }
 

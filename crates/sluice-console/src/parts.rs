@@ -234,8 +234,8 @@ impl<'a> Shell<'a> {
     pub fn code(&self, code: impl Maybe<String>) -> Html {
         let Some(code) = code.get() else { return self.none() };
         let mut html = Html::new("<code>", &[]);
-        for word in code.split_inclusive('_') {
-            html.push(if word.ends_with('_') { "{}<wbr>" } else { "{}" }, &[&word]);
+        for word in code.split_inclusive(['_', '.']) {
+            html.push(if word.ends_with(['_', '.']) { "{}<wbr>" } else { "{}" }, &[&word]);
         }
         html.push("</code>", &[]);
         html

@@ -8,16 +8,19 @@ use crate::html::Html;
 
 /// Light modules around a code, as scanners need them.
 const QUIET: i32 = 4;
+/// Sides of a module, whole ones, so that all are alike.
+const MODULE_PX: i32 = 4;
 
 /// The picture of a text, with what it is for; `None`: the text is too long for a code.
 pub(crate) fn picture(text: &str, title: &str) -> Option<Html> {
     let code = code_of(text)?;
     let whole = code.size() + 2 * QUIET;
+    let side = whole * MODULE_PX;
     // Dark on light whatever the theme: many scanners take nothing else.
     Some(Html::new(
-        "<svg class=\"qr\" role=\"img\" viewBox=\"0 0 {} {}\" shape-rendering=\"crispEdges\"><title>{}</title>\
+        "<svg class=\"qr\" role=\"img\" width=\"{}\" height=\"{}\" viewBox=\"0 0 {} {}\" shape-rendering=\"crispEdges\"><title>{}</title>\
          <rect width=\"{}\" height=\"{}\" fill=\"#fff\" /><path d=\"{}\" fill=\"#000\" /></svg>",
-        &[&whole, &whole, &title, &whole, &whole, &path(&code)],
+        &[&side, &side, &whole, &whole, &title, &whole, &whole, &path(&code)],
     ))
 }
 

@@ -148,6 +148,14 @@ async fn every_page_in_full() {
                 browser.dress(Look { size: (size.0, height), ..look }).await;
                 browser.picture(&format!("full/{}-{look}", path.split("req_").next().unwrap_or(path))).await;
             }
+            browser.dress(look).await;
+            browser.open("/account").await;
+            browser.click(By::Button("Set up an authenticator app")).await;
+            browser.find(By::Css(".qr")).await;
+            browser.picture(&format!("full/qr-{look}")).await;
+            browser.open("/keys#create").await;
+            browser.find(By::Css("dialog[open]")).await;
+            browser.picture(&format!("full/dialog-{look}")).await;
         }
     }
 }
