@@ -117,6 +117,11 @@ impl Record {
     pub(crate) fn target(&self) -> Option<&Target> {
         self.called.as_ref().and_then(|(model, index)| model.targets.get(*index))
     }
+
+    /// The wall clock so long after the request came. A clock that is set meanwhile does not stretch a request.
+    fn unix_ms_after(&self, elapsed: Duration) -> u64 {
+        self.unix_ms.saturating_add(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
+    }
 }
 
 /// A request that is being answered.
@@ -311,10 +316,10 @@ impl Exchange {
 
     /// Notes that a target is called; `attempts` with this one. Returns the number of the call.
     pub(crate) fn calling(&mut self, model: &Arc<Model>, target: usize, why: Why, attempts: u32) -> usize {
-        let (now, unix_ms) = (clock::now(), clock::unix_ms());
-        let queue = now.saturating_duration_since(self.started);
+        let queue = clock::now().saturating_duration_since(self.started);
         let Some(open) = &mut self.open else { return 0 };
         let record = &mut open.record;
+        let unix_ms = record.unix_ms_after(queue);
         record.attempts = attempts;
         record.queue.get_or_insert(queue);
         let details = model.targets.get(target).map(|target| AttemptDetails {
@@ -452,9 +457,10 @@ fn finish(
     billing: Billing,
 ) -> Result<Option<Position>, NotWritten> {
     let Open { mut record, held, meter, permit: _permit } = open;
-    let (now, unix_ms) = (clock::now(), clock::unix_ms());
+    let now = clock::now();
     record.ending = ending;
     record.total = now.duration_since(started);
+    let unix_ms = record.unix_ms_after(record.total);
     end_call(&mut record, unix_ms, billing);
     let admitted = held.is_some();
     let written = held.map(|held| {

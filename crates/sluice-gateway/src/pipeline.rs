@@ -49,14 +49,13 @@ pub(crate) async fn chat_completions(
     head: &Parts,
     body: Incoming,
 ) -> Reply {
-    match admitted(context, &mut exchange, head, body).await {
-        Ok(Ok((ticket, (admitted, hold, standings)))) => {
-            exchange.hold(hold, standings, admitted.scan());
-            ticket.record(answered(context, exchange, head, admitted).await)
-        }
-        Ok(Err(repeat)) => Box::pin(repeat.answer(context.ids, context.connection, exchange)).await,
-        Err(refusal) => refused(context.ids, exchange, &refusal, 0),
-    }
+    let (ticket, (admitted, hold, standings)) = match admitted(context, &mut exchange, head, body).await {
+        Ok(Ok(first)) => first,
+        Ok(Err(repeat)) => return Box::pin(repeat.answer(context.ids, context.connection, exchange)).await,
+        Err(refusal) => return refused(context.ids, exchange, &refusal, 0),
+    };
+    exchange.hold(hold, standings, admitted.scan());
+    ticket.record(answered(context, exchange, head, admitted).await)
 }
 
 /// Who calls, and whether the call may be made now; or that it was made before.

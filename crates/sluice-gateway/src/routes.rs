@@ -117,13 +117,25 @@ pub(crate) struct Routes {
 }
 
 impl Service for Routes {
-    async fn answer(
+    fn answer(
         self,
         connection: Rc<ConnectionState>,
         request: Request<Incoming>,
+    ) -> impl Future<Output = Response<ReplyBody>> {
+        // Taken apart here: the future would keep room for the whole as well.
+        let (head, body) = request.into_parts();
+        self.answer_parts(connection, head, body)
+    }
+}
+
+impl Routes {
+    async fn answer_parts(
+        self,
+        connection: Rc<ConnectionState>,
+        head: Parts,
+        body: Incoming,
     ) -> Response<ReplyBody> {
         let serving = connection.serve();
-        let (head, body) = request.into_parts();
         let unix_ms = clock::unix_ms();
         let ids = self.worker.ids.make(&head.headers, unix_ms);
         let has_body = !body.is_end_stream();
