@@ -7,11 +7,13 @@
 mod cases;
 mod instructions;
 mod load;
+mod overload;
 mod processes;
 mod report;
 mod rounds;
 mod scale;
 mod servers;
+mod soak;
 mod start;
 
 use crate::Outcome;
@@ -19,9 +21,11 @@ pub(crate) use instructions::in_ci as instructions_in_ci;
 
 const USAGE: &str =
     "usage: cargo xtask bench [--case NAME] [--rounds N] [--seconds S] [--json FILE] [--beside FILE]
+   or: cargo xtask bench --case soak [--minutes M]
   --case NAME   only cases whose name contains NAME (may be repeated)
   --rounds N    rounds of each case, 1 to 50 (default 5)
   --seconds S   length of one measurement, 0.2 to 60 (default 3)
+  --minutes M   of the soak, 0.5 to 600 (default 30)
   --json FILE   write all figures there too
   --beside FILE another build of the gateway, measured in the same rounds, in rows of its own
 or: cargo xtask bench --scale [--case keys|models|streams|bodies] [--rounds N] [--seconds S] [--json FILE]
@@ -36,6 +40,7 @@ pub(crate) struct Options {
     cases: Vec<String>,
     rounds: u32,
     seconds: f64,
+    minutes: f64,
     json: Option<String>,
     beside: Option<std::path::PathBuf>,
     instructions: bool,
@@ -51,6 +56,10 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     }
     if options.scale {
         return scale::run(&prepared()?, &options);
+    }
+    if options.cases.iter().any(|name| name == soak::NAME) {
+        let tools = prepared()?;
+        return soak::run(&tools, options.minutes);
     }
     let chosen: Vec<_> = cases::all().into_iter().filter(|case| options.wants(case.name)).collect();
     if chosen.is_empty() {
@@ -84,7 +93,7 @@ impl Options {
 }
 
 fn parse(args: &[String]) -> Result<Options, String> {
-    let mut options = Options { rounds: 5, seconds: 3.0, ..Options::default() };
+    let mut options = Options { rounds: 5, seconds: 3.0, minutes: 30.0, ..Options::default() };
     let mut args = args.iter();
     while let Some(name) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"));
@@ -96,6 +105,7 @@ fn parse(args: &[String]) -> Result<Options, String> {
             "--base" => options.base = Some(value()?.clone()),
             "--json" => options.json = Some(value()?.clone()),
             "--rounds" => options.rounds = within(value()?, 1.0, 50.0).map(|n: f64| n.round() as u32)?,
+            "--minutes" => options.minutes = within(value()?, 0.5, 600.0)?,
             "--seconds" => options.seconds = within(value()?, 0.2, 60.0)?,
             _ => return Err(format!("unknown option {name}\n{USAGE}")),
         }

@@ -7,6 +7,9 @@ pub(crate) enum Shape {
     Closed { connections: u32, events: u32 },
     /// Open loop at half of nginx's own capacity; µs that the proxy adds to the 99th percentile.
     Open { connections: u32 },
+    /// Open loop at so many times what the proxy can answer; 99th percentile of what it answers, as a multiple of that
+    /// under little load.
+    Overload { times: u32 },
     /// Open streams that say nothing; KiB of resident memory each.
     Hold { streams: u32 },
     /// Nothing at all; MiB of resident memory.
@@ -45,6 +48,7 @@ impl Shape {
             Self::Closed { events: 1, .. } => "CPU µs/request",
             Self::Closed { .. } => "CPU µs/event",
             Self::Open { .. } => "µs added at p99",
+            Self::Overload { .. } => "p99/unloaded p99",
             Self::Hold { .. } => "KiB RSS/stream",
             Self::Idle => "MiB RSS",
             Self::Start { first: false } => "ms to ready",
@@ -73,6 +77,14 @@ pub(crate) fn all() -> Vec<Case> {
         durability: "process",
         against: None,
     };
+    let overload = |name, times| Case {
+        name,
+        kind: "paced",
+        shape: Shape::Overload { times },
+        mark: Some(Mark::Value(2.0)),
+        durability: "process",
+        against: None,
+    };
     vec![
         closed("small-c1", "small", 1, 1, None),
         closed("small-c16", "small", 16, 1, Some(Mark::Ratio(1.5))),
@@ -93,6 +105,8 @@ pub(crate) fn all() -> Vec<Case> {
             durability: "process",
             against: None,
         },
+        overload("overload-2x", 2),
+        overload("overload-5x", 5),
         Case {
             name: "idle-streams",
             kind: "idle",

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     Options,
     cases::Mark,
-    rounds::{Measured, Sample},
+    rounds::{Measured, Overloaded, Sample},
 };
 
 /// Middle, lowest and highest of some figures.
@@ -21,6 +21,17 @@ pub(super) fn spread(mut values: Vec<f64>) -> Spread {
     let (Some(&low), Some(&high)) = (values.first(), values.last()) else { return Spread::default() };
     let (lower, upper) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
     Spread { median: f64::midpoint(lower, upper), low, high }
+}
+
+pub(super) fn median(values: Vec<f64>) -> f64 {
+    spread(values).median
+}
+
+impl Overloaded {
+    fn to_json(self) -> Value {
+        json!({ "capacity_per_s": self.capacity_per_s, "refused_per_s": self.refused_per_s, "failures": self.failures,
+                "unloaded_p99_us": self.unloaded_p99_us, "late_p99_us": self.late_p99_us })
+    }
 }
 
 impl Spread {
@@ -66,10 +77,32 @@ pub(crate) fn print(measured: &Measured) {
     let case = &measured.case;
     let (ours, ratio) = (values(&measured.gateway), ratios(&measured.gateway, &measured.base));
     print_row(measured, case.name, &measured.gateway, &verdict(case.mark, ratio.median, ours.median));
+    print_overload("base", &measured.base);
+    print_overload("this", &measured.gateway);
     if !measured.other.is_empty() {
         let ours_to_it = ratios(&measured.gateway, &measured.other);
         print_row(measured, "  other build", &measured.other, &format!("ours/it {:.2}x", ours_to_it.median));
     }
+}
+
+/// What there is to say of an overload beside the row.
+fn print_overload(name: &str, samples: &[Sample]) {
+    let of = |pick: fn(&Overloaded) -> f64| middle(samples, |sample| sample.overloaded.as_ref().map(pick));
+    let (Some(capacity), Some(refused), Some(failures), Some(unloaded), Some(late)) = (
+        of(|o| o.capacity_per_s),
+        of(|o| o.refused_per_s),
+        of(|o| o.failures),
+        of(|o| o.unloaded_p99_us),
+        of(|o| o.late_p99_us),
+    ) else {
+        return;
+    };
+    let goodput = middle(samples, |sample| sample.calls_per_s).unwrap_or_default();
+    println!(
+        "  {name}: goodput {:.2} of {capacity:.0} a second, {refused:.0} a second refused, {failures:.0} failed; \
+         p99 {unloaded:.0} µs unloaded; the load was {late:.0} µs late at p99",
+        goodput / capacity
+    );
 }
 
 /// One row: what was measured of `this`, beside what the case is compared with.
@@ -121,7 +154,7 @@ pub(crate) fn to_json(results: &[Measured], options: &Options) -> String {
         all.iter()
             .map(|s| {
                 json!({ "value": s.value, "user": s.user, "calls_per_s": s.calls_per_s, "p50_us": s.p50_us, "p99_us": s.p99_us,
-                        "rss_kib": s.rss_kib })
+                        "rss_kib": s.rss_kib, "overloaded": s.overloaded.map(Overloaded::to_json) })
             })
             .collect()
     };

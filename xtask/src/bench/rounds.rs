@@ -8,6 +8,7 @@ use super::{
     Options,
     cases::{Case, Shape},
     load::Load,
+    overload,
     processes::{cpu, rss_kib},
     servers::{self, KEY, Server, Tools},
     start,
@@ -27,6 +28,19 @@ pub(crate) struct Sample {
     pub(crate) p50_us: Option<f64>,
     pub(crate) p99_us: Option<f64>,
     pub(crate) rss_kib: f64,
+    /// Where more was asked for than could be answered.
+    pub(crate) overloaded: Option<Overloaded>,
+}
+
+/// What else there is to say of a run with more calls than could be answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Overloaded {
+    pub(crate) capacity_per_s: f64,
+    pub(crate) refused_per_s: f64,
+    pub(crate) failures: f64,
+    pub(crate) unloaded_p99_us: f64,
+    /// From when calls were due until the load sent them.
+    pub(crate) late_p99_us: f64,
 }
 
 /// All samples of one case, round by round.
@@ -41,7 +55,7 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    fn of(&mut self, party: Party) -> &mut Vec<Sample> {
+    pub(super) fn of(&mut self, party: Party) -> &mut Vec<Sample> {
         match party {
             Party::Base => &mut self.base,
             Party::Gateway => &mut self.gateway,
@@ -52,14 +66,14 @@ impl Measured {
 
 /// Whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Party {
+pub(super) enum Party {
     Base,
     Gateway,
     Other,
 }
 
 /// The servers of one case.
-struct Servers {
+pub(super) struct Servers {
     upstream: Server,
     nginx: Option<Server>,
     gateway: Server,
@@ -67,7 +81,7 @@ struct Servers {
 }
 
 impl Servers {
-    fn start(tools: &Tools, case: &Case, options: &Options) -> Result<Self, String> {
+    pub(super) fn start(tools: &Tools, case: &Case, options: &Options) -> Result<Self, String> {
         let upstream = servers::upstream(tools)?;
         let beside = options.beside.as_deref();
         Ok(Self {
@@ -81,7 +95,7 @@ impl Servers {
     }
 
     /// Who takes part, with what serves it and the call that it is asked for.
-    fn parties(&self, case: &Case) -> Vec<(Party, &Server, &'static str)> {
+    pub(super) fn parties(&self, case: &Case) -> Vec<(Party, &Server, &'static str)> {
         let base = self.nginx.as_ref().unwrap_or(&self.gateway);
         let mut parties = vec![
             (Party::Base, base, case.against.unwrap_or(case.kind)),
@@ -97,6 +111,7 @@ pub(crate) fn measure(tools: &Tools, case: &Case, options: &Options) -> Result<M
     let result = match case.shape {
         Shape::Closed { connections, events } => closed(tools, &mut measured, options, (connections, events)),
         Shape::Open { connections } => open(tools, &mut measured, options, connections),
+        Shape::Overload { times } => overload::measure(tools, &mut measured, options, times),
         Shape::Hold { .. } | Shape::Idle => memory(tools, &mut measured, options),
         Shape::Start { first } => starts(tools, &mut measured, options, first),
     };
@@ -237,6 +252,7 @@ fn latencies(ran: &Value, server: &Server) -> Result<Sample, String> {
         p50_us: Some(number(&ran["total"]["p50_us"])?),
         p99_us: Some(number(&ran["total"]["p99_us"])?),
         rss_kib: rss_kib(server.id())?,
+        overloaded: None,
     })
 }
 
@@ -244,6 +260,6 @@ fn rate_of(ran: &Value) -> Result<f64, String> {
     Ok(number(&ran["calls"])? / (number(&ran["elapsed_ns"])? / 1e9))
 }
 
-fn number(value: &Value) -> Result<f64, String> {
+pub(super) fn number(value: &Value) -> Result<f64, String> {
     value.as_f64().ok_or_else(|| "the load's answer lacks a figure".to_owned())
 }

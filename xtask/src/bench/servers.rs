@@ -86,6 +86,8 @@ fn program(name: &str) -> Option<PathBuf> {
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
+    /// Of a gateway.
+    pub(crate) admin: Option<SocketAddr>,
     process: Owned,
     stop: Option<Command>,
     /// It is removed with the server.
@@ -130,7 +132,7 @@ pub(crate) fn upstream(tools: &Tools) -> Result<Server, String> {
     let mut line = String::new();
     let read = stdout.map(|stdout| BufReader::new(stdout).read_line(&mut line));
     let addr = line.trim().parse().map_err(|_| format!("the upstream did not start: {read:?}"))?;
-    Ok(Server { addr, process, stop: None, _dir: None })
+    Ok(Server { addr, admin: None, process, stop: None, _dir: None })
 }
 
 /// Starts nginx as a plain reverse proxy of `upstream`.
@@ -148,7 +150,7 @@ pub(crate) fn nginx(tools: &Tools, upstream: SocketAddr) -> Result<Server, Strin
     let mut stop = Command::new(&tools.nginx);
     arguments(&mut stop);
     stop.args(["-s", "stop"]).stdout(Stdio::null()).stderr(Stdio::null());
-    let server = Server { addr, process, stop: Some(stop), _dir: Some(dir) };
+    let server = Server { addr, admin: None, process, stop: Some(stop), _dir: Some(dir) };
     answering(&server, "nginx")?;
     Ok(server)
 }
@@ -200,6 +202,7 @@ pub(crate) fn other(
 #[derive(Debug)]
 pub(crate) struct Configured {
     addr: SocketAddr,
+    admin: SocketAddr,
     dir: PathBuf,
 }
 
@@ -213,7 +216,7 @@ pub(crate) fn configured(
     let (addr, admin) = (free_addr()?, free_addr()?);
     let text = gateway_config(addr, admin, upstream, durability) + &more_of(world);
     write(&dir.path().join("sluicegate.toml"), &text)?;
-    Ok(Configured { addr, dir: dir.path().to_path_buf() })
+    Ok(Configured { addr, admin, dir: dir.path().to_path_buf() })
 }
 
 impl Configured {
@@ -227,7 +230,7 @@ impl Configured {
         command.arg("serve").arg("--config").arg(self.dir.join("sluicegate.toml")).current_dir(&self.dir);
         command.stdout(log("stdout.log")?).stderr(log("stderr.log")?);
         let process = Owned(command.spawn().map_err(|error| format!("cannot start the gateway: {error}"))?);
-        let server = Server { addr: self.addr, process, stop: None, _dir: dir };
+        let server = Server { addr: self.addr, admin: Some(self.admin), process, stop: None, _dir: dir };
         answering(&server, "the gateway").map_err(|text| {
             let said = fs::read_to_string(self.dir.join("stderr.log"));
             format!("{text}: {said:?}")

@@ -13,7 +13,7 @@ use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
 
 use sluice_testkit::{
     bench_upstream,
-    load::{Call, Closed, Kind, hold_open, open_loop},
+    load::{Call, Closed, Kind, hold_open, mix, open_loop, overload},
 };
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines, Stdin},
@@ -24,6 +24,8 @@ const USAGE: &str = "usage:
   sluice-load upstream
   sluice-load closed KIND ADDR KEY CONNECTIONS SECONDS MAX_CALLS [KEYS]
   sluice-load open KIND ADDR KEY CONNECTIONS SECONDS RATE
+  sluice-load overload KIND ADDR KEY SECONDS RATE
+  sluice-load mix ADDR KEY SECONDS RATE
   sluice-load hold KIND ADDR KEY COUNT
 KIND: small, body4k, body64k, body1m, burst, normalised, translated-anthropic, translated-gemini, paced, idle";
 
@@ -70,6 +72,25 @@ async fn run(args: &[String]) -> io::Result<()> {
             while lines.next_line().await?.is_some() {
                 let measured = open_loop(addr, connections, call.clone(), rate, seconds).await?;
                 println!("{}", measured.to_json());
+            }
+            Ok(())
+        }
+        ["overload", kind, addr, key, seconds, rate] => {
+            let call = Call::new(known(kind)?, key);
+            let (addr, rate) = (number(addr)?, number(rate)?);
+            let seconds = Duration::from_secs_f64(number(seconds)?);
+            println!("ready");
+            while lines.next_line().await?.is_some() {
+                println!("{}", overload(addr, call.clone(), rate, seconds).await?.to_json());
+            }
+            Ok(())
+        }
+        ["mix", addr, key, seconds, rate] => {
+            let (addr, rate) = (number(addr)?, number(rate)?);
+            let seconds = Duration::from_secs_f64(number(seconds)?);
+            println!("ready");
+            while lines.next_line().await?.is_some() {
+                println!("{}", mix(addr, key, rate, seconds).await.to_json());
             }
             Ok(())
         }

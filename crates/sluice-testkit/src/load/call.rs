@@ -96,6 +96,14 @@ struct NumberedKey {
     keys: u32,
 }
 
+/// What became of a call that may be refused.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reply {
+    Answer(Times),
+    /// 503, read to its end.
+    Refusal(Times),
+}
+
 /// Latencies of one call, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
@@ -119,11 +127,23 @@ impl Connection {
 
     /// Makes the call; `since` is when it was due.
     pub(crate) async fn call(&mut self, call: &Call, since: Instant) -> io::Result<Times> {
+        match self.call_or_refusal(call, since).await? {
+            Reply::Answer(times) => Ok(times),
+            Reply::Refusal(_) => Err(self.refused()),
+        }
+    }
+
+    /// As [`Connection::call`], where 503 is an answer too.
+    pub(crate) async fn call_or_refusal(&mut self, call: &Call, since: Instant) -> io::Result<Reply> {
         self.stream.write_all(&call.request).await?;
         self.buffer.clear();
         self.read().await?;
         let first_byte_ns = elapsed_ns(since);
-        while !self.is_complete(call.streamed)? {
+        while self.buffer.len() < HEAD_CHECKED.len() {
+            self.read().await?;
+        }
+        let refused = self.buffer.starts_with(HEAD_REFUSED);
+        while !self.is_complete(call.streamed && !refused)? {
             if call.streamed && self.buffer.len() > 16 * 1024 {
                 // Only the head (checked by now) and the last bytes of a stream matter.
                 let keep = self.buffer.len() - 8;
@@ -131,14 +151,26 @@ impl Connection {
             }
             self.read().await?;
         }
-        Ok(Times { first_byte_ns, total_ns: elapsed_ns(since) })
+        let times = Times { first_byte_ns, total_ns: elapsed_ns(since) };
+        Ok(if refused { Reply::Refusal(times) } else { Reply::Answer(times) })
     }
 
     /// Starts the call and reads its first bytes alone.
     pub(crate) async fn start(&mut self, call: &Call) -> io::Result<()> {
+        if self.start_or_refusal(call).await? { Ok(()) } else { Err(self.refused()) }
+    }
+
+    /// As [`Connection::start`]; `false`: it was refused.
+    pub(crate) async fn start_or_refusal(&mut self, call: &Call) -> io::Result<bool> {
         self.stream.write_all(&call.request).await?;
-        self.read().await?;
-        if self.buffer.starts_with(HEAD_CHECKED) { Ok(()) } else { Err(self.refused()) }
+        self.buffer.clear();
+        while self.buffer.len() < HEAD_CHECKED.len() {
+            self.read().await?;
+        }
+        if self.buffer.starts_with(HEAD_CHECKED) {
+            return Ok(true);
+        }
+        if self.buffer.starts_with(HEAD_REFUSED) { Ok(false) } else { Err(self.refused()) }
     }
 
     async fn read(&mut self) -> io::Result<()> {
@@ -153,10 +185,7 @@ impl Connection {
     }
 
     fn is_complete(&self, streamed: bool) -> io::Result<bool> {
-        if self.buffer.len() < HEAD_CHECKED.len() {
-            return Ok(false);
-        }
-        if !self.buffer.starts_with(HEAD_CHECKED) {
+        if !self.buffer.starts_with(HEAD_CHECKED) && !self.buffer.starts_with(HEAD_REFUSED) {
             return Err(self.refused());
         }
         if streamed {
@@ -174,6 +203,8 @@ impl Connection {
 }
 
 const HEAD_CHECKED: &[u8] = b"HTTP/1.1 200";
+/// As long as the other.
+const HEAD_REFUSED: &[u8] = b"HTTP/1.1 503";
 
 impl Call {
     /// Prepares the call of this kind with `key` as the bearer.

@@ -4,12 +4,16 @@
 mod call;
 mod closed;
 mod histogram;
+mod mix;
 mod open;
+mod overload;
 
 pub use call::{Call, Kind};
 pub use closed::{Closed, hold_open};
 pub use histogram::Histogram;
+pub use mix::{Mixed, mix};
 pub use open::open_loop;
+pub use overload::{Overloaded, overload};
 
 use serde_json::{Value, json};
 
@@ -32,10 +36,6 @@ impl Measured {
     /// For the benchmark that asked: counts, and percentiles in microseconds.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let percentiles = |h: &Histogram| {
-            json!({ "p50_us": h.quantile_us(0.50), "p90_us": h.quantile_us(0.90), "p99_us": h.quantile_us(0.99),
-                    "p999_us": h.quantile_us(0.999), "max_us": h.quantile_us(1.0) })
-        };
         json!({ "calls": self.calls, "failures": self.failures, "elapsed_ns": self.elapsed_ns,
                 "total": percentiles(&self.total), "first_byte": percentiles(&self.first_byte) })
     }
@@ -57,4 +57,9 @@ impl Measured {
         self.total.merge(&other.total);
         self.first_byte.merge(&other.first_byte);
     }
+}
+
+fn percentiles(h: &Histogram) -> Value {
+    json!({ "p50_us": h.quantile_us(0.50), "p90_us": h.quantile_us(0.90), "p99_us": h.quantile_us(0.99),
+            "p999_us": h.quantile_us(0.999), "max_us": h.quantile_us(1.0) })
 }

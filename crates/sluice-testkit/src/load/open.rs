@@ -71,7 +71,12 @@ async fn work(
 }
 
 /// A thread of its own, because the runtime's timers are a millisecond coarse.
-fn pace(due: &mpsc::UnboundedSender<Instant>, started: Instant, rate_per_s: u32, duration: Duration) {
+pub(super) fn pace(
+    due: &mpsc::UnboundedSender<Instant>,
+    started: Instant,
+    rate_per_s: u32,
+    duration: Duration,
+) {
     let gap = Duration::from_secs(1) / rate_per_s.max(1);
     let mut next = started;
     while next < started + duration {
