@@ -135,8 +135,8 @@ impl Connection {
 
     /// As [`Connection::call`], where 503 is an answer too.
     pub(crate) async fn call_or_refusal(&mut self, call: &Call, since: Instant) -> io::Result<Reply> {
-        self.stream.write_all(&call.request).await?;
         self.buffer.clear();
+        self.stream.write_all(&call.request).await?;
         self.read().await?;
         let first_byte_ns = elapsed_ns(since);
         while self.buffer.len() < HEAD_CHECKED.len() {
@@ -162,8 +162,8 @@ impl Connection {
 
     /// As [`Connection::start`]; `false`: it was refused.
     pub(crate) async fn start_or_refusal(&mut self, call: &Call) -> io::Result<bool> {
-        self.stream.write_all(&call.request).await?;
         self.buffer.clear();
+        self.stream.write_all(&call.request).await?;
         while self.buffer.len() < HEAD_CHECKED.len() {
             self.read().await?;
         }
@@ -171,6 +171,11 @@ impl Connection {
             return Ok(true);
         }
         if self.buffer.starts_with(HEAD_REFUSED) { Ok(false) } else { Err(self.refused()) }
+    }
+
+    /// Whether anything has come of the last call.
+    pub(crate) fn has_answered(&self) -> bool {
+        !self.buffer.is_empty()
     }
 
     async fn read(&mut self) -> io::Result<()> {

@@ -89,26 +89,30 @@ pub async fn mix(addr: SocketAddr, key: &str, rate_per_s: u32, duration: Duratio
 /// `false`: it was refused.
 async fn one(addr: SocketAddr, call: &Call, leaves: bool, idle: &Idle) -> io::Result<bool> {
     let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    if let Some(connection) = taken {
-        match on(connection, call, leaves, idle).await {
-            // The gateway closes a connection that was idle for long.
-            Err(error) if is_closed(&error) => {}
-            outcome => return outcome,
+    if let Some(mut connection) = taken {
+        let outcome = on(&mut connection, call, leaves).await;
+        // The gateway closes a connection that was idle for long; then it answers nothing.
+        if outcome.is_ok() || connection.has_answered() {
+            return kept(connection, outcome, leaves, idle);
         }
     }
-    on(Connection::open(addr).await?, call, leaves, idle).await
+    let mut connection = Connection::open(addr).await?;
+    let outcome = on(&mut connection, call, leaves).await;
+    kept(connection, outcome, leaves, idle)
 }
 
-async fn on(mut connection: Connection, call: &Call, leaves: bool, idle: &Idle) -> io::Result<bool> {
+async fn on(connection: &mut Connection, call: &Call, leaves: bool) -> io::Result<bool> {
     if leaves {
         return connection.start_or_refusal(call).await;
     }
     let reply = connection.call_or_refusal(call, Instant::now()).await?;
-    idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
     Ok(matches!(reply, Reply::Answer(_)))
 }
 
-fn is_closed(error: &io::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
-    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
+/// Keeps the connection for the next call, unless its caller leaves or it is broken.
+fn kept(connection: Connection, outcome: io::Result<bool>, leaves: bool, idle: &Idle) -> io::Result<bool> {
+    if outcome.is_ok() && !leaves {
+        idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    }
+    outcome
 }
