@@ -11,7 +11,7 @@ use crate::{
 #[tokio::test]
 async fn the_link_makes_the_first_owner_once() {
     let launch = launch().config(SERVER);
-    let gateway = launch.serve().await;
+    let mut gateway = launch.serve().await;
     let link = printed_link(&gateway).await;
     let mut browser = Browser::new(&gateway);
     // Looking changes nothing, however often.
@@ -50,7 +50,7 @@ async fn the_link_makes_the_first_owner_once() {
     assert_eq!(audit["data"][0]["action"], "sign_in");
     assert_eq!(audit["data"][0]["actor"], session["user"]["id"]);
     // The next start prints none, and the session is still good.
-    drop(gateway);
+    gateway.kill().await;
     let gateway = launch.serve().await;
     assert!(!gateway.lines.so_far().iter().any(|line| line.contains("/sign-in/link/")));
     assert!(Browser { admin: gateway.admin, ..browser }.is_in().await);
