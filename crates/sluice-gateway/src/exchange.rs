@@ -118,7 +118,7 @@ impl Record {
         self.called.as_ref().and_then(|(model, index)| model.targets.get(*index))
     }
 
-    /// The wall clock so long after the request came. A clock that is set meanwhile does not stretch a request.
+    /// The wall clock so long after the request came, as if nobody had set it meanwhile.
     fn unix_ms_after(&self, elapsed: Duration) -> u64 {
         self.unix_ms.saturating_add(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
     }
@@ -314,9 +314,14 @@ impl Exchange {
         Some(settle::charge(&open.meter, held.prompt, target, held.choices, false).0.usage)
     }
 
+    /// Since the request came, by the clock that nobody sets: all its times are counted from its beginning.
+    fn elapsed(&self) -> Duration {
+        clock::now().saturating_duration_since(self.started)
+    }
+
     /// Notes that a target is called; `attempts` with this one. Returns the number of the call.
     pub(crate) fn calling(&mut self, model: &Arc<Model>, target: usize, why: Why, attempts: u32) -> usize {
-        let queue = clock::now().saturating_duration_since(self.started);
+        let queue = self.elapsed();
         let Some(open) = &mut self.open else { return 0 };
         let record = &mut open.record;
         let unix_ms = record.unix_ms_after(queue);
@@ -349,8 +354,9 @@ impl Exchange {
 
     /// Notes that a call has failed.
     pub(crate) fn call_failed(&mut self, number: usize, failure: &Failure) {
-        let unix_ms = clock::unix_ms();
+        let elapsed = self.elapsed();
         self.note(|record| {
+            let unix_ms = record.unix_ms_after(elapsed);
             let Some(call) = record.calls.get_mut(number) else { return };
             call.ended_us = unix_ms.saturating_sub(call.started_ms) * 1000;
             call.status = failure.status;
@@ -380,9 +386,10 @@ impl Exchange {
 
     /// Notes that it is the answer of this call that goes to the caller: the others under way are given up.
     pub(crate) fn answered_by(&mut self, number: usize) {
-        let unix_ms = clock::unix_ms();
+        let elapsed = self.elapsed();
         let metrics = &self.worker.shared.metrics;
         if let Some(Open { record, .. }) = self.open.as_deref_mut() {
+            let unix_ms = record.unix_ms_after(elapsed);
             record.answering = number;
             let target = record.targets.get(number).copied();
             if let (Some((_, called)), Some(target)) = (&mut record.called, target) {
@@ -421,8 +428,9 @@ impl Exchange {
     /// Notes that the first content has come. Waits until the disk knows of what the request holds, where that has to
     /// be so before the caller gets its first byte.
     pub(crate) async fn first_token(&mut self) -> Result<(), NotWritten> {
-        let (elapsed, unix_ms) = (clock::now().duration_since(self.started), clock::unix_ms());
+        let elapsed = self.elapsed();
         self.note(|record| {
+            let unix_ms = record.unix_ms_after(elapsed);
             record.first_token.get_or_insert(elapsed);
             if let Some(call) = record.calls.get_mut(record.answering) {
                 call.first_token_us = Some(unix_ms.saturating_sub(call.started_ms) * 1000);

@@ -392,8 +392,7 @@ mod tests {
         check("/", None, Some(Route::Console(console::Place::find("/").unwrap())));
     }
 
-    /// A request's future is moved more than once before it is first polled, and its connection keeps the room for it:
-    /// what is rare in it has to be boxed.
+    /// A request's future is moved into a box of its own for every request: what is rare in it has to be boxed again.
     #[test]
     fn the_future_of_a_request_is_small() {
         fn any<T>() -> T {
