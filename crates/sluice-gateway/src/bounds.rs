@@ -29,8 +29,14 @@ pub(crate) const HEADER_BYTES: usize = 64 * 1024;
 pub(crate) const HEADER_COUNT: usize = 100;
 /// Room for so many headers, at most, is kept for the next answer.
 pub(crate) const SPARE_HEADERS: usize = 64;
-/// What is buffered of one HTTP/1.1 connection of a caller, in each direction.
+/// So many maps of them.
+pub(crate) const SPARE_HEADER_MAPS: usize = 64;
+/// What is read of a caller at once where nobody knows how much is to come; so much of what follows its request is
+/// kept, at most.
+pub(crate) const READ_AHEAD_BYTES: usize = 16 * 1024;
+/// What goes out with one write; a piece larger than the second is not copied for that.
 pub(crate) const CLIENT_BUFFER_BYTES: usize = 128 * 1024;
+pub(crate) const COPIED_BYTES: usize = 32 * 1024;
 /// What is read and thrown away of a request that was refused early, so that its sender sees the answer.
 pub(crate) const LINGER_BYTES: usize = 8 * 1024 * 1024;
 pub(crate) const LINGER: Duration = Duration::from_secs(1);

@@ -21,3 +21,9 @@ pub(crate) fn unix_ms() -> u64 {
         .duration_since(UNIX_EPOCH)
         .map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
 }
+
+/// Wall-clock time as HTTP writes it.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+pub(crate) fn http_date() -> String {
+    httpdate::fmt_http_date(SystemTime::now())
+}

@@ -550,7 +550,7 @@ fn not_written(record: &mut Record, error: &AppendError) -> NotWritten {
 }
 
 impl Drop for Exchange {
-    /// The caller left and hyper dropped the request where it was: only hands it over to be ended.
+    /// The caller left and the request was dropped where it was: only hands it over to be ended.
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
             let panicked = std::thread::panicking();

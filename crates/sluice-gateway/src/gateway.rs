@@ -333,6 +333,8 @@ async fn run(post: Post, ids: IdMaker) {
         live: Live::default(),
         abandoned: Default::default(),
         spare_headers: Default::default(),
+        date: RefCell::new(clock::http_date()),
+        read_scratch: RefCell::new(vec![0; bounds::READ_AHEAD_BYTES].into()),
         leftovers: Default::default(),
         max_connections: terms.max_connections,
         journal: RefCell::new(post.journal),

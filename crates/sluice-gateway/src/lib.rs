@@ -62,4 +62,6 @@ pub use accounting::{BooksError, Ledger};
 pub use config::Config;
 pub use gateway::{Gateway, StartError};
 pub use server::TlsError;
+#[doc(hidden)]
+pub use server::fuzz_head;
 pub use snapshot::SnapshotError;

@@ -7,8 +7,6 @@
 use std::rc::Rc;
 
 use http::{Response, request::Parts};
-use http_body::Body as _;
-use hyper::body::Incoming;
 
 use crate::{
     accounting::{Hold, Standings},
@@ -24,7 +22,7 @@ use crate::{
     relay::Relay,
     reply::{self, About, ReplyBody},
     request_body,
-    server::ConnectionState,
+    server::{ConnectionState, RequestBody},
     snapshot::Snapshot,
     translate::Passed,
     upstream::Answer,
@@ -47,7 +45,7 @@ pub(crate) async fn chat_completions(
     context: &Context<'_>,
     mut exchange: Exchange,
     head: &Parts,
-    body: Incoming,
+    body: RequestBody,
 ) -> Reply {
     let (ticket, (admitted, hold, standings)) = match admitted(context, &mut exchange, head, body).await {
         Ok(Ok(first)) => first,
@@ -63,15 +61,14 @@ async fn admitted(
     context: &Context<'_>,
     exchange: &mut Exchange,
     head: &Parts,
-    body: Incoming,
+    body: RequestBody,
 ) -> Result<Result<(Ticket, (Admitted, Hold, Standings)), Repeat>, Refusal> {
     let worker = Rc::clone(exchange.worker());
     let stale = || worker.shared.books.may_be_stale(exchange.started);
     let caller: Caller = authenticate(context, &head.headers, stale)?;
     exchange.called_by(caller.key());
-    overload::before_body(exchange, context.ids, &caller, body.size_hint().lower())?;
+    overload::before_body(exchange, context.ids, &caller, body.announced())?;
     let body = request_body::read(head, body, context.snapshot, exchange.worker()).await?;
-    context.connection.body_read(true);
     overload::admit(exchange, context.ids, &caller).await?;
     let scan = admit::scan(&body).await?;
     exchange.scanned(&scan, &body);

@@ -5,7 +5,6 @@
 //! While no target answers, and while another answer is looked for that takes the place of one that broke, comments
 //! keep the connection alive.
 
-mod portions;
 mod source;
 mod watch;
 
@@ -49,8 +48,6 @@ pub(crate) struct Relay {
     drive: Option<Box<Drive>>,
     connection: Rc<ConnectionState>,
     clock: StreamClock,
-    /// The turn of the connection's task in which the upstream had no more: hyper asks twice more in the same turn.
-    dry_in: Option<u64>,
     /// The first event: what we add to the stream has to look like it.
     first_event: Option<Bytes>,
     /// The upstream's `[DONE]`.
@@ -114,7 +111,7 @@ impl fmt::Debug for State {
 pub(crate) struct BrokenOff;
 
 impl Relay {
-    /// A relay of an answer, watched where hyper may never ask for its next bytes.
+    /// A relay of an answer, watched where nobody may ever ask for its next bytes.
     pub(crate) fn start(
         connection: &Rc<ConnectionState>,
         drive: Box<Drive>,
@@ -144,7 +141,6 @@ impl Relay {
             drive: None,
             connection: Rc::clone(connection),
             clock,
-            dry_in: None,
             first_event: None,
             done: None,
             mending: None,
@@ -193,15 +189,7 @@ impl Relay {
             self.out.clear();
             self.next = 0;
             match &mut self.state {
-                State::Relaying => {
-                    let turn = self.connection.turn();
-                    if turn.is_some() && turn == self.dry_in {
-                        return Poll::Pending;
-                    }
-                    self.dry_in = turn;
-                    ready!(self.poll_source(cx));
-                    self.dry_in = None;
-                }
+                State::Relaying => ready!(self.poll_source(cx)),
                 State::Complete => return Poll::Ready(None),
                 State::Settling(position) => {
                     let position = *position;

@@ -3,14 +3,14 @@
 use std::{
     cell::RefCell,
     pin::Pin,
-    rc::{Rc, Weak},
+    rc::Rc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
+    header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
 };
 use http_body::{Frame, SizeHint};
 use smallvec::SmallVec;
@@ -23,7 +23,7 @@ use crate::{
     ids::Ids,
     refusal::Refusal,
     relay::{BrokenOff, Relay},
-    server::{Portions, Serving},
+    server::Serving,
     snapshot::Target,
     translate::Outbound,
 };
@@ -122,11 +122,7 @@ impl http_body::Body for ReplyBody {
         match &mut this.content {
             Content::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             Content::Stream(relay) => {
-                let next = relay.borrow_mut().poll_next(cx);
-                if let (Poll::Pending, Some(serving)) = (&next, &this.serving) {
-                    serving.connection().runs(|| Rc::downgrade(relay) as Weak<RefCell<dyn Portions>>);
-                }
-                next.map(|next| next.map(|bytes| bytes.map(Frame::data)))
+                relay.borrow_mut().poll_next(cx).map(|next| next.map(|bytes| bytes.map(Frame::data)))
             }
             Content::Recorded(stream) => stream.poll_next(cx).map(|next| next.map(|r| r.map(Frame::data))),
             Content::Events(events) => events.poll_recv(cx).map(|event| event.map(|e| Ok(Frame::data(e)))),
@@ -174,7 +170,7 @@ impl<'a> About<'a> {
             attempts,
             dropped: &out.dropped,
             standings: exchange.standings(),
-            headers: exchange.worker().spare_headers.take(),
+            headers: exchange.worker().room_for_headers(),
         }
     }
 }
@@ -387,11 +383,6 @@ pub(crate) fn refuse(ids: &Ids, refusal: &Refusal, attempts: u32) -> Response<Re
         headers.insert(ALLOW, HeaderValue::from_static(allow));
     }
     response
-}
-
-/// Says that the connection ends with this answer.
-pub(crate) fn close_after(response: &mut Response<ReplyBody>) {
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
 #[cfg(test)]

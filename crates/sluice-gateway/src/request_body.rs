@@ -1,7 +1,6 @@
 //! Reading a caller's body: its type, its size, its pace, and the memory that all of them take together.
 
 use std::{
-    pin::Pin,
     rc::Rc,
     sync::{
         Arc,
@@ -16,10 +15,14 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_TYPE},
     request::Parts,
 };
-use http_body::Body as _;
-use hyper::body::{Frame, Incoming};
 
-use crate::{bounds, clock, refusal::Refusal, snapshot::Snapshot, worker::Worker};
+use crate::{
+    bounds, clock,
+    refusal::Refusal,
+    server::{BodyBroke, RequestBody},
+    snapshot::Snapshot,
+    worker::Worker,
+};
 
 /// Bytes of request bodies in memory, over all workers.
 #[derive(Debug)]
@@ -112,7 +115,7 @@ const FORM: &[u8] = b"application/x-www-form-urlencoded";
 /// Reads the body of a request that must be JSON.
 pub(crate) async fn read(
     head: &Parts,
-    body: Incoming,
+    body: RequestBody,
     snapshot: &Snapshot,
     worker: &Rc<Worker>,
 ) -> Result<Bytes, Refusal> {
@@ -122,7 +125,7 @@ pub(crate) async fn read(
 /// As [`read`], of at most `limit` bytes.
 pub(crate) async fn read_within(
     head: &Parts,
-    body: Incoming,
+    body: RequestBody,
     limit: usize,
     worker: &Worker,
 ) -> Result<Bytes, Refusal> {
@@ -133,7 +136,7 @@ pub(crate) async fn read_within(
 /// Reads the fields of a form, as browsers send them without script: of at most `limit` bytes.
 pub(crate) async fn read_form(
     head: &Parts,
-    body: Incoming,
+    body: RequestBody,
     limit: usize,
     worker: &Worker,
 ) -> Result<Bytes, Refusal> {
@@ -143,8 +146,8 @@ pub(crate) async fn read_form(
     }
 }
 
-async fn collect(mut body: Incoming, limit: usize, worker: &Worker) -> Result<Bytes, Refusal> {
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+async fn collect(mut body: RequestBody, limit: usize, worker: &Worker) -> Result<Bytes, Refusal> {
+    let announced = usize::try_from(body.announced()).unwrap_or(usize::MAX);
     if announced > limit {
         return Err(Refusal::request_too_large(limit));
     }
@@ -153,16 +156,13 @@ async fn collect(mut body: Incoming, limit: usize, worker: &Worker) -> Result<By
     if announced > UNCOUNTED_BYTES {
         share = Some(memory.take(announced).ok_or_else(Refusal::overloaded)?);
     }
-    let mut pace = Pace::new(clock::now());
-    let Some(first) = pace.next(&mut body).await? else { return Ok(Bytes::new()) };
-    if first.len() >= announced && body.is_end_stream() {
-        return Ok(counted(first, share));
+    if let Some(whole) = body.take_whole() {
+        return Ok(counted(whole, share));
     }
-    let mut joined = BytesMut::with_capacity(announced.max(first.len()));
-    joined.extend_from_slice(&first);
-    drop(first);
-    while let Some(data) = pace.next(&mut body).await? {
-        let length = joined.len() + data.len();
+    let mut pace = Pace::new(clock::now());
+    let mut joined = BytesMut::with_capacity(announced);
+    while pace.more(&mut body, &mut joined).await? {
+        let length = joined.len();
         if length > limit {
             return Err(Refusal::request_too_large(limit));
         }
@@ -171,7 +171,6 @@ async fn collect(mut body: Incoming, limit: usize, worker: &Worker) -> Result<By
             drop(share.take());
             share = Some(memory.take(room).ok_or_else(Refusal::overloaded)?);
         }
-        joined.extend_from_slice(&data);
     }
     Ok(counted(joined.freeze(), share))
 }
@@ -223,19 +222,16 @@ impl Pace {
         self.started + bounds::BODY_GRACE + earned
     }
 
-    async fn next(&mut self, body: &mut Incoming) -> Result<Option<Bytes>, Refusal> {
-        loop {
-            let frame = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
-            match tokio::time::timeout_at(self.too_slow_at().into(), frame).await {
-                Err(_) => return Err(Refusal::request_timeout()),
-                Ok(None) => return Ok(None),
-                Ok(Some(Err(_))) => return Err(Refusal::incomplete_body()),
-                Ok(Some(Ok(frame))) => {
-                    if let Ok(data) = Frame::into_data(frame) {
-                        self.received += data.len() as u64;
-                        return Ok(Some(data));
-                    }
-                }
+    /// Appends what comes next to `into`; false at the end.
+    async fn more(&mut self, body: &mut RequestBody, into: &mut BytesMut) -> Result<bool, Refusal> {
+        let before = into.len();
+        let more = std::future::poll_fn(|cx| body.poll_more(cx, into));
+        match tokio::time::timeout_at(self.too_slow_at().into(), more).await {
+            Err(_) => Err(Refusal::request_timeout()),
+            Ok(Err(BodyBroke)) => Err(Refusal::incomplete_body()),
+            Ok(Ok(more)) => {
+                self.received += (into.len() - before) as u64;
+                Ok(more)
             }
         }
     }

@@ -10,13 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{
-    Method, Request, Response,
-    header::{HOST, TRANSFER_ENCODING},
-    request::Parts,
-};
-use http_body::Body as _;
-use hyper::body::Incoming;
+use http::{Method, Request, Response, header::HOST, request::Parts};
 
 use crate::{
     admin,
@@ -30,7 +24,7 @@ use crate::{
     refusal::Refusal,
     reply::{self, ReplyBody},
     request_body,
-    server::{ConnectionState, Service},
+    server::{ConnectionState, RequestBody, Service},
     worker::Worker,
 };
 
@@ -120,7 +114,7 @@ impl Service for Routes {
     fn answer(
         self,
         connection: Rc<ConnectionState>,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
     ) -> impl Future<Output = Response<ReplyBody>> {
         // Taken apart here: the future would keep room for the whole as well.
         let (head, body) = request.into_parts();
@@ -133,17 +127,15 @@ impl Routes {
         self,
         connection: Rc<ConnectionState>,
         head: Parts,
-        body: Incoming,
+        body: RequestBody,
     ) -> Response<ReplyBody> {
         let serving = connection.serve();
         let unix_ms = clock::unix_ms();
         let ids = self.worker.ids.make(&head.headers, unix_ms);
-        let has_body = !body.is_end_stream();
-        connection.body_read(false);
         let snapshot = self.worker.snapshot();
         let context =
             Context { ids: &ids, snapshot: &snapshot, connection: &connection, unix_ms, acting: None };
-        let mut response = match unpanicked(pin!(self.dispatch(&context, &head, body))).await {
+        let response = match unpanicked(pin!(self.dispatch(&context, &head, body))).await {
             Some(response) => response,
             None => {
                 self.worker.shared.metrics.panics.inc();
@@ -151,14 +143,6 @@ impl Routes {
                 reply::refuse(&ids, &Refusal::internal(), 0)
             }
         };
-        if head.version < http::Version::HTTP_2 {
-            let unread = has_body && !connection.is_body_read();
-            // Behind a head that may be understood in two ways, the next bytes may not be a request.
-            let doubtful = connection.is_doubtful() || head.headers.contains_key(TRANSFER_ENCODING);
-            if unread || doubtful || too_large(&head) {
-                reply::close_after(&mut response);
-            }
-        }
         self.worker.spare(head.headers);
         response.map(|body| body.on(serving))
     }
@@ -175,7 +159,7 @@ async fn unpanicked<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
 }
 
 impl Routes {
-    async fn dispatch(&self, context: &Context<'_>, head: &Parts, body: Incoming) -> Response<ReplyBody> {
+    async fn dispatch(&self, context: &Context<'_>, head: &Parts, body: RequestBody) -> Response<ReplyBody> {
         let ids = context.ids;
         let mut exchange = Exchange::begin(&self.worker, ids.clone(), head.method.clone(), context.unix_ms);
         if self.listener == Listener::Data {
@@ -187,7 +171,7 @@ impl Routes {
             return self.refused(context, exchange, head, refusal).await;
         };
         exchange.note(|record| record.route = route.name());
-        if context.connection.is_doubtful() || !has_one_host(head) {
+        if !has_one_host(head) {
             return pipeline::refused(ids, exchange, &Refusal::malformed_head(), 0);
         }
         if too_large(head) {
@@ -313,18 +297,14 @@ impl Routes {
         &self,
         context: &Context<'_>,
         head: &Parts,
-        body: Incoming,
+        body: RequestBody,
         (place, id): (admin::Place, &str),
     ) -> Result<Response<ReplyBody>, Refusal> {
         let connection = context.connection;
         let principal = admin::authenticate(&self.worker, connection, head, context.unix_ms).await?;
         let method = head.method.clone();
         let body = match method == Method::POST || method == Method::PATCH {
-            true => {
-                let bytes = request_body::read_within(head, body, admin::BODY_BYTES, &self.worker).await?;
-                context.connection.body_read(true);
-                bytes
-            }
+            true => request_body::read_within(head, body, admin::BODY_BYTES, &self.worker).await?,
             false => Bytes::new(),
         };
         let query = head.uri.query().map(str::to_owned);

@@ -133,10 +133,14 @@ pub(crate) struct Worker {
     pub(crate) max_connections: usize,
     /// This worker's part of the journal.
     pub(crate) journal: RefCell<Writer>,
-    /// Where portions of streams are framed, one connection after the other.
+    /// Where callers' bytes arrive, one connection after the other: what is used of them is copied.
+    pub(crate) read_scratch: RefCell<Box<[u8]>>,
+    /// Where answers are framed, one after the other.
     pub(crate) chunks: RefCell<Vec<u8>>,
-    /// The headers of the last request that was answered, emptied: room for those of an answer.
-    pub(crate) spare_headers: RefCell<HeaderMap>,
+    /// Headers of requests and answers that are over, emptied: room for others.
+    pub(crate) spare_headers: RefCell<Vec<HeaderMap>>,
+    /// The time as answers tell it, as of the last tick.
+    pub(crate) date: RefCell<String>,
     /// How many requests it answers at a time.
     pub(crate) admission: Rc<Admission>,
     /// The snapshot that it saw last.
@@ -169,12 +173,18 @@ impl Worker {
         self.journal.borrow_mut().poll_synced(position, cx)
     }
 
-    /// Takes the headers of a request whose answer is on its way.
+    /// Takes headers that nobody needs any more.
     pub(crate) fn spare(&self, mut headers: HeaderMap) {
-        if headers.capacity() <= bounds::SPARE_HEADERS {
+        let mut spare = self.spare_headers.borrow_mut();
+        if headers.capacity() <= bounds::SPARE_HEADERS && spare.len() < bounds::SPARE_HEADER_MAPS {
             headers.clear();
-            self.spare_headers.replace(headers);
+            spare.push(headers);
         }
+    }
+
+    /// Headers without any, with room for some.
+    pub(crate) fn room_for_headers(&self) -> HeaderMap {
+        self.spare_headers.borrow_mut().pop().unwrap_or_default()
     }
 
     /// Ends abandoned requests, hands over log lines, closes idle connections; for ever.
@@ -209,6 +219,7 @@ impl Worker {
         let dropped = self.log.flush();
         self.shared.metrics.log_lines_dropped.inc_by(dropped);
         self.connections.sweep(clock::now());
+        *self.date.borrow_mut() = clock::http_date();
         // An old one is not kept where no request comes.
         self.snapshots.borrow_mut().load();
     }

@@ -16,7 +16,6 @@ use http::{
     header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, LOCATION, VARY},
     request::Parts,
 };
-use hyper::body::Incoming;
 use serde_json::Value;
 use sluice_console::{
     Answers, Page, Rendered,
@@ -36,6 +35,7 @@ use crate::{
     refusal::Refusal,
     reply::{self, ReplyBody},
     request_body,
+    server::RequestBody,
     worker::Worker,
 };
 
@@ -103,13 +103,13 @@ pub(crate) async fn answer(
     worker: &Worker,
     context: &Context<'_>,
     head: &Parts,
-    body: Incoming,
+    body: RequestBody,
     place: Place<'_>,
 ) -> Result<Response<ReplyBody>, Refusal> {
     match place {
         Place::Asset(asset) => Ok(asset_reply(context, head, asset)),
         Place::Preferences => {
-            let pairs = form(worker, context, head, body).await?;
+            let pairs = form(worker, head, body).await?;
             Ok(preferences::reply(context.ids, &pairs))
         }
         Place::Document => Ok(document::reply(context.ids, &visit::api_base(worker, &head.headers))),
@@ -242,12 +242,10 @@ pub(crate) fn local_path(text: &str) -> &str {
 /// The fields of a form that was sent without script.
 pub(crate) async fn form(
     worker: &Worker,
-    context: &Context<'_>,
     head: &Parts,
-    body: Incoming,
+    body: RequestBody,
 ) -> Result<Vec<(String, String)>, Refusal> {
     let bytes = request_body::read_form(head, body, FORM_BYTES, worker).await?;
-    context.connection.body_read(true);
     let pairs = form_urlencoded::parse(&bytes);
     Ok(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
 }

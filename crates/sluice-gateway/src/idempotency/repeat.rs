@@ -224,7 +224,7 @@ impl RepeatBody {
         let _ = self.exchange.end(ending, Billing::Free);
     }
 
-    /// Looks after a stream that hyper may not ask: true once there is nothing left to look after.
+    /// Looks after a stream that nobody may ask: true once there is nothing left to look after.
     fn look_after(&mut self, now: Instant) -> bool {
         if self.handed_out.is_some_and(|at| now.duration_since(at) > bounds::WRITE_STALL) {
             self.end(State::Cut, Ending::CallerLeft);
@@ -248,5 +248,5 @@ fn watch(body: &Rc<RefCell<RepeatBody>>) {
     });
 }
 
-/// How often a stream is looked after that hyper may not ask.
+/// How often a stream is looked after that nobody may ask.
 const LOOK_AFTER: Duration = Duration::from_secs(1);

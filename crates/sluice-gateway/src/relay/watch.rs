@@ -1,4 +1,4 @@
-//! Looks after streams that hyper may not ask for more: on HTTP/2, while the caller's window is shut.
+//! Looks after streams that nobody may ask for more: on HTTP/2, while the caller's window is shut.
 
 use std::{
     cell::RefCell,

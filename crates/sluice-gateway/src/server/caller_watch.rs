@@ -4,7 +4,6 @@
 //! as reading it, so the socket is asked once, with a waker of our own: until that one was used nothing has come.
 
 use std::{
-    cell::RefCell,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,7 +15,7 @@ use crate::{
     bounds, clock,
     server::{
         ConnectionState,
-        io::{CallerSide, ClientStream},
+        io::{CallerSide, ClientIo},
     },
     timer::Timer,
 };
@@ -51,7 +50,7 @@ impl CallerWatch {
     pub(super) fn sees_departure(
         &mut self,
         state: &ConnectionState,
-        stream: &RefCell<ClientStream>,
+        io: &ClientIo,
         cx: &mut Context<'_>,
     ) -> bool {
         let (bell, waker) = self.bell.get_or_insert_with(|| {
@@ -63,7 +62,7 @@ impl CallerWatch {
         }
         // Before the look: what comes after it rings again.
         bell.rung.store(false, Ordering::Release);
-        let side = stream.borrow().poll_caller(&mut Context::from_waker(waker));
+        let side = io.poll_caller(&mut Context::from_waker(waker));
         state.caller_watched(side == CallerSide::Quiet);
         if side == CallerSide::Hidden {
             // Only to be woken again: what there is to see then is looked for then.

@@ -2,12 +2,8 @@
 
 use std::{cell::RefCell, convert::Infallible, future::Future, net::IpAddr, pin::pin, rc::Rc, task::Poll};
 
-use http::{Request, Response, Version};
-use hyper::{
-    body::Incoming,
-    server::conn::{http1, http2},
-    service::service_fn,
-};
+use http::{Request, Response};
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -17,8 +13,8 @@ use crate::{
     reply::ReplyBody,
     server::{
         ConnectionState, Live, LiveGuard,
-        caller_watch::CallerWatch,
-        direct::{Outlook, pass_on},
+        body::RequestBody,
+        http1,
         io::{ClientIo, ClientStream, linger},
     },
     tasks::LocalExecutor,
@@ -31,7 +27,7 @@ pub(crate) trait Service: Clone + 'static {
     fn answer(
         self,
         connection: Rc<ConnectionState>,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
     ) -> impl Future<Output = Response<ReplyBody>> + 'static;
 }
 
@@ -55,12 +51,12 @@ pub(super) async fn serve<S: Service>(accepted: Accepted, service: S, tls: Optio
         }
     };
     let stream = Rc::new(RefCell::new(stream));
-    let io = TokioIo::new(ClientIo::new(&worker, &stream, &state));
+    let io = ClientIo::new(&stream, &state);
     if http2 {
         state.without_head_clock();
-        Box::pin(drive_http2(io, service, &state)).await;
+        Box::pin(drive_http2(TokioIo::new(io), service, &state)).await;
     } else {
-        drive_http1(io, service, (&worker, &state, &stream)).await;
+        http1::drive(io, service, &worker, &state).await;
     }
     if let Some(stream) = Rc::into_inner(stream) {
         Box::pin(linger(stream.into_inner())).await;
@@ -82,43 +78,6 @@ impl Accepted {
         let guard = Live::join(worker, &state);
         Self { worker: Rc::clone(worker), tcp, state, _guard: guard }
     }
-}
-
-async fn drive_http1<S: Service>(
-    io: TokioIo<ClientIo>,
-    service: S,
-    (worker, state, stream): (&Worker, &Rc<ConnectionState>, &RefCell<ClientStream>),
-) {
-    let answer = answer_with(service, state);
-    let connection = http1::Builder::new()
-        .half_close(stream.borrow().is_plain())
-        .writev(false)
-        .max_buf_size(bounds::CLIENT_BUFFER_BYTES)
-        .serve_connection(io, answer);
-    let mut connection = pin!(connection);
-    let mut told = false;
-    let mut watch = CallerWatch::default();
-    std::future::poll_fn(|cx| {
-        state.driven_by(cx);
-        let tell = must_be_told(state, told);
-        let outlook = if tell { Outlook::AskHyper } else { pass_on(worker, state, stream, cx) };
-        let mut over = match outlook {
-            Outlook::Waits => false,
-            // An error is a broken-off stream, a silent or a vanished caller: each was noted where it happened.
-            Outlook::AskHyper => connection.as_mut().poll(cx).is_ready(),
-            Outlook::Broken => true,
-        };
-        if !over && must_be_told(state, told) {
-            told = true;
-            connection.as_mut().graceful_shutdown();
-            over = connection.as_mut().poll(cx).is_ready();
-        }
-        if over || (!state.is_idle() && watch.sees_departure(state, stream, cx)) {
-            return Poll::Ready(());
-        }
-        Poll::Pending
-    })
-    .await;
 }
 
 /// Whether a connection must now learn that the gateway leaves. One that has not sent its first request yet may have
@@ -166,10 +125,8 @@ fn answer_with<S: Service>(
     Future = impl Future<Output = Result<Response<ReplyBody>, Infallible>> + 'static,
 > {
     let state = Rc::clone(state);
-    service_fn(move |request| {
-        state.chunked(request.version() == Version::HTTP_11);
-        // In a box, for hyper holds room for a request's future as long as the connection lives, and moves it.
-        let answer = Box::pin(service.clone().answer(Rc::clone(&state), request));
+    service_fn(move |request: Request<Incoming>| {
+        let answer = Box::pin(service.clone().answer(Rc::clone(&state), request.map(RequestBody::Http2)));
         async move { Ok::<_, Infallible>(answer.await) }
     })
 }
@@ -200,7 +157,7 @@ mod tests {
     }
 
     impl Service for Stage {
-        async fn answer(self, _: Rc<ConnectionState>, request: Request<Incoming>) -> Response<ReplyBody> {
+        async fn answer(self, _: Rc<ConnectionState>, request: Request<RequestBody>) -> Response<ReplyBody> {
             let path = request.uri().path().to_owned();
             let _end = End(path.clone(), self.ends);
             assert_ne!(path, "/breaks", "on purpose");

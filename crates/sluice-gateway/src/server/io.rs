@@ -6,38 +6,27 @@ use std::{
     io,
     pin::{Pin, pin},
     rc::Rc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Instant,
 };
 
-use bytes::{Buf, Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::server::TlsStream;
 
-use crate::{
-    bounds, clock,
-    server::{ConnectionState, framing::HeadWatch, unparsed},
-    timer::Timer,
-    transport::Transport,
-    worker::Worker,
-};
+use crate::{bounds, clock, server::ConnectionState, timer::Timer, transport::Transport};
 
 /// The connection of a caller.
 pub(super) type ClientStream = Transport<TlsStream<TcpStream>>;
 
-/// What hyper reads from and writes to. The stream itself is shared with the driver of the connection, which gives it
-/// an orderly end when hyper is done with it.
+/// What requests are read from and answers written to. The stream itself stays with the connection, which gives it an
+/// orderly end.
 #[derive(Debug)]
 pub(super) struct ClientIo {
     stream: Rc<RefCell<ClientStream>>,
     state: Rc<ConnectionState>,
-    worker: Rc<Worker>,
-    /// Our answer in place of one that hyper made up on its own, as far as it is not yet written.
-    instead: Option<Bytes>,
-    heads: HeadWatch,
     read_timer: Timer,
     write_timer: Timer,
     /// Since when the caller takes nothing.
@@ -45,69 +34,24 @@ pub(super) struct ClientIo {
 }
 
 impl ClientIo {
-    pub(super) fn new(
-        worker: &Rc<Worker>,
-        stream: &Rc<RefCell<ClientStream>>,
-        state: &Rc<ConnectionState>,
-    ) -> Self {
+    pub(super) fn new(stream: &Rc<RefCell<ClientStream>>, state: &Rc<ConnectionState>) -> Self {
         Self {
             stream: Rc::clone(stream),
             state: Rc::clone(state),
-            worker: Rc::clone(worker),
-            instead: None,
-            heads: HeadWatch::default(),
             read_timer: Timer::default(),
             write_timer: Timer::default(),
             stalled: None,
         }
     }
 
-    fn came(&mut self, bytes: &[u8]) {
-        self.state.bytes_came();
-        if self.state.expects_head() {
-            self.state.set_framing(self.heads.see(bytes));
-        } else {
-            self.heads.forget();
-        }
+    /// Whether [`ClientIo::poll_caller`] sees anything.
+    pub(super) fn is_plain(&self) -> bool {
+        self.stream.borrow().is_plain()
     }
 
-    /// Writes ours in place of `first`, when that is an answer of hyper's own. Ready once all of ours is written;
-    /// `None` when there is nothing to replace.
-    fn poll_instead(&mut self, first: &[u8], cx: &mut Context<'_>) -> Option<Poll<io::Result<()>>> {
-        if self.instead.is_none() {
-            let status = self.state.is_idle().then(|| unparsed::status_of_bare_answer(first))??;
-            self.instead = Some(unparsed::answer(&self.worker, status).into());
-        }
-        while let Some(rest) = self.instead.as_mut().filter(|rest| !rest.is_empty()) {
-            match Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, rest) {
-                Poll::Ready(Ok(n)) => rest.advance(n),
-                Poll::Ready(Err(error)) => return Some(Poll::Ready(Err(error))),
-                Poll::Pending => return Some(Poll::Pending),
-            }
-        }
-        Some(Poll::Ready(Ok(())))
-    }
-
-    /// Writes what was left over from before, which goes first.
-    fn poll_backlog(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            let mut backlog = self.state.backlog();
-            if backlog.is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-            let written = Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, &backlog);
-            if let Poll::Ready(Ok(taken)) = written {
-                backlog.advance(taken);
-                if backlog.is_empty() {
-                    // A connection at rest holds no memory for it.
-                    *backlog = BytesMut::new();
-                }
-            }
-            drop(backlog);
-            if ready!(self.unless_stalled(written, cx))? == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-        }
+    /// What can be seen of the caller's side without reading.
+    pub(super) fn poll_caller(&self, cx: &mut Context<'_>) -> CallerSide {
+        self.stream.borrow().poll_caller(cx)
     }
 
     /// Holds a caller who takes nothing to the stall clock.
@@ -136,12 +80,12 @@ impl AsyncRead for ClientIo {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buf.filled().len();
-        // A socket keeps one waker for reading: from here on it is hyper's.
+        // A socket keeps one waker for reading: from here on it is the reader's.
         this.state.caller_watched(false);
         let read = Pin::new(&mut *this.stream.borrow_mut()).poll_read(cx, buf);
         if read.is_ready() {
             if buf.filled().len() > before {
-                this.came(&buf.filled()[before..]);
+                this.state.bytes_came();
             }
             return read;
         }
@@ -157,11 +101,7 @@ impl AsyncRead for ClientIo {
 impl AsyncWrite for ClientIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.state.writing();
-        ready!(self.poll_backlog(cx))?;
-        let written = match self.poll_instead(buf, cx) {
-            Some(ours) => ours.map_ok(|()| buf.len()),
-            None => Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, buf),
-        };
+        let written = Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, buf);
         self.unless_stalled(written, cx)
     }
 
@@ -171,12 +111,7 @@ impl AsyncWrite for ClientIo {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.state.writing();
-        ready!(self.poll_backlog(cx))?;
-        let first = bufs.first().map_or(&[][..], |buf| &buf[..]);
-        let written = match self.poll_instead(first, cx) {
-            Some(ours) => ours.map_ok(|()| bufs.iter().map(|buf| buf.len()).sum()),
-            None => Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, bufs),
-        };
+        let written = Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, bufs);
         self.unless_stalled(written, cx)
     }
 
@@ -185,7 +120,6 @@ impl AsyncWrite for ClientIo {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_backlog(cx))?;
         let flushed = Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx);
         if let Poll::Ready(Ok(())) = flushed {
             self.state.flushed();
@@ -200,14 +134,12 @@ impl AsyncWrite for ClientIo {
 }
 
 impl ClientStream {
-    /// Whether hyper watches for a caller who leaves, which costs a read buffer for every request. On plain TCP
-    /// [`ClientStream::poll_caller`] does it without.
-    pub(super) fn is_plain(&self) -> bool {
+    fn is_plain(&self) -> bool {
         matches!(self, Self::Plain(_))
     }
 
     /// What can be seen of the caller's side without reading. Only plain TCP can be looked into.
-    pub(super) fn poll_caller(&self, cx: &mut Context<'_>) -> CallerSide {
+    fn poll_caller(&self, cx: &mut Context<'_>) -> CallerSide {
         let Self::Plain(tcp) = self else { return CallerSide::Quiet };
         let mut byte = [0u8; 1];
         match tcp.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {

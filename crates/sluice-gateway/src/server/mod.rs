@@ -1,10 +1,10 @@
 //! Towards callers: listeners, connections with their clocks, and their orderly end.
 
 mod accept;
+mod body;
 mod caller_watch;
 mod connection;
-mod direct;
-mod framing;
+mod http1;
 mod io;
 mod listen;
 mod state;
@@ -12,9 +12,9 @@ mod tls;
 mod unparsed;
 
 pub(crate) use accept::{CurrentTls, accept_until_stopped};
+pub(crate) use body::{BodyBroke, RequestBody};
 pub(crate) use connection::Service;
-pub(crate) use direct::Portions;
-pub(crate) use framing::Framing;
+pub use http1::fuzz_head;
 pub(crate) use listen::bind;
 pub(crate) use state::{CallGuard, ConnectionState, Live, LiveGuard, Serving};
 pub use tls::TlsError;

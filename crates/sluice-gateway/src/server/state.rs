@@ -1,26 +1,17 @@
 //! What is known of one connection, shared between its transport, its requests and the shutdown.
 
 use std::{
-    cell::{Cell, RefCell, RefMut},
+    cell::{Cell, RefCell},
     collections::HashMap,
-    fmt,
     net::IpAddr,
-    rc::{Rc, Weak},
+    rc::Rc,
     task::{Context, Poll, Waker},
     time::Instant,
 };
 
-use bytes::BytesMut;
 use tokio::sync::Notify;
 
-use crate::{
-    bounds, clock,
-    server::{
-        Framing,
-        direct::{Portions, Running},
-    },
-    worker::Worker,
-};
+use crate::{bounds, clock, worker::Worker};
 
 /// What a connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,35 +34,15 @@ pub(crate) struct ConnectionState {
     unflushed: Cell<bool>,
     flush_waiters: RefCell<Vec<Waker>>,
     task: RefCell<Option<Waker>>,
-    /// Counts how often that task ran.
-    turn: Cell<u64>,
     /// The socket will tell when something comes from the caller.
     caller_watched: Cell<bool>,
     draining: Cell<bool>,
     must_stop: Cell<bool>,
     /// On HTTP/2 a head is not the only thing that comes between requests.
     head_clock: Cell<bool>,
-    /// Whether the body of the request being answered was read to its end.
-    body_read: Cell<bool>,
-    /// What is known of the last head on HTTP/1.1.
-    framing: Cell<Framing>,
-    /// Whether a body without a length goes out in chunks.
-    chunked: Cell<bool>,
     /// Whom it comes from, and whether over TLS.
     peer: Cell<Option<IpAddr>>,
     tls: Cell<bool>,
-    /// A body that hyper has asked for and waits for.
-    running: RefCell<Option<RunningBody>>,
-    /// Was to be written before anything that hyper writes.
-    backlog: RefCell<BytesMut>,
-}
-
-struct RunningBody(Running);
-
-impl fmt::Debug for RunningBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RunningBody")
-    }
 }
 
 impl ConnectionState {
@@ -84,18 +55,12 @@ impl ConnectionState {
             unflushed: Cell::new(false),
             flush_waiters: RefCell::default(),
             task: RefCell::default(),
-            turn: Cell::new(0),
             caller_watched: Cell::new(false),
             draining: Cell::new(false),
             must_stop: Cell::new(false),
             head_clock: Cell::new(true),
-            body_read: Cell::new(false),
-            framing: Cell::new(Framing::Clear),
-            chunked: Cell::new(false),
             peer: Cell::new(None),
             tls: Cell::new(false),
-            running: RefCell::default(),
-            backlog: RefCell::default(),
         })
     }
 
@@ -121,16 +86,6 @@ impl ConnectionState {
     /// The connection speaks HTTP/2.
     pub(crate) fn without_head_clock(&self) {
         self.head_clock.set(false);
-    }
-
-    /// Notes whether the body of the current request was read to its end.
-    pub(crate) fn body_read(&self, read: bool) {
-        self.body_read.set(read);
-    }
-
-    /// Whether what comes next on the connection is another request.
-    pub(crate) fn is_body_read(&self) -> bool {
-        self.body_read.get()
     }
 
     /// Bytes came from the caller.
@@ -166,20 +121,6 @@ impl ConnectionState {
     /// Whether it never carried a request, and carries none now.
     pub(crate) fn awaits_first_request(&self) -> bool {
         self.is_idle() && self.waiting.get() == (Waiting::Request { first: true })
-    }
-
-    /// Whether the bytes between requests are heads to be looked at.
-    pub(crate) fn expects_head(&self) -> bool {
-        self.is_idle() && self.head_clock.get()
-    }
-
-    pub(crate) fn set_framing(&self, framing: Framing) {
-        self.framing.set(framing);
-    }
-
-    /// Whether somebody else could have understood the head of this request differently.
-    pub(crate) fn is_doubtful(&self) -> bool {
-        self.head_clock.get() && self.framing.get() != Framing::Clear
     }
 
     /// Whether no request is being answered.
@@ -225,45 +166,12 @@ impl ConnectionState {
         Poll::Pending
     }
 
-    /// The task that drives the connection begins another turn; it is remembered once.
+    /// Remembers the task that drives the connection.
     pub(crate) fn driven_by(&self, cx: &Context<'_>) {
-        self.turn.set(self.turn.get() + 1);
         let mut task = self.task.borrow_mut();
         if task.is_none() {
             *task = Some(cx.waker().clone());
         }
-    }
-
-    /// The turn of the one task that everything on an HTTP/1.1 connection runs in. Nothing that waits for a wake-up can
-    /// have got any further within the turn in which it began to wait.
-    pub(crate) fn turn(&self) -> Option<u64> {
-        (!self.is_http2()).then(|| self.turn.get())
-    }
-
-    /// Notes whether the caller of the current request knows chunks.
-    pub(crate) fn chunked(&self, chunked: bool) {
-        self.chunked.set(chunked);
-    }
-
-    /// hyper has asked this body and waits for it.
-    pub(crate) fn runs(&self, body: impl FnOnce() -> Running) {
-        let mut running = self.running.borrow_mut();
-        if running.is_none() && self.chunked.get() && self.body_read.get() {
-            *running = Some(RunningBody(body()));
-        }
-    }
-
-    /// The body that hyper waits for, where hyper has nothing else to do: all that it wrote is on its way.
-    pub(crate) fn running(&self) -> Option<Rc<RefCell<dyn Portions>>> {
-        if self.unflushed.get() {
-            return None;
-        }
-        self.running.borrow().as_ref().and_then(|body| Weak::upgrade(&body.0))
-    }
-
-    /// What must be written before anything that hyper writes.
-    pub(crate) fn backlog(&self) -> RefMut<'_, BytesMut> {
-        self.backlog.borrow_mut()
     }
 
     /// Notes whether the watch over the caller will be woken when something comes from it.
@@ -295,18 +203,10 @@ impl ConnectionState {
 #[derive(Debug)]
 pub(crate) struct Serving(Rc<ConnectionState>);
 
-impl Serving {
-    /// The connection on which it is answered.
-    pub(crate) fn connection(&self) -> &ConnectionState {
-        &self.0
-    }
-}
-
 impl Drop for Serving {
     fn drop(&mut self) {
         let state = &self.0;
         state.serving.set(state.serving.get().saturating_sub(1));
-        *state.running.borrow_mut() = None;
         state.waiting.set(Waiting::Request { first: false });
         state.since.set(clock::now());
     }

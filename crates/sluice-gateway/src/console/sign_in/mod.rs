@@ -14,7 +14,6 @@ use http::{
     header::{RETRY_AFTER, SET_COOKIE},
     request::Parts,
 };
-use hyper::body::Incoming;
 use serde_json::{Value, json};
 use sluice_console::Page;
 use sluice_store::users::{Factor, User};
@@ -29,6 +28,7 @@ use crate::{
     pipeline::Context,
     refusal::Refusal,
     reply::ReplyBody,
+    server::RequestBody,
     worker::{Shared, Worker},
 };
 
@@ -247,7 +247,7 @@ pub(super) async fn answer(
     worker: &Worker,
     context: &Context<'_>,
     head: &Parts,
-    body: Incoming,
+    body: RequestBody,
     place: Form<'_>,
 ) -> Reply {
     let channel = Channel::of(context.connection, head);
@@ -256,7 +256,7 @@ pub(super) async fn answer(
         Form::OidcCallback => return oidc::callback(worker, context, head).await,
         _ => {}
     }
-    let pairs = form(worker, context, head, body).await?;
+    let pairs = form(worker, head, body).await?;
     let sent = Sent { worker, context, head, channel, fields: session::fields(&pairs) };
     let page = match place {
         Form::Link(token) => (Page::SignInLink, token),
