@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use sluice_ledger::RequestId;
@@ -10,8 +9,6 @@ use smallvec::SmallVec;
 
 use crate::bounds;
 
-/// The header with our id of a request, on every answer.
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header with the caller's id of a request, taken over or made by us.
 const X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
@@ -42,15 +39,6 @@ impl Ids {
     /// The trace id as text.
     pub(crate) fn trace_text(&self) -> &str {
         std::str::from_utf8(&self.trace).unwrap_or_default()
-    }
-
-    /// Both as headers.
-    pub(crate) fn headers(&self) -> [(HeaderName, HeaderValue); 2] {
-        let mut both = SmallVec::<[u8; REQUEST_ID_BYTES + TRACE_ID_INLINE_BYTES]>::from_slice(&self.request);
-        both.extend_from_slice(&self.trace);
-        let both = Bytes::from_owner(both);
-        let (request, trace) = (both.slice(..REQUEST_ID_BYTES), both.slice(REQUEST_ID_BYTES..));
-        [(X_REQUEST_ID, header(request)), (X_TRACE_ID, header(trace))]
     }
 }
 
@@ -115,10 +103,6 @@ fn hex_trace(random: &[u8]) -> SmallVec<[u8; TRACE_ID_INLINE_BYTES]> {
         pair[1] = HEX[usize::from(byte & 15)];
     }
     SmallVec::from_slice(&text)
-}
-
-fn header(text: Bytes) -> HeaderValue {
-    HeaderValue::from_maybe_shared(text).unwrap_or(HeaderValue::from_static("invalid"))
 }
 
 #[cfg(test)]

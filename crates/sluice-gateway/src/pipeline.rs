@@ -98,7 +98,7 @@ async fn answered(context: &Context<'_>, exchange: Exchange, head: &Parts, admit
     drive.exchange.delivered(answer.content_bytes, (answer.usage, answer.usage_absurd));
     drive.exchange.trace_answer(std::slice::from_ref(&answer.body));
     match drive.exchange.settle().await {
-        Ok(()) => reply::completion(context.ids, about, answer.body),
+        Ok(()) => reply::completion(context.ids, &about, answer.body),
         Err(NotWritten) => reply::refuse(context.ids, &Refusal::accounting_unavailable(), 0),
     }
 }
@@ -112,15 +112,15 @@ async fn streamed(context: &Context<'_>, drive: Box<Drive>) -> Reply {
         Ok((drive, Err(none))) => unanswered(context.ids, drive, none),
         Err(_) => {
             let relay = Relay::seeking(context.connection, seeking, clock);
-            reply::stream_head(context.ids, None).map(|()| ReplyBody::stream(relay))
+            reply::streamed(reply::stream_head(context.ids, None), ReplyBody::stream(relay))
         }
     }
 }
 
 fn streaming(context: &Context<'_>, drive: Box<Drive>, answered: Answered) -> Reply {
     let about = About::of(&answered.out, drive.made(), &drive.exchange);
-    let head = reply::stream_head(context.ids, Some(about));
-    head.map(|()| ReplyBody::stream(Relay::start(context.connection, drive, answered)))
+    let head = reply::stream_head(context.ids, Some(&about));
+    reply::streamed(head, ReplyBody::stream(Relay::start(context.connection, drive, answered)))
 }
 
 fn unanswered(ids: &Ids, drive: Box<Drive>, none: NoAnswer) -> Reply {

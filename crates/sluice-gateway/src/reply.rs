@@ -9,11 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+    HeaderMap, HeaderValue, Response, StatusCode,
+    header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE},
 };
 use http_body::{Frame, SizeHint};
-use smallvec::SmallVec;
 
 use crate::{
     accounting::Standings,
@@ -28,35 +27,27 @@ use crate::{
     translate::Outbound,
 };
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
-const X_PROVIDER: HeaderName = HeaderName::from_static("x-sluicegate-provider");
-const X_MODEL: HeaderName = HeaderName::from_static("x-sluicegate-model");
-const X_ATTEMPTS: HeaderName = HeaderName::from_static("x-sluicegate-attempts");
-const X_DROPPED: HeaderName = HeaderName::from_static("x-sluicegate-dropped");
-const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
-const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
-/// Asks proxies in front of us not to hold back a stream.
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+mod lines;
 
-/// What the names of the following begin with.
+pub(crate) use lines::Lines;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const CONTENT_TYPE_LINE: &str = "content-type";
+
+/// What the names of headers about limits begin with.
 pub(crate) const LIMIT_HEADERS: &str = "x-ratelimit-";
 
-static LIMIT_REQUESTS: [HeaderName; 3] = [
-    HeaderName::from_static("x-ratelimit-limit-requests"),
-    HeaderName::from_static("x-ratelimit-remaining-requests"),
-    HeaderName::from_static("x-ratelimit-reset-requests"),
-];
-static LIMIT_TOKENS: [HeaderName; 3] = [
-    HeaderName::from_static("x-ratelimit-limit-tokens"),
-    HeaderName::from_static("x-ratelimit-remaining-tokens"),
-    HeaderName::from_static("x-ratelimit-reset-tokens"),
-];
+const LIMIT_REQUESTS: [&str; 3] =
+    ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
+const LIMIT_TOKENS: [&str; 3] =
+    ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
 
 /// The body of an answer.
 #[derive(Debug)]
 pub(crate) struct ReplyBody {
     content: Content,
+    /// Goes before it in the head, beside what the response has of headers.
+    lines: Lines,
     /// The connection is at work until the body is gone.
     serving: Option<Serving>,
 }
@@ -74,16 +65,25 @@ enum Content {
 }
 
 impl ReplyBody {
+    fn new(content: Content) -> Self {
+        Self { content, lines: Lines::default(), serving: None }
+    }
+
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { content: Content::Whole(Some(bytes.into()).filter(|b| !b.is_empty())), serving: None }
+        Self::new(Content::Whole(Some(bytes.into()).filter(|b| !b.is_empty())))
     }
 
     pub(crate) fn stream(relay: Rc<RefCell<Relay>>) -> Self {
-        Self { content: Content::Stream(relay), serving: None }
+        Self::new(Content::Stream(relay))
     }
 
     pub(crate) fn repeat(repeat: Rc<RefCell<RepeatBody>>) -> Self {
-        Self { content: Content::Repeat(repeat), serving: None }
+        Self::new(Content::Repeat(repeat))
+    }
+
+    /// Headers that belong to the answer, which are none of this body's any more.
+    pub(crate) fn take_lines(&mut self) -> Lines {
+        std::mem::take(&mut self.lines)
     }
 
     /// All of it, where it is one piece.
@@ -158,52 +158,39 @@ pub(crate) struct About<'a> {
     attempts: u32,
     dropped: &'a [String],
     standings: Standings,
-    /// Empty ones, with room.
-    headers: HeaderMap,
 }
 
 impl<'a> About<'a> {
     /// Of an answer to `out`, the last of `attempts` calls.
     pub(crate) fn of(out: &'a Outbound, attempts: u32, exchange: &Exchange) -> Self {
-        Self {
-            target: out.target(),
-            attempts,
-            dropped: &out.dropped,
-            standings: exchange.standings(),
-            headers: exchange.worker().room_for_headers(),
-        }
+        Self { target: out.target(), attempts, dropped: &out.dropped, standings: exchange.standings() }
     }
 }
 
 /// A response with our headers on everything.
-fn response<B>(status: u16, ids: &Ids, content_type: HeaderValue, body: B) -> Response<B> {
-    response_in(HeaderMap::new(), (status, content_type), ids, body)
+fn response(status: u16, ids: &Ids, content_type: HeaderValue, body: ReplyBody) -> Response<ReplyBody> {
+    let mut response = lined(status, Lines::of(ids), body);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
 }
 
-/// As [`response`], with the room of `headers`, which are empty.
-fn response_in<B>(
-    headers: HeaderMap,
-    (status, content_type): (u16, HeaderValue),
-    ids: &Ids,
-    body: B,
-) -> Response<B> {
-    let mut response = Response::new(body);
-    *response.headers_mut() = headers;
+/// A response whose headers are `lines`.
+fn lined(status: u16, lines: Lines, body: ReplyBody) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody { lines, ..body });
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.reserve(12);
-    headers.insert(CONTENT_TYPE, content_type);
-    for (name, value) in ids.headers() {
-        headers.insert(name, value);
-    }
+    response
+}
+
+/// All of an answer's headers in its map, for who needs it so.
+pub(crate) fn spread(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
+    let lines = response.body_mut().take_lines();
+    response.headers_mut().extend(lines.headers());
     response
 }
 
 /// As an earlier answer of this status; its headers are still to be added.
 pub(crate) fn again(status: u16, ids: &Ids, body: ReplyBody) -> Response<ReplyBody> {
-    let mut response = response(status, ids, JSON, body);
-    response.headers_mut().remove(CONTENT_TYPE);
-    response
+    lined(status, Lines::of(ids), body)
 }
 
 /// A JSON answer.
@@ -247,163 +234,82 @@ pub(crate) fn metrics(ids: &Ids, accept: &HeaderMap, body: String) -> Response<R
 
 /// Events of the admin API, until one side has enough of it.
 pub(crate) fn events(ids: &Ids, events: admin::Events) -> Response<ReplyBody> {
-    let body = ReplyBody { content: Content::Events(events), serving: None };
-    let mut response = stream_head(ids, None).map(|()| body);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    lined(200, stream_lines(ids, "no-store"), ReplyBody::new(Content::Events(events)))
 }
 
 /// A whole completion.
-pub(crate) fn completion(ids: &Ids, mut about: About<'_>, body: Bytes) -> Response<ReplyBody> {
-    let headers = std::mem::take(&mut about.headers);
-    let mut response = response_in(headers, (200, JSON), ids, ReplyBody::whole(body));
-    describe(response.headers_mut(), &about);
-    response
+pub(crate) fn completion(ids: &Ids, about: &About<'_>, body: Bytes) -> Response<ReplyBody> {
+    let mut lines = Lines::of(ids);
+    lines.put_text(CONTENT_TYPE_LINE, "application/json");
+    describe(&mut lines, about);
+    lined(200, lines, ReplyBody::whole(body))
 }
 
-/// The head of a streamed completion. What is not known of it yet, where nothing of it has come, is not said.
-pub(crate) fn stream_head(ids: &Ids, mut about: Option<About<'_>>) -> Response<()> {
-    let headers = about.as_mut().map(|about| std::mem::take(&mut about.headers)).unwrap_or_default();
-    let mut response = response_in(headers, (200, EVENT_STREAM), ids, ());
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+/// What a streamed completion says of itself. What is not known of it yet, where nothing of it has come, is not said.
+pub(crate) fn stream_head(ids: &Ids, about: Option<&About<'_>>) -> Lines {
+    let mut lines = stream_lines(ids, "no-cache");
     if let Some(about) = about {
-        describe(headers, &about);
+        describe(&mut lines, about);
     }
-    response
+    lines
 }
 
-fn describe(headers: &mut HeaderMap, about: &About<'_>) {
-    headers.insert(X_PROVIDER, about.target.provider_header.clone());
-    headers.insert(X_MODEL, about.target.model_header.clone());
-    headers.insert(X_ATTEMPTS, number(about.attempts));
+/// A streamed completion.
+pub(crate) fn streamed(head: Lines, body: ReplyBody) -> Response<ReplyBody> {
+    lined(200, head, body)
+}
+
+fn stream_lines(ids: &Ids, cache_control: &'static str) -> Lines {
+    let mut lines = Lines::of(ids);
+    lines.put_text(CONTENT_TYPE_LINE, "text/event-stream; charset=utf-8");
+    lines.put_text("cache-control", cache_control);
+    // Asks proxies in front of us not to hold back a stream.
+    lines.put_text("x-accel-buffering", "no");
+    lines
+}
+
+fn describe(lines: &mut Lines, about: &About<'_>) {
+    lines.put("x-sluicegate-provider", &about.target.provider_header);
+    lines.put("x-sluicegate-model", &about.target.model_header);
+    lines.put_number(ATTEMPTS_LINE, about.attempts);
     if !about.dropped.is_empty()
         && let Ok(value) = HeaderValue::from_str(&about.dropped.join(", "))
     {
-        headers.insert(X_DROPPED, value);
+        lines.put("x-sluicegate-dropped", &value);
     }
-    describe_limits(headers, &about.standings);
+    describe_limits(lines, &about.standings);
 }
+
+const ATTEMPTS_LINE: &str = "x-sluicegate-attempts";
 
 /// Where a limited caller stands, in OpenAI's headers.
-fn describe_limits(headers: &mut HeaderMap, standings: &Standings) {
-    let mut values = Values::default();
-    let mut names = SmallVec::<[&HeaderName; 6]>::new();
-    for (standing, named) in [(&standings.requests, &LIMIT_REQUESTS), (&standings.tokens, &LIMIT_TOKENS)] {
+fn describe_limits(lines: &mut Lines, standings: &Standings) {
+    for (standing, names) in [(&standings.requests, LIMIT_REQUESTS), (&standings.tokens, LIMIT_TOKENS)] {
         let Some(standing) = standing else { continue };
-        values.add(|text| push_number(text, standing.limit));
-        values.add(|text| push_number(text, standing.remaining));
-        values.add(|text| push_duration(text, standing.reset_ns));
-        names.extend(named);
-    }
-    if names.is_empty() {
-        return;
-    }
-    for (name, value) in names.into_iter().zip(values.finish()) {
-        headers.insert(name, value);
-    }
-}
-
-/// Values of headers that are made together, in one allocation.
-#[derive(Default)]
-struct Values {
-    text: Text,
-    ends: SmallVec<[usize; 6]>,
-}
-
-type Text = SmallVec<[u8; 96]>;
-
-impl Values {
-    fn add(&mut self, write: impl FnOnce(&mut Text)) {
-        write(&mut self.text);
-        self.ends.push(self.text.len());
-    }
-
-    fn finish(self) -> impl Iterator<Item = HeaderValue> {
-        let (all, mut from) = (Bytes::from_owner(self.text), 0);
-        self.ends.into_iter().map(move |end| {
-            let value = all.slice(std::mem::replace(&mut from, end)..end);
-            HeaderValue::from_maybe_shared(value).unwrap_or(HeaderValue::from_static("invalid"))
-        })
-    }
-}
-
-fn push_number(text: &mut Text, number: u64) {
-    text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-}
-
-/// A duration as OpenAI writes it: `20ms`, `1s`, `6m0s`, `1h0m0s`; rounded up.
-fn push_duration(text: &mut Text, ns: u64) {
-    let mut part = |number, unit: &[u8]| {
-        push_number(text, number);
-        text.extend_from_slice(unit);
-    };
-    let millis = ns.div_ceil(1_000_000);
-    if millis < 1000 {
-        return part(millis, b"ms");
-    }
-    let seconds = millis.div_ceil(1000);
-    if seconds >= 3600 {
-        part(seconds / 3600, b"h");
-    }
-    if seconds >= 60 {
-        part(seconds / 60 % 60, b"m");
-    }
-    part(seconds % 60, b"s");
-}
-
-/// A number of attempts; the usual ones cost nothing.
-fn number(attempts: u32) -> HeaderValue {
-    match attempts {
-        1 => HeaderValue::from_static("1"),
-        2 => HeaderValue::from_static("2"),
-        3 => HeaderValue::from_static("3"),
-        4 => HeaderValue::from_static("4"),
-        more => HeaderValue::from(more),
+        let [limit, remaining, reset] = names;
+        lines.put_number(limit, standing.limit);
+        lines.put_number(remaining, standing.remaining);
+        lines.put_duration(reset, standing.reset_ns);
     }
 }
 
 /// An error. `attempts`: how many calls were made for it.
 pub(crate) fn refuse(ids: &Ids, refusal: &Refusal, attempts: u32) -> Response<ReplyBody> {
-    let mut response = response(refusal.status, ids, JSON, ReplyBody::whole(refusal.body()));
-    let headers = response.headers_mut();
+    let mut lines = Lines::of(ids);
+    lines.put_text(CONTENT_TYPE_LINE, "application/json");
     if attempts > 0 {
-        headers.insert(X_ATTEMPTS, number(attempts));
+        lines.put_number(ATTEMPTS_LINE, attempts);
     }
     if let Some(ms) = refusal.retry_after_ms {
-        headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
-        headers.insert(RETRY_AFTER_MS, HeaderValue::from(ms));
+        lines.put_number("retry-after", ms.div_ceil(1000));
+        lines.put_number("retry-after-ms", ms);
     }
     if refusal.no_retry {
-        headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
+        lines.put_text("x-should-retry", "false");
     }
-    describe_limits(headers, &refusal.standings);
+    describe_limits(&mut lines, &refusal.standings);
     if let Some(allow) = refusal.allow {
-        headers.insert(ALLOW, HeaderValue::from_static(allow));
+        lines.put_text("allow", allow);
     }
-    response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_written_as_openai_does() {
-        let check = |ns, expect: &str| {
-            let mut values = Values::default();
-            values.add(|text| push_number(text, 7));
-            values.add(|text| push_duration(text, ns));
-            let values: Vec<_> = values.finish().collect();
-            assert_eq!(values, ["7", expect]);
-        };
-        check(0, "0ms");
-        check(1, "1ms");
-        check(20_000_000, "20ms");
-        check(999_000_001, "1s");
-        check(1_000_000_001, "2s");
-        check(360_000_000_000, "6m0s");
-        check(3_600_000_000_000, "1h0m0s");
-    }
+    lined(refusal.status, lines, ReplyBody::whole(refusal.body()))
 }

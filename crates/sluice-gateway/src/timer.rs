@@ -1,8 +1,13 @@
 //! A timer for deadlines that keep moving away: set once and only looked at, set anew only when it has fired.
 
-use std::{future::Future, pin::Pin, task::Context, time::Instant};
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    task::Context,
+    time::Instant,
+};
 
-use tokio::time::Sleep;
+use tokio::{task::unconstrained, time::Sleep};
 
 use crate::clock;
 
@@ -26,15 +31,41 @@ impl Timer {
             }
             None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at.into()))),
         }
-        self.sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready())
+        // Whatever this task has used up of its turn: a sleep that is not looked at is not set.
+        self.sleep.as_mut().is_some_and(|sleep| pin!(unconstrained(sleep.as_mut())).poll(cx).is_ready())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{task::Waker, time::Duration};
+    use std::{
+        task::{Poll, Waker},
+        time::Duration,
+    };
 
     use super::*;
+
+    /// Waits for a time that begins in a turn of which nothing is left.
+    async fn waits_at_the_end_of_a_turn(timer: &mut Timer, wait: Duration) {
+        let at = clock::now() + wait;
+        let mut used_up = false;
+        std::future::poll_fn(|cx| {
+            while !used_up && pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
+            used_up = true;
+            let fired = timer.sleep.as_ref().is_some_and(|sleep| sleep.is_elapsed());
+            if timer.poll_passed(at, cx) || fired { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// The paused clock goes on by itself, but only to a timer that is set: else this waits for ever.
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_is_used_up_stops_no_timer() {
+        let mut timer = Timer::default();
+        let bound = Duration::from_secs(3600);
+        let waits = waits_at_the_end_of_a_turn(&mut timer, Duration::from_secs(60));
+        assert!(tokio::time::timeout(bound, waits).await.is_ok());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_deadline_may_move_both_ways() {

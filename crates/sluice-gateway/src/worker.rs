@@ -137,7 +137,7 @@ pub(crate) struct Worker {
     pub(crate) read_scratch: RefCell<Box<[u8]>>,
     /// Where answers are framed, one after the other.
     pub(crate) chunks: RefCell<Vec<u8>>,
-    /// Headers of requests and answers that are over, emptied: room for others.
+    /// Headers of requests that are over, emptied: room for those of others.
     pub(crate) spare_headers: RefCell<Vec<HeaderMap>>,
     /// The time as answers tell it, as of the last tick.
     pub(crate) date: RefCell<String>,
@@ -176,7 +176,9 @@ impl Worker {
     /// Takes headers that nobody needs any more.
     pub(crate) fn spare(&self, mut headers: HeaderMap) {
         let mut spare = self.spare_headers.borrow_mut();
-        if headers.capacity() <= bounds::SPARE_HEADERS && spare.len() < bounds::SPARE_HEADER_MAPS {
+        if (1..=bounds::SPARE_HEADERS).contains(&headers.capacity())
+            && spare.len() < bounds::SPARE_HEADER_MAPS
+        {
             headers.clear();
             spare.push(headers);
         }

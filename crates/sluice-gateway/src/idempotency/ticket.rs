@@ -77,7 +77,7 @@ impl Held {
 
     /// Records what the caller gets. An error answer frees the key.
     fn record(mut self, response: Response<ReplyBody>) -> Response<ReplyBody> {
-        let (parts, body) = response.into_parts();
+        let (parts, body) = reply::spread(response).into_parts();
         let status = parts.status.as_u16();
         let whole = body.as_whole();
         self.recording.begin(Head { status, headers: kept(&parts.headers), whole: whole.is_some() });

@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     bounds, clock,
-    reply::ReplyBody,
+    reply::{self, ReplyBody},
     server::{
         ConnectionState, Live, LiveGuard,
         body::RequestBody,
@@ -127,7 +127,7 @@ fn answer_with<S: Service>(
     let state = Rc::clone(state);
     service_fn(move |request: Request<Incoming>| {
         let answer = Box::pin(service.clone().answer(Rc::clone(&state), request.map(RequestBody::Http2)));
-        async move { Ok::<_, Infallible>(answer.await) }
+        async move { Ok::<_, Infallible>(reply::spread(answer.await)) }
     })
 }
 

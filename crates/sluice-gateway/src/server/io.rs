@@ -84,7 +84,7 @@ impl AsyncRead for ClientIo {
         this.state.caller_watched(false);
         let read = Pin::new(&mut *this.stream.borrow_mut()).poll_read(cx, buf);
         if read.is_ready() {
-            if buf.filled().len() > before {
+            if buf.filled().len() > before && this.state.is_http2() {
                 this.state.bytes_came();
             }
             return read;

@@ -6,8 +6,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::bounds;
 
-/// Length of an accept queue.
-const BACKLOG: i32 = 1024;
+/// Length of an accept queue: what the system allows (`net.core.somaxconn`). Whoever finds it full tries again after a
+/// second, which is later than any refusal.
+const BACKLOG: i32 = 65_535;
 
 /// Binds `count` listeners to one address.
 ///

@@ -9,7 +9,12 @@
     reason = "a command-line tool that talks over its standard streams and measures time"
 )]
 
-use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    process::ExitCode,
+    time::Duration,
+};
 
 use sluice_testkit::{
     bench_upstream,
@@ -17,7 +22,7 @@ use sluice_testkit::{
 };
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines, Stdin},
-    net::TcpListener,
+    net::TcpSocket,
 };
 
 const USAGE: &str = "usage:
@@ -108,7 +113,10 @@ async fn run(args: &[String]) -> io::Result<()> {
 }
 
 async fn serve(lines: &mut Lines<BufReader<Stdin>>) -> io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    // Under overload thousands connect at once: an accept queue that is full would make them a second late.
+    let listener = socket.listen(4096)?;
     println!("{}", listener.local_addr()?);
     tokio::select! {
         () = bench_upstream::serve(listener) => Ok(()),

@@ -211,3 +211,134 @@ async fn the_absolute_form_and_odd_hosts() {
         assert_eq!(seen.await.request_line(), "POST /v1/chat/completions HTTP/1.1");
     }
 }
+
+fn live(version: &str, headers: &str) -> String {
+    format!("GET /health/live HTTP/{version}\r\nhost: a\r\n{headers}\r\n")
+}
+
+#[tokio::test]
+async fn more_requests_in_one_packet_than_one_turn_answers() {
+    let rig = Rig::start().await;
+    let mut client = rig.client().await;
+    client.send(live("1.1", "").repeat(300)).await;
+    for n in 0..300 {
+        let (head, body) = client.response().await;
+        assert_eq!((head.status, body.text()), (200, "{\"status\":\"live\"}"), "{n}");
+    }
+    assert_eq!(client.exchange(post(KEY, "", chat("m", true))).await.0.status, 200, "and it goes on");
+}
+
+#[tokio::test]
+async fn empty_lines_in_front_of_a_request() {
+    let rig = Rig::start().await;
+    let request = format!("\r\n\r\n{}", live("1.1", ""));
+    for cut in 0..request.len() {
+        let mut client = rig.client().await;
+        let (front, back) = request.split_at(cut);
+        client.send(front).await;
+        client.send(back).await;
+        let (head, _) = client.exchange(format!("\r\n{}", live("1.1", ""))).await;
+        assert_eq!(head.status, 200, "{cut}");
+        assert_eq!(client.response().await.0.status, 200, "{cut}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_follows_a_body_that_was_not_read_or_came_in_chunks() {
+    let rig = Rig::start().await;
+    let body = chat("m", false);
+    let chunks = format!("{:x};a=b\r\n{body}\r\n0\r\nx: y\r\n\r\n", body.len());
+    let in_chunks = String::from_utf8(post(KEY, "transfer-encoding: chunked\r\n", "")).unwrap();
+    let in_chunks = in_chunks.replace("content-length: 0\r\n", "") + &chunks;
+    let unread = live("1.1", "content-length: 2\r\n") + "{}";
+    for (name, request) in [("chunks", in_chunks), ("unread", unread)] {
+        let mut client = rig.client().await;
+        client.send(request + &live("1.1", "")).await;
+        let (head, _) = client.response().await;
+        assert_eq!((head.status, head.header("connection")), (200, Some("close")), "{name}");
+        assert_eq!(client.drain().await, (vec![], Ending::Eof), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_asked_for_only_where_its_caller_waits() {
+    let rig = Rig::start().await;
+    let body = chat("m", false);
+    let expect = "expect: 100-continue\r\n";
+    let whole = String::from_utf8(post(KEY, expect, &body)).unwrap();
+    let check = async |name: &str, request: String, status| {
+        let mut client = rig.client().await;
+        client.send(request).await;
+        assert_eq!(client.read_head().await.status, status, "{name}");
+    };
+    check("it has come", whole.clone(), 200).await;
+    check("HTTP/1.0 knows no such word", whole.replacen("HTTP/1.1", "HTTP/1.0", 1), 200).await;
+    check("there is none", live("1.1", expect), 200).await;
+    let chunked = whole.replace(&format!("content-length: {}", body.len()), "transfer-encoding: chunked");
+    let (head, _) = chunked.split_once("\r\n\r\n").unwrap();
+    let mut client = rig.client().await;
+    client.send(format!("{head}\r\n\r\n")).await;
+    assert_eq!(client.read_head().await.status, 100);
+    client.send(format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len())).await;
+    assert_eq!(client.response().await.0.status, 200);
+}
+
+#[tokio::test]
+async fn http_1_0_keeps_a_connection_where_it_is_asked_to() {
+    let rig = Rig::start().await;
+    let mut client = rig.client().await;
+    for _ in 0..2 {
+        let (head, body) = client.exchange(live("1.0", "connection: keep-alive\r\n")).await;
+        assert!(head.raw.starts_with("HTTP/1.0 200 "), "{}", head.raw);
+        assert_eq!((head.header("connection"), body.ending), (Some("keep-alive"), Ending::Complete));
+    }
+    let stream = String::from_utf8(post(KEY, "connection: keep-alive\r\n", chat("m", true))).unwrap();
+    let (head, body) = client.exchange(stream.replacen("HTTP/1.1", "HTTP/1.0", 1)).await;
+    assert_eq!(head.header("connection"), Some("close"), "only its end tells where a stream ends");
+    assert_eq!(body.ending, Ending::Eof);
+}
+
+#[tokio::test]
+async fn extensions_of_chunks_are_bounded() {
+    let rig = Rig::start().await;
+    let request = String::from_utf8(post(KEY, "transfer-encoding: chunked\r\n", "")).unwrap();
+    let request = request.replace("content-length: 0\r\n", "");
+    let chunks = format!("1;{}\r\n \r\n", "x".repeat(1000)).repeat(100);
+    let mut client = rig.client().await;
+    let _ = client.try_send(request + &chunks).await;
+    let got = client.response().await;
+    assert_eq!((got.0.status, got.0.header("connection")), (400, Some("close")));
+    assert_eq!(rig.upstream.requests_so_far(), 0);
+}
+
+#[tokio::test]
+async fn garbage_behind_a_request() {
+    let rig = Rig::start().await;
+    let mut client = rig.client().await;
+    client.send(live("1.1", "") + "\u{1}\u{2}").await;
+    assert_eq!(client.response().await.0.status, 200);
+    let got = client.response().await;
+    assert_eq!((got.0.status, got.0.header("connection")), (400, Some("close")));
+    assert_eq!(client.drain().await, (vec![], Ending::Eof));
+}
+
+#[tokio::test]
+async fn requests_side_by_side_at_any_edge_of_a_read() {
+    let rig = Rig::start().await;
+    for pad in [16_000, 16_384 - 200, 16_384, 40_000] {
+        let body = chat("m", false).replace("prompt-canary", &"a".repeat(pad));
+        let request = post(KEY, "", &body);
+        for around in [16_384, request.len()] {
+            for cut in around.min(request.len()) - 1..(around + 2).min(request.len()) {
+                let mut client = rig.client().await;
+                let both = [&request[..], &request[..]].concat();
+                client.send(&both[..cut]).await;
+                client.send(&both[cut..]).await;
+                for _ in 0..2 {
+                    assert_eq!(client.response().await.0.status, 200, "{pad} {cut}");
+                    assert!(rig.upstream.next_request().await.body == body, "{pad} {cut}");
+                }
+            }
+        }
+    }
+}

@@ -96,6 +96,42 @@ async fn events_pass_under_tls_one_by_one() {
 }
 
 #[tokio::test]
+async fn a_caller_under_tls_who_leaves_is_noticed() {
+    let (upstream, authority) = (Upstream::start().await, Authority::new());
+    let gateway = tls_gateway(&upstream, &authority).await;
+    let event = answers::chunk(answers::text_event("delivered").as_bytes());
+    let begun = Script::new().write(answers::STREAM_HEAD).write(event).stall();
+    for (script, wait) in [(Script::new().stall(), ""), (begun, "delivered")] {
+        upstream.script(script);
+        let mut client = Client::connect_tls(gateway.data, authority.client_config(&["http/1.1"])).await;
+        client.send(post(KEY, "", chat("m", true))).await;
+        let request = upstream.next_request().await;
+        if !wait.is_empty() {
+            client.read_head().await;
+            client.read_until(wait).await;
+        }
+        assert!(!upstream.is_closed(request.connection));
+        drop(client);
+        upstream.closed(request.connection).await;
+    }
+}
+
+#[tokio::test]
+async fn requests_side_by_side_under_tls() {
+    let (upstream, authority) = (Upstream::start().await, Authority::new());
+    let gateway = tls_gateway(&upstream, &authority).await;
+    let mut client = Client::connect_tls(gateway.data, authority.client_config(&["http/1.1"])).await;
+    for size in [0, 16_384 - 300, 40_000] {
+        let body = chat("m", false).replace("prompt-canary", &"a".repeat(size));
+        client.send([post(KEY, "", &body), post(KEY, "", &body)].concat()).await;
+        for _ in 0..2 {
+            assert_eq!(client.response().await.0.status, 200, "{size}");
+            assert!(upstream.next_request().await.body == body, "{size}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn plain_text_on_the_tls_port_gets_nothing() {
     let (upstream, authority) = (Upstream::start().await, Authority::new());
     let gateway = tls_gateway(&upstream, &authority).await;

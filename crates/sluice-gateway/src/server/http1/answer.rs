@@ -11,12 +11,16 @@ use http::{Method, Response, StatusCode, Version, response::Parts};
 use http_body::Body as _;
 
 use super::wire::Wire;
-use crate::{bounds, reply::ReplyBody, worker::Worker};
+use crate::{
+    bounds,
+    reply::{Lines, ReplyBody},
+    worker::Worker,
+};
 
 /// An answer, as far as it was not sent yet.
 #[derive(Debug)]
 pub(super) struct Sending {
-    head: Option<Parts>,
+    head: Option<(Parts, Lines)>,
     /// `None` once all of it was taken.
     body: Option<ReplyBody>,
     transfer: Transfer,
@@ -65,11 +69,12 @@ enum Pause {
 
 impl Sending {
     pub(super) fn new(response: Response<ReplyBody>, asked: Asked) -> Self {
-        let (head, body) = response.into_parts();
+        let (head, mut body) = response.into_parts();
+        let lines = body.take_lines();
         let transfer = transfer(head.status, body.size_hint().exact(), asked.version);
         let keep_alive = asked.keep_alive && transfer != Transfer::UntilClose;
         let body = (!asked.is_head && transfer != Transfer::Nothing).then_some(body);
-        Self { head: Some(head), body, transfer, asked: Asked { keep_alive, ..asked } }
+        Self { head: Some((head, lines)), body, transfer, asked: Asked { keep_alive, ..asked } }
     }
 
     /// Whether another request may follow.
@@ -115,9 +120,8 @@ impl Sending {
     }
 
     fn gather(&mut self, worker: &Worker, out: &mut Vec<u8>, cx: &mut Context<'_>) -> Pause {
-        if let Some(head) = self.head.take() {
-            write_head(&head, (self.transfer, self.asked), worker.date.borrow().as_bytes(), out);
-            worker.spare(head.headers);
+        if let Some((head, lines)) = self.head.take() {
+            write_head(&head, &lines, (self.transfer, self.asked), worker.date.borrow().as_bytes(), out);
         }
         while let Some(body) = &mut self.body {
             let piece = match Pin::new(body).poll_frame(cx) {
@@ -140,6 +144,9 @@ impl Sending {
                 _ => out.extend_from_slice(&piece),
             }
             if is_large {
+                // What has a length and is over is not asked for its end.
+                self.body
+                    .take_if(|body| matches!(self.transfer, Transfer::Length(_)) && body.is_end_stream());
                 return Pause::Large(piece);
             }
             if out.len() > bounds::CLIENT_BUFFER_BYTES {
@@ -160,7 +167,13 @@ fn transfer(status: StatusCode, length: Option<u64>, version: Version) -> Transf
 }
 
 /// What frames the body, and the date, nobody but the connection says.
-fn write_head(head: &Parts, (transfer, asked): (Transfer, Asked), date: &[u8], out: &mut Vec<u8>) {
+fn write_head(
+    head: &Parts,
+    lines: &Lines,
+    (transfer, asked): (Transfer, Asked),
+    date: &[u8],
+    out: &mut Vec<u8>,
+) {
     let Asked { version, keep_alive, .. } = asked;
     match (head.status, version) {
         (StatusCode::OK, Version::HTTP_11) => out.extend_from_slice(b"HTTP/1.1 200 OK\r\n"),
@@ -173,6 +186,7 @@ fn write_head(head: &Parts, (transfer, asked): (Transfer, Asked), date: &[u8], o
     for (name, value) in &head.headers {
         put_header(out, name.as_str().as_bytes(), value.as_bytes());
     }
+    out.extend_from_slice(lines.as_bytes());
     match transfer {
         Transfer::Length(length) => {
             put_header(out, b"content-length", itoa::Buffer::new().format(length).as_bytes());
@@ -253,7 +267,13 @@ mod tests {
                 let (head, ()) = response.into_parts();
                 let mut out = Vec::new();
                 let asked = Asked { version, is_head: false, keep_alive };
-                write_head(&head, (transfer(head.status, length, version), asked), b"now", &mut out);
+                write_head(
+                    &head,
+                    &Lines::default(),
+                    (transfer(head.status, length, version), asked),
+                    b"now",
+                    &mut out,
+                );
                 assert_eq!(String::from_utf8(out).unwrap(), expect);
             };
         let (old, new) = (Version::HTTP_10, Version::HTTP_11);

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use super::{head::BodyLength, wire::Wire};
 use crate::{server::body::BodyBroke, upstream::h1::ChunkDecoder};
@@ -90,7 +90,7 @@ fn poll_bytes(
     } else {
         let got = came.len().min(most);
         into.extend_from_slice(&came[..got]);
-        came.advance(got);
+        wire.skip(got);
         got
     };
     *left -= got as u64;
@@ -112,11 +112,11 @@ fn poll_chunks(
         let decoded = decoder.decode_in_place(came).map_err(|_| BodyBroke)?;
         let got = decoded.end - decoded.start;
         into.extend_from_slice(&came[decoded.start..decoded.end]);
-        came.advance(decoded.consumed);
+        wire.skip(decoded.consumed);
         if got > 0 {
             return Poll::Ready(Ok(true));
         }
-        if came.is_empty() && !decoder.is_done() {
+        if wire.came().is_empty() && !decoder.is_done() {
             ask(wire, expects, cx)?;
             if ready!(wire.poll_read_on(cx)).map_err(|_| BodyBroke)? == 0 {
                 return Poll::Ready(Err(BodyBroke));

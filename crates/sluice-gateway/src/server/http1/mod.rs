@@ -107,7 +107,8 @@ impl Connection<'_> {
             let sent = sending.poll(self.worker, &mut self.wire.borrow_mut(), cx);
             match sent {
                 Poll::Ready(sent) => Poll::Ready(sent.is_ok()),
-                Poll::Pending if self.has_left(watch, cx) => Poll::Ready(false),
+                // Once all of an answer was taken, half a connection is enough to send it.
+                Poll::Pending if !self.state.is_idle() && self.has_left(watch, cx) => Poll::Ready(false),
                 Poll::Pending => Poll::Pending,
             }
         });

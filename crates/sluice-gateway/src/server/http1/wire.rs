@@ -28,6 +28,8 @@ pub(super) struct Wire {
     state: Rc<ConnectionState>,
     /// Came from the caller and was not used yet.
     came: BytesMut,
+    /// The kernel does not have all that was sent. Under TLS that may be more than `rest`.
+    unsent: bool,
     /// So much of it was looked at for the end of a head; and how much there must be for a look at what it begins with.
     seen: usize,
     look_at: usize,
@@ -55,6 +57,7 @@ impl Wire {
             seen: 0,
             look_at: 1,
             rest: VecDeque::new(),
+            unsent: false,
             body_open: false,
         }
     }
@@ -67,14 +70,15 @@ impl Wire {
     pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, NoHead>> {
         loop {
             while self.seen == 0 && self.came.starts_with(b"\r\n") {
-                self.came.advance(2);
+                self.skip(2);
             }
             match head::length_of(&self.came, self.seen) {
                 Ok(Some(length)) => {
                     (self.seen, self.look_at) = (0, 1);
-                    return Poll::Ready(Ok(self.came.split_to(length).freeze()));
+                    return Poll::Ready(Ok(self.take_front(length)));
                 }
-                Ok(None) => self.seen = self.came.len(),
+                // A CR alone may be half of an empty line in front.
+                Ok(None) => self.seen = if self.came.len() > 1 { self.came.len() } else { 0 },
                 Err(fault) => return Poll::Ready(Err(NoHead::Fault(fault))),
             }
             // What can not become a head is refused before its caller tires of sending it.
@@ -100,12 +104,26 @@ impl Wire {
 
     /// Takes the next `length` bytes, if all of them have come.
     pub(super) fn take(&mut self, length: usize) -> Option<Bytes> {
-        (self.came.len() >= length).then(|| self.came.split_to(length).freeze())
+        (self.came.len() >= length).then(|| self.take_front(length))
     }
 
-    /// What has come and was not used yet. Only as much of it as was used may be taken off its front.
-    pub(super) fn came(&mut self) -> &mut BytesMut {
+    fn take_front(&mut self, length: usize) -> Bytes {
+        let front = self.came.split_to(length).freeze();
+        self.skip(0);
+        front
+    }
+
+    /// What has come and was not used yet.
+    pub(super) fn came(&mut self) -> &mut [u8] {
         &mut self.came
+    }
+
+    /// Takes off what was used. Where nothing is left the room is given back: an empty rest would keep all of it.
+    pub(super) fn skip(&mut self, used: usize) {
+        self.came.advance(used);
+        if self.came.is_empty() {
+            self.came = BytesMut::new();
+        }
     }
 
     /// Reads more behind what has come; how many bytes it was, 0 at the end.
@@ -147,7 +165,7 @@ impl Wire {
 
     /// Whether the kernel does not have all that was sent.
     pub(super) fn is_behind(&self) -> bool {
-        !self.rest.is_empty()
+        self.unsent
     }
 
     /// Sends behind what is already on its way. What the kernel does not take is kept.
@@ -155,6 +173,7 @@ impl Wire {
         if bytes.is_empty() {
             return Ok(());
         }
+        self.unsent = true;
         let taken = match self.rest.is_empty() {
             true => match Pin::new(&mut self.io).poll_write(cx, bytes) {
                 Poll::Ready(taken) => taken?,
@@ -170,6 +189,7 @@ impl Wire {
 
     /// Sends large pieces behind what is already on its way, without a copy.
     pub(super) fn send_large(&mut self, pieces: impl IntoIterator<Item = Bytes>) {
+        self.unsent = true;
         self.rest.extend(pieces);
     }
 
@@ -190,7 +210,9 @@ impl Wire {
         if self.rest.capacity() > 0 {
             self.rest = VecDeque::new();
         }
-        Pin::new(&mut self.io).poll_flush(cx)
+        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+        self.unsent = false;
+        Poll::Ready(Ok(()))
     }
 
     fn forget(&mut self, mut taken: usize) {

@@ -2,8 +2,8 @@
 
 /// Most digits of a chunk size; 16 hexadecimal digits are 64 bits.
 const SIZE_DIGITS: u8 = 16;
-/// Most bytes of chunk extensions of one chunk.
-const EXTENSION_BYTES: u32 = 1024;
+/// Most bytes of all chunk extensions together.
+const EXTENSION_BYTES: u32 = 16 * 1024;
 /// Most bytes of all trailers together.
 const TRAILER_BYTES: u32 = 16 * 1024;
 
@@ -11,12 +11,14 @@ const TRAILER_BYTES: u32 = 16 * 1024;
 #[derive(Debug, Default)]
 pub struct ChunkDecoder {
     state: State,
+    /// Of all extensions so far.
+    extension_bytes: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Size { value: u64, digits: u8 },
-    Extension { value: u64, seen: u32 },
+    Extension { value: u64 },
     SizeLf { value: u64 },
     Data { left: u64 },
     DataCr,
@@ -89,7 +91,7 @@ impl ChunkDecoder {
                     State::DataCr
                 };
             } else {
-                match self.state.after(buf[read]) {
+                match self.after(buf[read]) {
                     Ok(state) => self.state = state,
                     Err(_) if end > start => break,
                     Err(error) => return Err(error),
@@ -98,6 +100,19 @@ impl ChunkDecoder {
             }
         }
         Ok(Decoded { start, end, consumed: read })
+    }
+}
+
+impl ChunkDecoder {
+    fn after(&mut self, byte: u8) -> Result<State, ChunkError> {
+        let state = self.state.after(byte)?;
+        if matches!(state, State::Extension { .. }) {
+            self.extension_bytes += 1;
+            if self.extension_bytes > EXTENSION_BYTES {
+                return Err(ChunkError);
+            }
+        }
+        Ok(state)
     }
 }
 
@@ -130,11 +145,9 @@ impl State {
             }
             (Self::Size { digits: 0, .. }, _) => return Err(ChunkError),
             (Self::Size { value, .. }, b'\r') => Self::SizeLf { value },
-            (Self::Size { value, .. }, b';' | b' ' | b'\t') => Self::Extension { value, seen: 1 },
+            (Self::Size { value, .. }, b';' | b' ' | b'\t') => Self::Extension { value },
             (Self::Extension { value, .. }, b'\r') => Self::SizeLf { value },
-            (Self::Extension { value, seen }, byte) if byte != b'\n' && seen < EXTENSION_BYTES => {
-                Self::Extension { value, seen: seen + 1 }
-            }
+            (Self::Extension { value }, byte) if byte != b'\n' => Self::Extension { value },
             (Self::SizeLf { value: 0 }, b'\n') => Self::TrailerStart { seen: 0 },
             (Self::SizeLf { value }, b'\n') => Self::Data { left: value },
             (Self::DataCr, b'\r') => Self::DataLf,
@@ -186,6 +199,20 @@ mod tests {
         check("3\r\nabc\n0\r\n\r\n", Ok(("abc", false)));
         check("11111111111111111\r\n", Err(ChunkError));
         check("0\r\nX: y\n\r\n", Err(ChunkError));
+    }
+
+    #[test]
+    fn extensions_are_bounded_all_together() {
+        let check = |chunks: usize, expect: bool| {
+            let mut decoder = ChunkDecoder::default();
+            let is_fine = (0..chunks).all(|_| {
+                let mut buf = format!("1;{}\r\na\r\n", "x".repeat(1023)).into_bytes();
+                decoder.decode_in_place(&mut buf).is_ok()
+            });
+            assert_eq!(is_fine, expect, "{chunks}");
+        };
+        check(16, true);
+        check(17, false);
     }
 
     #[test]
