@@ -1,8 +1,9 @@
 //! The upstream of the benchmarks: as little work as possible, all of it prepared before the first request.
 //!
 //! The model's name says what it answers: `small` (a whole answer of 600 bytes), `burst` (67 events as fast as the
-//! socket takes them, a write each), `paced` (64 events, one each 5 ms), `idle` (the first word, then nothing). Asked on
-//! the paths of Anthropic or Gemini, it answers every model with the texts of `burst` in their events.
+//! socket takes them, a write each), `paced` (64 events, one each 5 ms), `talk` (the same, one each 20 ms), `idle` (the
+//! first word, then nothing). Asked on the paths of Anthropic or Gemini, it answers every model with the texts of `burst`
+//! in their events.
 
 use std::{
     sync::Arc,
@@ -28,6 +29,8 @@ pub const BURST_EVENTS: usize = 67;
 pub const PACED_EVENTS: usize = 64;
 /// Time between two events of the paced stream.
 const PACE: Duration = Duration::from_millis(5);
+/// The same of a stream at the speed at which models talk.
+const TALK_PACE: Duration = Duration::from_millis(20);
 
 struct Answers {
     whole: Bytes,
@@ -120,12 +123,12 @@ fn writes(events: &[String]) -> Vec<Vec<u8>> {
 /// Serves for ever on `listener`, on the caller's runtime.
 pub async fn serve(listener: TcpListener) {
     let answers = Arc::new(Answers::new());
-    let beats = Beats::start();
+    let (beats, talk) = (Beats::start(PACE), Beats::start(TALK_PACE));
     let mut number = 0;
     loop {
         if let Ok((stream, _)) = listener.accept().await {
             number += 1;
-            let beats = beats.clone();
+            let beats = (beats.clone(), talk.clone());
             let answers = Arc::clone(&answers);
             tokio::spawn(async move {
                 // A connection that breaks is the end of that connection alone.
@@ -140,6 +143,7 @@ enum Kind {
     Whole,
     Burst,
     Paced,
+    Talk,
     Idle,
     Anthropic,
     Gemini,
@@ -148,7 +152,7 @@ enum Kind {
 async fn converse(
     mut stream: TcpStream,
     answers: &Answers,
-    beats: Beats,
+    (beats, talk): (Beats, Beats),
     number: usize,
 ) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
@@ -159,12 +163,8 @@ async fn converse(
             Kind::Burst => write_each(&mut stream, &answers.burst).await?,
             Kind::Anthropic => write_each(&mut stream, &answers.anthropic).await?,
             Kind::Gemini => write_each(&mut stream, &answers.gemini).await?,
-            Kind::Paced => {
-                for write in &answers.paced {
-                    beats.next(number).await;
-                    stream.write_all(write).await?;
-                }
-            }
+            Kind::Paced => write_paced(&mut stream, &answers.paced, &beats, number).await?,
+            Kind::Talk => write_paced(&mut stream, &answers.paced, &talk, number).await?,
             // The role alone is no content, and a gateway may hold it back.
             Kind::Idle => stream.write_all(&answers.paced[..2].concat()).await?,
         }
@@ -179,23 +179,36 @@ async fn write_each(stream: &mut TcpStream, writes: &[Vec<u8>]) -> std::io::Resu
     Ok(())
 }
 
+async fn write_paced(
+    stream: &mut TcpStream,
+    writes: &[Vec<u8>],
+    beats: &Beats,
+    number: usize,
+) -> std::io::Result<()> {
+    for write in writes {
+        beats.next(number).await;
+        stream.write_all(write).await?;
+    }
+    Ok(())
+}
+
 /// Beats out of step with one another, from a thread that sleeps by the kernel's fine clock. The runtime's own timers
 /// fire together once a millisecond, which would hand the events of many streams to the proxy in bunches; those of
 /// real upstreams come one by one.
 #[derive(Clone)]
 struct Beats(Arc<[Notify; PHASES]>);
 
-/// Streams are out of step by this share of [`PACE`].
+/// Streams are out of step by this share of their pace.
 const PHASES: usize = 64;
 
 impl Beats {
     /// Starts the thread; it ends with the process.
-    fn start() -> Self {
+    fn start(pace: Duration) -> Self {
         let beats = Self(Arc::new(std::array::from_fn(|_| Notify::new())));
         let ticking = beats.clone();
         std::thread::spawn(move || {
             let start = Instant::now();
-            let step = PACE / u32::try_from(PHASES).unwrap_or(1);
+            let step = pace / u32::try_from(PHASES).unwrap_or(1);
             for beat in 0_u32.. {
                 ticking.0[beat as usize % PHASES].notify_waiters();
                 std::thread::sleep((start + step * (beat + 1)).saturating_duration_since(Instant::now()));
@@ -235,6 +248,8 @@ async fn next_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::
         Kind::Burst
     } else if memmem::find(start, b"\"paced\"").is_some() {
         Kind::Paced
+    } else if memmem::find(start, b"\"talk\"").is_some() {
+        Kind::Talk
     } else if memmem::find(start, b"\"idle\"").is_some() {
         Kind::Idle
     } else {

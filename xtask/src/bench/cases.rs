@@ -79,7 +79,7 @@ pub(crate) fn all() -> Vec<Case> {
     };
     let overload = |name, times| Case {
         name,
-        kind: "paced",
+        kind: "talk",
         shape: Shape::Overload { times },
         mark: Some(Mark::Value(2.0)),
         durability: "process",

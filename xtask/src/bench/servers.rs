@@ -263,10 +263,11 @@ fn more_of(world: World) -> String {
 
 /// Everything is on: prices, limits of the key, of its project and of a model, budgets, the journal, the access log.
 fn gateway_config(addr: SocketAddr, admin: SocketAddr, upstream: SocketAddr, durability: &str) -> String {
-    const MODELS: [(&str, &str, &str); 7] = [
+    const MODELS: [(&str, &str, &str); 8] = [
         ("small", "bench", "small"),
         ("burst", "bench", "burst"),
         ("paced", "bench", "paced"),
+        ("talk", "bench", "talk"),
         ("idle", "bench", "idle"),
         ("normalised", "vllm", "burst"),
         ("translated-anthropic", "anthropic", "burst"),

@@ -32,7 +32,7 @@ const USAGE: &str = "usage:
   sluice-load overload KIND ADDR KEY SECONDS RATE
   sluice-load mix ADDR KEY SECONDS RATE
   sluice-load hold KIND ADDR KEY COUNT
-KIND: small, body4k, body64k, body1m, burst, normalised, translated-anthropic, translated-gemini, paced, idle";
+KIND: small, body4k, body64k, body1m, burst, normalised, translated-anthropic, translated-gemini, paced, talk, idle";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

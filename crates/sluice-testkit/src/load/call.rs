@@ -29,6 +29,8 @@ pub enum Kind {
     TranslatedGemini,
     /// A stream with 5 ms between its events.
     Paced,
+    /// A stream with 20 ms between its events, as models talk.
+    Talk,
     /// A stream of one event that never ends.
     Idle,
 }
@@ -47,6 +49,7 @@ impl Kind {
             "translated-anthropic" => Self::TranslatedAnthropic,
             "translated-gemini" => Self::TranslatedGemini,
             "paced" => Self::Paced,
+            "talk" => Self::Talk,
             "idle" => Self::Idle,
             _ => return None,
         })
@@ -63,6 +66,7 @@ impl Kind {
             Self::TranslatedAnthropic => ("translated-anthropic", 300, true),
             Self::TranslatedGemini => ("translated-gemini", 300, true),
             Self::Paced => ("paced", 300, true),
+            Self::Talk => ("talk", 300, true),
             Self::Idle => ("idle", 300, true),
         };
         // A stream asks for usage, so that the upstream gets the same bytes with and without a gateway in between.
