@@ -248,9 +248,11 @@ pub(crate) const LAG_LOW: Duration = Duration::from_millis(5);
 pub(crate) const LAG_WINDOW: Duration = Duration::from_millis(250);
 /// One that had nothing to do for this part of the window is not late for its requests.
 pub(crate) const IDLE_PART: u32 = 4;
-/// Late windows after which a fall is judged although requests beyond it still run, and in which it does not fall again
-/// where that has not helped.
+/// Late windows in which some of the requests beyond a fall must have ended, and in which it does not fall again where
+/// none has.
 pub(crate) const FALL_WINDOWS: u32 = 8;
+/// After so many falls that have not made the worker less late it is late for something else.
+pub(crate) const FALLS_IN_VAIN: u32 = 2;
 /// Requests of one worker that wait for room; those of a key that has had some waiting for so long wait only so long.
 pub(crate) const QUEUE_COUNT: usize = 8_192;
 pub(crate) const QUEUE_BUSY: Duration = Duration::from_millis(500);

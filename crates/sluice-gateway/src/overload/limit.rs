@@ -4,7 +4,7 @@
 //! is what each step of each request waits, and nothing else shows it as directly. The limit falls only where the
 //! worker was late at every look of a window, and does not catch up: one long step, or a machine that was busy for a
 //! moment, is no overload. Nor is it one where the worker had nothing to do for a part of the window: then somebody
-//! else had the processor. And where a fall has not made it less late, the limit goes back to where it was: what makes
+//! else had the processor. And where falls have not made it less late, the limit goes back to where it was: what makes
 //! it late are not the requests that it answers.
 //!
 //! A limit that nothing has tested says nothing: what comes with a request is felt later than it is let in. So many who
@@ -22,6 +22,9 @@ pub(super) struct Limit {
     most: usize,
     window: Window,
     fall: Option<Fall>,
+    /// Falls in a row that have not helped, and where the first of them began.
+    in_vain: u32,
+    origin: usize,
     /// Late windows in which it does not fall, as that has not helped.
     rest: u32,
 }
@@ -32,18 +35,19 @@ struct Fall {
     from: usize,
     to: usize,
     lag: Duration,
-    /// Late windows since then.
+    /// Late windows since then, or since some of those beyond it have ended; and how many ran at that time.
     windows: u32,
+    running: usize,
     /// Those who ran beyond it have ended, at the end of an earlier window.
     done: bool,
 }
 
 impl Fall {
-    /// Whether the worker is less late by half of the share that was taken away.
+    /// Whether the worker is less late by an eighth of the share that was taken away. It need not be more: a worker with
+    /// fewer streams finds fewer of their events together, and each costs it more.
     fn has_helped(&self, lag: Duration) -> bool {
-        let of = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).max(1);
-        lag.as_secs_f64()
-            <= self.lag.as_secs_f64() * f64::midpoint(1.0, f64::from(of(self.to)) / f64::from(of(self.from)))
+        let of = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX).max(1));
+        lag.as_secs_f64() <= self.lag.as_secs_f64() * (7.0 + of(self.to) / of(self.from)) / 8.0
     }
 }
 
@@ -94,7 +98,16 @@ impl Limit {
     /// At most `most`; it begins there.
     pub(super) fn new(most: usize) -> Self {
         let most = most.max(1);
-        Self { allowed: most, step: bounds::RUNNING_STEP, most, window: Window::NEW, fall: None, rest: 0 }
+        Self {
+            allowed: most,
+            step: bounds::RUNNING_STEP,
+            most,
+            window: Window::NEW,
+            fall: None,
+            in_vain: 0,
+            origin: most,
+            rest: 0,
+        }
     }
 
     pub(super) fn allowed(&self) -> usize {
@@ -136,7 +149,7 @@ impl Limit {
     }
 
     fn in_time(&mut self, window: &Window, has_time: bool) -> usize {
-        (self.fall, self.rest) = (None, 0);
+        (self.fall, self.in_vain, self.rest) = (None, 0, 0);
         let mean = window.mean_lag();
         match window.reached {
             // Nobody needs more: what an earlier overload has taken away comes back at once.
@@ -153,18 +166,18 @@ impl Limit {
     fn late(&mut self, window: &Window, look: Look) -> usize {
         let lag = window.mean_lag();
         if let Some(fall) = &mut self.fall {
-            fall.windows += 1;
-            // Judged by a window that was whole without those who had to go. Where they stay, it cannot help.
+            // Judged by a window that was whole without those who had to go.
             let (was_done, is_done) = (fall.done, look.running <= fall.to);
             fall.done = is_done;
-            if !(was_done && is_done) && fall.windows < bounds::FALL_WINDOWS {
-                return self.allowed;
+            if !(was_done && is_done) {
+                return self.waits(look.running);
             }
             let fall = *fall;
             self.fall = None;
-            if !fall.has_helped(lag) {
-                self.rest = bounds::FALL_WINDOWS;
-                return fall.from;
+            self.in_vain = if fall.has_helped(lag) { 0 } else { self.in_vain + 1 };
+            if self.in_vain >= bounds::FALLS_IN_VAIN {
+                (self.in_vain, self.rest) = (0, 2 * bounds::FALL_WINDOWS);
+                return self.origin;
             }
         }
         // It catches up, or nothing helps.
@@ -173,12 +186,31 @@ impl Limit {
             return self.allowed;
         }
         let from = look.running.min(self.allowed);
+        if self.in_vain == 0 {
+            self.origin = from;
+        }
         // As late as there are requests: so many less, by a fifth to a half.
         let permille = (bounds::LAG_HIGH.as_micros() * 1000).checked_div(lag.as_micros()).unwrap_or(1000);
         let permille = usize::try_from(permille).unwrap_or(usize::MAX).clamp(500, 800);
         let to = (from * permille / 1000).max(bounds::RUNNING_LEAST.min(self.most));
-        self.fall = Some(Fall { from, to, lag, windows: 0, done: look.running <= to });
+        self.fall = Some(Fall { from, to, lag, windows: 0, running: look.running, done: look.running <= to });
         to
+    }
+
+    /// Those who had to go are still there. While some of them end, the others are waited for; where none does, as many
+    /// as there are may be there for a while.
+    fn waits(&mut self, running: usize) -> usize {
+        let Some(fall) = &mut self.fall else { return self.allowed };
+        fall.windows += 1;
+        if fall.windows < bounds::FALL_WINDOWS {
+            return self.allowed;
+        }
+        if running < fall.running - fall.running / 16 {
+            (fall.windows, fall.running) = (0, running);
+            return self.allowed;
+        }
+        (self.fall, self.rest) = (None, bounds::FALL_WINDOWS);
+        running
     }
 }
 
@@ -280,7 +312,7 @@ mod tests {
             fallen
         };
         // Late all the time whatever it does: most of the time it does nothing about it.
-        let fallen = check(&|allowed| allowed.min(800), 10, 400, 400);
+        let fallen = check(&|allowed| allowed.min(800), 10, 400, 200);
         assert!((1..150).contains(&fallen), "{fallen}");
         // Streams that do not end.
         let fallen = check(&|_| 900, 10, 400, 450);
