@@ -237,10 +237,10 @@ pub(crate) const RECORDED_PIECE_BYTES: usize = 64;
 pub(crate) const RUNNING_MEMORY_PERCENT: u64 = 25;
 pub(crate) const RUNNING_BYTES: usize = 64 * 1024;
 pub(crate) const RUNNING_LEAST: usize = 64;
-/// More than it answers already it takes between two looks: so many, or a quarter of what it answers; an eighth where
-/// it is late.
+/// More than it answers already it takes between two looks: so many, or a quarter of what it answers; where it is late,
+/// so many, or one of 64.
 pub(crate) const RUNNING_STEP: usize = 512;
-pub(crate) const RUNNING_STEP_LATE: usize = 256;
+pub(crate) const RUNNING_STEP_LATE: usize = 64;
 /// A worker that was later than this at every look of a window answers fewer requests at a time; one that was never
 /// later than that, more.
 pub(crate) const LAG_HIGH: Duration = Duration::from_millis(20);

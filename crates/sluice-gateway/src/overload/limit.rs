@@ -123,7 +123,7 @@ impl Limit {
         self.step = look.running
             + match look.lag > bounds::LAG_HIGH {
                 false => bounds::RUNNING_STEP.max(look.running / 4),
-                true => bounds::RUNNING_STEP_LATE.max(look.running / 8),
+                true => bounds::RUNNING_STEP_LATE.max(look.running / 64),
             };
         let window = &mut self.window;
         let Some(since) = window.since else {
@@ -292,7 +292,7 @@ mod tests {
         check(100_000, 1_000, 0, 1_000 + bounds::RUNNING_STEP);
         check(100_000, 8_000, 0, 10_000);
         check(100_000, 100, 25, 100 + bounds::RUNNING_STEP_LATE);
-        check(100_000, 8_000, 25, 9_000);
+        check(100_000, 8_000, 25, 8_125);
         check(600, 500, 0, 600);
         assert_eq!(Limit::new(100_000).allowed(), bounds::RUNNING_STEP);
     }
