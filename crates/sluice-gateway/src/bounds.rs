@@ -27,7 +27,7 @@ pub(crate) const LOGGED_NAME_CHARS: usize = 200;
 /// Largest head of a caller's request, and most headers in it.
 pub(crate) const HEADER_BYTES: usize = 64 * 1024;
 pub(crate) const HEADER_COUNT: usize = 100;
-/// Room for so many headers, at most, is kept for the next answer.
+/// Room for so many headers, at most, is kept for the next request.
 pub(crate) const SPARE_HEADERS: usize = 64;
 /// So many maps of them.
 pub(crate) const SPARE_HEADER_MAPS: usize = 64;

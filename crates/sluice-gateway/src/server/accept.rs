@@ -10,7 +10,10 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    server::connection::{Accepted, Service, serve},
+    server::{
+        Live,
+        connection::{Accepted, Service, serve},
+    },
     tasks,
     worker::Worker,
 };
@@ -43,7 +46,7 @@ pub(crate) async fn accept_until_stopped<S: Service>(
     };
     loop {
         tokio::select! {
-            accepted = next(&listener, &permits) => match accepted {
+            accepted = next(&listener, &permits, &worker.live) => match accepted {
                 Ok((accepted, permit)) => begin(accepted, permit),
                 Err(_) => tokio::time::sleep(PAUSE).await,
             },
@@ -64,8 +67,15 @@ pub(crate) async fn accept_until_stopped<S: Service>(
 async fn next(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
+    live: &Live,
 ) -> io::Result<((TcpStream, SocketAddr), Option<OwnedSemaphorePermit>)> {
-    // The semaphore is never closed.
-    let permit = Arc::clone(permits).acquire_owned().await.ok();
+    let permit = match Arc::clone(permits).try_acquire_owned() {
+        Ok(permit) => Some(permit),
+        Err(_) => {
+            let _crowded = live.crowded();
+            // The semaphore is never closed.
+            Arc::clone(permits).acquire_owned().await.ok()
+        }
+    };
     Ok((listener.accept().await?, permit))
 }

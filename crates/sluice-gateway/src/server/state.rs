@@ -123,6 +123,11 @@ impl ConnectionState {
         self.is_idle() && self.waiting.get() == (Waiting::Request { first: true })
     }
 
+    /// Whether it has carried a request and waits for the next one, of which nothing has come.
+    fn rests(&self) -> bool {
+        self.is_idle() && !self.draining.get() && self.waiting.get() == (Waiting::Request { first: false })
+    }
+
     /// Whether no request is being answered.
     pub(crate) fn is_idle(&self) -> bool {
         self.serving.get() == 0
@@ -219,6 +224,8 @@ pub(crate) struct Live {
     calls: Cell<usize>,
     next_id: Cell<u64>,
     draining: Cell<bool>,
+    /// Others wait for a connection to end.
+    crowded: Cell<bool>,
     none_left: Notify,
 }
 
@@ -241,6 +248,24 @@ impl Live {
             state.draining.set(true);
             state.wake();
         }
+    }
+
+    /// No connection finds room any more: one that is idle now ends, as does every one whose answer is sent while the
+    /// guard lives.
+    pub(crate) fn crowded(&self) -> Crowded<'_> {
+        self.crowded.set(true);
+        let connections = self.connections.borrow();
+        let rests = |state: &&Rc<ConnectionState>| state.rests();
+        if let Some(state) = connections.values().filter(rests).min_by_key(|state| state.since.get()) {
+            state.draining.set(true);
+            state.wake();
+        }
+        Crowded(self)
+    }
+
+    /// Whether others wait for a connection to end.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.crowded.get()
     }
 
     /// Ends running streams with an error event.
@@ -271,6 +296,16 @@ impl Live {
             }
             left.await;
         }
+    }
+}
+
+/// Somebody waits for a connection to end.
+#[derive(Debug)]
+pub(crate) struct Crowded<'a>(&'a Live);
+
+impl Drop for Crowded<'_> {
+    fn drop(&mut self) {
+        self.0.crowded.set(false);
     }
 }
 

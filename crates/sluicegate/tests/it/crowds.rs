@@ -1,14 +1,17 @@
 //! Many at once: idle and dribbling connections beside honest requests, parallel calls that must not mix.
 
+use std::os::unix::fs::PermissionsExt;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sluice_testkit::{
     answers,
-    client::{Client, post},
-    upstream::Script,
+    client::{Client, get, post},
+    process::Launch,
+    upstream::{Script, Upstream},
 };
 use tokio::{net::TcpStream, task::JoinSet};
 
-use crate::rig::{KEY, Rig, chat};
+use crate::rig::{KEY, Rig, chat, config_for};
 
 /// Raises our own limit of open files as far as the system lets us, and says how many are allowed.
 pub(crate) fn raise_open_files() -> u64 {
@@ -46,12 +49,34 @@ async fn idle_connections_do_not_keep_honest_ones_out() {
     assert_eq!(rig.ask(chat("m", false)).await.0.status, 200);
 }
 
+/// A gateway with room for a hundred connections or fewer. It raises its soft limit itself, so the hard one is low.
+async fn with_few_files() -> Rig {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("few-files");
+    let binary = env!("CARGO_BIN_EXE_sluicegate");
+    std::fs::write(&script, format!("#!/bin/sh\nulimit -n 256\nexec '{binary}' \"$@\"\n")).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let upstream = Upstream::start().await;
+    let gateway = Launch::new(&script).config(&config_for(&upstream)).serve().await;
+    Rig { gateway, upstream }
+}
+
+/// Whoever keeps a connection that it does not use makes room for whoever has a request.
+#[tokio::test]
+async fn idle_connections_give_way_where_there_is_no_room() {
+    let rig = with_few_files().await;
+    let mut kept = Vec::new();
+    for n in 0..130 {
+        let mut client = rig.client().await;
+        let (head, _) = client.exchange(get("/health/live", "")).await;
+        assert_eq!(head.status, 200, "{n}");
+        kept.push(client);
+    }
+}
+
 #[tokio::test]
 async fn a_gateway_with_few_files_stays_up() {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: Some(256), maximum: limit.maximum }).unwrap();
-    let rig = Rig::start().await;
-    setrlimit(Resource::Nofile, limit).unwrap();
+    let rig = with_few_files().await;
     let mut crowd = Vec::new();
     for _ in 0..600 {
         crowd.push(TcpStream::connect(rig.gateway.data).await.unwrap());

@@ -100,7 +100,8 @@ impl Connection<'_> {
     /// Sends an answer. Whether another request may follow.
     async fn sent(&self, response: Response<ReplyBody>, asked: Asked, watch: &mut CallerWatch) -> bool {
         // The rest of a body that nobody wants is not read as the next request.
-        let may_follow = asked.keep_alive && !self.wire.borrow().body_open && !self.state.is_draining();
+        let has_room = !self.state.is_draining() && !self.worker.live.is_crowded();
+        let may_follow = asked.keep_alive && !self.wire.borrow().body_open && has_room;
         let mut sending = Sending::new(response, Asked { keep_alive: may_follow, ..asked });
         let sent = std::future::poll_fn(|cx| {
             self.state.driven_by(cx);
