@@ -98,6 +98,8 @@ pub(crate) const READ_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const POOL_IDLE_COUNT: usize = 256;
 pub(crate) const POOL_IDLE: Duration = Duration::from_secs(50);
 
+/// Where there is no room for a connection, of all this part gives way, as far as they are idle.
+pub(crate) const GIVE_WAY_PART: usize = 8;
 /// Connections of callers: the file descriptor limit less this reserve, half of the rest for the upstream side.
 pub(crate) const FD_RESERVE: u64 = 64;
 /// HTTP/2 from callers (only under TLS): streams at a time and window sizes.

@@ -250,13 +250,15 @@ impl Live {
         }
     }
 
-    /// No connection finds room any more: one that is idle now ends, as does every one whose answer is sent while the
-    /// guard lives.
+    /// No connection finds room any more: of those that are idle now some end, as does every one whose answer is sent
+    /// while the guard lives.
     pub(crate) fn crowded(&self) -> Crowded<'_> {
         self.crowded.set(true);
         let connections = self.connections.borrow();
-        let rests = |state: &&Rc<ConnectionState>| state.rests();
-        if let Some(state) = connections.values().filter(rests).min_by_key(|state| state.since.get()) {
+        let mut resting: Vec<_> = connections.values().filter(|state| state.rests()).collect();
+        resting.sort_unstable_by_key(|state| state.since.get());
+        // Each takes up to a second for its orderly end.
+        for state in resting.iter().take(connections.len().div_ceil(bounds::GIVE_WAY_PART)) {
             state.draining.set(true);
             state.wake();
         }
