@@ -239,9 +239,11 @@ pub(crate) const RECORDED_PIECE_BYTES: usize = 64;
 pub(crate) const RUNNING_MEMORY_PERCENT: u64 = 25;
 pub(crate) const RUNNING_BYTES: usize = 64 * 1024;
 pub(crate) const RUNNING_LEAST: usize = 64;
-/// More than it answers already it takes between two looks: so many, or a quarter of what it answers; where it is late,
-/// so many, or one of 64.
+/// More than it answers already it takes between two looks: so many, or a quarter of what it answers; where less than
+/// one of [`IDLE_PART_STEP`] of the time was without work, so many, or one of 16; where it is late, so many, or one of 64.
 pub(crate) const RUNNING_STEP: usize = 512;
+pub(crate) const IDLE_PART_STEP: u32 = 8;
+pub(crate) const RUNNING_STEP_BUSY: usize = 128;
 pub(crate) const RUNNING_STEP_LATE: usize = 64;
 /// A worker that was later than this at every look of a window answers fewer requests at a time; one that was never
 /// later than that, more.
@@ -253,8 +255,8 @@ pub(crate) const IDLE_PART: u32 = 4;
 /// Late windows in which some of the requests beyond a fall must have ended, and in which it does not fall again where
 /// none has.
 pub(crate) const FALL_WINDOWS: u32 = 8;
-/// After so many falls that have not made the worker less late it is late for something else.
-pub(crate) const FALLS_IN_VAIN: u32 = 2;
+/// Falls that have not made a worker less late leave one of so many together: it may be late for something else.
+pub(crate) const VAIN_PART: usize = 4;
 /// Requests of one worker that wait for room; those of a key that has had some waiting for so long wait only so long.
 pub(crate) const QUEUE_COUNT: usize = 8_192;
 pub(crate) const QUEUE_BUSY: Duration = Duration::from_millis(500);
