@@ -30,7 +30,7 @@ pub(super) fn median(values: Vec<f64>) -> f64 {
 impl Overloaded {
     fn to_json(self) -> Value {
         json!({ "capacity_per_s": self.capacity_per_s, "refused_per_s": self.refused_per_s, "failures": self.failures,
-                "unloaded_p99_us": self.unloaded_p99_us, "late_p99_us": self.late_p99_us })
+                "unfinished": self.unfinished, "unloaded_p99_us": self.unloaded_p99_us, "late_p99_us": self.late_p99_us })
     }
 }
 
@@ -88,10 +88,11 @@ pub(crate) fn print(measured: &Measured) {
 /// What there is to say of an overload beside the row.
 fn print_overload(name: &str, samples: &[Sample]) {
     let of = |pick: fn(&Overloaded) -> f64| middle(samples, |sample| sample.overloaded.as_ref().map(pick));
-    let (Some(capacity), Some(refused), Some(failures), Some(unloaded), Some(late)) = (
+    let (Some(capacity), Some(refused), Some(failures), Some(unfinished), Some(unloaded), Some(late)) = (
         of(|o| o.capacity_per_s),
         of(|o| o.refused_per_s),
         of(|o| o.failures),
+        of(|o| o.unfinished),
         of(|o| o.unloaded_p99_us),
         of(|o| o.late_p99_us),
     ) else {
@@ -99,8 +100,8 @@ fn print_overload(name: &str, samples: &[Sample]) {
     };
     let goodput = middle(samples, |sample| sample.calls_per_s).unwrap_or_default();
     println!(
-        "  {name}: goodput {:.2} of {capacity:.0} a second, {refused:.0} a second refused, {failures:.0} failed; \
-         p99 {unloaded:.0} µs unloaded; the load was {late:.0} µs late at p99",
+        "  {name}: goodput {:.2} of {capacity:.0} a second, {refused:.0} a second refused, {failures:.0} failed, \
+         {unfinished:.0} never ended; p99 {unloaded:.0} µs unloaded; the load was {late:.0} µs late at p99",
         goodput / capacity
     );
 }

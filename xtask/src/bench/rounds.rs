@@ -38,6 +38,8 @@ pub(crate) struct Overloaded {
     pub(crate) capacity_per_s: f64,
     pub(crate) refused_per_s: f64,
     pub(crate) failures: f64,
+    /// Given up as long after the end as the run had taken.
+    pub(crate) unfinished: f64,
     pub(crate) unloaded_p99_us: f64,
     /// From when calls were due until the load sent them.
     pub(crate) late_p99_us: f64,

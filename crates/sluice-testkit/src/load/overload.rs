@@ -28,6 +28,8 @@ pub struct Overloaded {
     pub late: Histogram,
     /// Connections that it took.
     pub connections: u64,
+    /// Calls that had not ended so long after the last one was made as the run itself took: they were given up.
+    pub unfinished: u64,
 }
 
 impl Overloaded {
@@ -36,6 +38,7 @@ impl Overloaded {
     pub fn to_json(&self) -> Value {
         let mut value = self.answered.to_json();
         value["connections"] = json!(self.connections);
+        value["unfinished"] = json!(self.unfinished);
         value["refused"] = json!(self.refused.count());
         value["refused_us"] = super::percentiles(&self.refused);
         value["late_us"] = super::percentiles(&self.late);
@@ -72,11 +75,18 @@ pub async fn overload(
         running.spawn(one(addr, Arc::clone(&call), Arc::clone(&shared), due, window.clone()));
         while running.try_join_next().is_some() {}
     }
-    while running.join_next().await.is_some() {}
+    let all_ended = async { while running.join_next().await.is_some() {} };
+    // Whoever refuses nobody may have minutes of work by now.
+    let unfinished = match tokio::time::timeout(duration, all_ended).await {
+        Ok(()) => 0,
+        Err(_) => running.len(),
+    };
+    running.shutdown().await;
     resting.abort();
     pacer.join().map_err(|_| io::Error::other("the pacing thread ended badly"))?;
     let mut overloaded = std::mem::take(&mut lock(&shared).overloaded);
     overloaded.answered.elapsed_ns = ns(duration - duration / 3);
+    overloaded.unfinished = u64::try_from(unfinished).unwrap_or(u64::MAX);
     Ok(overloaded)
 }
 
