@@ -17,8 +17,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use crate::{
     bounds,
     config::AccessLogFormat,
-    exchange::{Ending, Record},
     metrics::why_word,
+    record::{Ending, Record},
 };
 
 /// Where workers hand their batches to.

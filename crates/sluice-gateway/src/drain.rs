@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::{
     bounds, clock,
     drive::{Answered, Drive, Seeking},
-    exchange::{Billing, Ending},
+    record::{Billing, Ending},
     relay::{Broke, Read, Source},
     server::{CallGuard, Live},
     tasks,

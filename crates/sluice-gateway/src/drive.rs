@@ -249,6 +249,7 @@ impl Drive {
                 Step::GiveUp(failure) => return Err(NoAnswer::Failed(failure)),
             };
             let Some(call) = call else { continue };
+            self.exchange.may_call().await?;
             match self.call(&targets, call).await {
                 (call, Ok(answer)) => return self.answered(call, answer).await,
                 (call, Err(failure)) => self.failed(call, failure),

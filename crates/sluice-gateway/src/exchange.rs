@@ -1,128 +1,34 @@
 //! One request from its head to the last byte of its answer: what is known of it for the log, the metrics and the
 //! settlement.
 
-use std::{borrow::Cow, rc::Rc, sync::Arc, time::Duration, time::Instant};
+use std::{rc::Rc, sync::Arc, time::Duration, time::Instant};
 
 use http::Method;
 use sluice_chat::{Failure, Usage, scan::RequestScan};
 use sluice_ledger::{
-    Charge, Key, NanoUsd, RequestId,
+    Key, NanoUsd,
     record::{Flags, Mark, Settle, Void},
 };
 use sluice_routing::Why;
 use sluice_store::{
     books::AttemptDetails,
-    journal::{AppendError, Durability, Position},
+    journal::{AppendError, Durability, Position, Writer},
 };
 use smallvec::SmallVec;
 
 use crate::{
-    accounting::{Closing, Hold, Standings, flags},
+    accounting::{Append, Closing, Hold, Standings, flags},
     bounds, clock,
     ids::Ids,
     metrics::{Ended, why_word},
     observe,
     overload::Permit,
+    record::{Billing, Called, Ending, Record, kept_code},
     settle::{self, Meter, PromptSize},
-    snapshot::{Model, Target},
-    traces::Trace,
+    snapshot::Model,
+    turn,
     worker::Worker,
 };
-
-/// How an answer ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// The whole answer was handed to the transport.
-    Complete,
-    /// A stream ended in an error event.
-    Broken,
-    /// The caller left first.
-    CallerLeft,
-}
-
-impl Ending {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Broken => "broken",
-            Self::CallerLeft => "caller_left",
-        }
-    }
-}
-
-/// Whether a request has to be paid for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Billing {
-    /// What was delivered of it.
-    Delivered,
-    /// Refused, or failed by an upstream: costs nothing.
-    Free,
-}
-
-/// What is known of a request.
-#[derive(Debug)]
-pub(crate) struct Record {
-    pub(crate) ids: Ids,
-    pub(crate) unix_ms: u64,
-    pub(crate) method: Method,
-    /// The route that answered, never the caller's own path.
-    pub(crate) route: &'static str,
-    pub(crate) status: u16,
-    pub(crate) error_code: Option<Cow<'static, str>>,
-    pub(crate) key: Option<Arc<Key>>,
-    /// As the caller named it; empty where there is none.
-    pub(crate) model: String,
-    pub(crate) stream: bool,
-    /// The model, and the index of the target that answers, or was called last.
-    pub(crate) called: Option<(Arc<Model>, usize)>,
-    pub(crate) attempts: u32,
-    /// Every call of an upstream, and which target of the model each of them called.
-    pub(crate) calls: Vec<AttemptDetails>,
-    pub(crate) targets: SmallVec<[Called; 4]>,
-    /// The call whose answer goes to the caller.
-    pub(crate) answering: usize,
-    /// A second call was made beside a slow one.
-    pub(crate) hedged: bool,
-    /// Another answer took the place of one that broke.
-    pub(crate) repaired: bool,
-    /// Spent on answers that were not used.
-    pub(crate) wasted: NanoUsd,
-    pub(crate) charge: Option<Charge>,
-    pub(crate) reserved: NanoUsd,
-    pub(crate) flags: Flags,
-    pub(crate) queue: Option<Duration>,
-    pub(crate) first_token: Option<Duration>,
-    pub(crate) total: Duration,
-    pub(crate) ending: Ending,
-    /// The request whose answer this one got again.
-    pub(crate) replay_of: Option<RequestId>,
-    /// What spans are made of, where somebody collects them.
-    pub(crate) trace: Option<Box<Trace>>,
-    /// The books get a row of it, if it has a key.
-    pub(crate) has_row: bool,
-}
-
-/// What is known of a call beside its [`AttemptDetails`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Called {
-    /// Which target of the model.
-    pub(crate) target: usize,
-    pub(crate) why: Why,
-    /// How it ended, once that was counted.
-    pub(crate) ended: Option<Ended>,
-}
-
-impl Record {
-    /// The target that answers, or was called last.
-    pub(crate) fn target(&self) -> Option<&Target> {
-        self.called.as_ref().and_then(|(model, index)| model.targets.get(*index))
-    }
-
-    /// The wall clock so long after the request came, as if nobody had set it meanwhile.
-    fn unix_ms_after(&self, elapsed: Duration) -> u64 {
-        self.unix_ms.saturating_add(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
-    }
-}
 
 /// A request that is being answered.
 #[derive(Debug)]
@@ -265,10 +171,20 @@ impl Exchange {
     /// Settles a whole answer, which may go out when this has returned.
     pub(crate) async fn settle(&mut self) -> Result<(), NotWritten> {
         self.note(|record| record.status = 200);
-        match self.end(Ending::Complete, Billing::Delivered)? {
+        let end = self.end_by(Writer::hold, Ending::Complete, Billing::Delivered)?;
+        turn::behind_the_others().await;
+        match end {
             Some(position) => self.worker.synced(position).await.map_err(|_| NotWritten),
             None => Ok(()),
         }
+    }
+
+    /// Something may be sent to a provider when this has returned: the journal has what the request holds.
+    pub(crate) async fn may_call(&self) -> Result<(), NotWritten> {
+        turn::behind_the_others().await;
+        let held = self.open.as_ref().and_then(|open| open.held.as_ref());
+        let written = held.map(|held| self.worker.written(held.hold.written()));
+        written.transpose().map(|_| ()).map_err(|_| NotWritten)
     }
 
     /// Notes that the caller has left.
@@ -450,8 +366,18 @@ impl Exchange {
     /// # Errors
     /// The journal did not take the end: the caller may not be told that the answer is complete.
     pub(crate) fn end(&mut self, ending: Ending, billing: Billing) -> Result<Option<Position>, NotWritten> {
+        let durable = self.worker.shared.books.durability == Durability::Power;
+        Ok(self.end_by(Writer::append, ending, billing)?.filter(|_| durable))
+    }
+
+    fn end_by(
+        &mut self,
+        append: Append,
+        ending: Ending,
+        billing: Billing,
+    ) -> Result<Option<Position>, NotWritten> {
         match self.open.take() {
-            Some(open) => finish(&self.worker, *open, self.started, ending, billing),
+            Some(open) => finish(&self.worker, *open, self.started, (ending, billing), append),
             None => Ok(None),
         }
     }
@@ -461,58 +387,23 @@ fn finish(
     worker: &Worker,
     open: Open,
     started: Instant,
-    ending: Ending,
-    billing: Billing,
+    (ending, billing): (Ending, Billing),
+    append: Append,
 ) -> Result<Option<Position>, NotWritten> {
     let Open { mut record, held, meter, permit: _permit } = open;
     let now = clock::now();
     record.ending = ending;
     record.total = now.duration_since(started);
     let unix_ms = record.unix_ms_after(record.total);
-    end_call(&mut record, unix_ms, billing);
+    record.end_call(unix_ms, billing);
     let admitted = held.is_some();
     let written = held.map(|held| {
         let closing = closing(&mut record, &held, &meter, unix_ms, billing);
-        held.hold.close(worker, closing, now)
+        held.hold.close(worker, closing, now, append)
     });
     let written = written.transpose().map_err(|error| not_written(&mut record, &error));
     observe::ended(worker, record, admitted);
-    let durable = worker.shared.books.durability == Durability::Power;
-    written.map(|position| position.filter(|_| durable))
-}
-
-/// The longest error code that is kept, in characters.
-const CODE_CHARS: usize = 64;
-
-/// The code of an error as it is kept. An upstream can put anything there, even what the caller wrote: what does not
-/// look like a code is for the caller alone.
-fn kept_code(code: Option<Cow<'static, str>>) -> Option<Cow<'static, str>> {
-    let is_code = |code: &str| {
-        code.len() <= CODE_CHARS && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:".contains(&b))
-    };
-    code.map(|code| if is_code(&code) { code } else { "upstream_error".into() })
-}
-
-impl Record {
-    /// The request ends with an error of this code.
-    pub(crate) fn failed_with(&mut self, code: Option<Cow<'static, str>>) {
-        self.error_code = kept_code(code);
-    }
-}
-
-/// The last call has ended with the request.
-fn end_call(record: &mut Record, unix_ms: u64, billing: Billing) {
-    for call in record.calls.iter_mut().filter(|call| call.ended_us == 0) {
-        call.ended_us = unix_ms.saturating_sub(call.started_ms) * 1000;
-    }
-    let answering = record.calls.get_mut(record.answering);
-    let Some(call) = answering.filter(|call| call.outcome == "cancelled") else { return };
-    if billing == Billing::Delivered && record.ending == Ending::Complete {
-        (call.outcome, call.status) = ("ok", Some(200));
-    } else if record.ending == Ending::Broken {
-        call.outcome = "failed";
-        call.reason = record.error_code.as_deref().map(str::to_owned);
-    }
+    written
 }
 
 fn closing(record: &mut Record, held: &Held, meter: &Meter, unix_ms: u64, billing: Billing) -> Closing {
@@ -575,14 +466,14 @@ impl Abandoned {
         if self.panicked {
             open.record.status = 500;
             open.record.error_code = Some("internal_error".into());
-            let _ = finish(worker, open, self.started, Ending::Broken, Billing::Free);
+            let _ = finish(worker, open, self.started, (Ending::Broken, Billing::Free), Writer::append);
             return;
         }
         if open.record.status == 0 {
             open.record.status = CALLER_LEFT_STATUS;
         }
         // Nobody is there to be told; the journal says at the next start what this one could not.
-        let _ = finish(worker, open, self.started, Ending::CallerLeft, Billing::Delivered);
+        let _ = finish(worker, open, self.started, (Ending::CallerLeft, Billing::Delivered), Writer::append);
     }
 }
 

@@ -34,6 +34,7 @@ pub mod openapi;
 mod overload;
 mod pipeline;
 pub mod places;
+mod record;
 mod refusal;
 mod relay;
 mod reply;
@@ -53,6 +54,7 @@ pub mod tokens;
 mod traces;
 mod translate;
 mod transport;
+mod turn;
 #[doc(hidden)]
 pub mod upstream;
 mod usage_event;

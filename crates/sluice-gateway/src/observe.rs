@@ -7,8 +7,8 @@ use sluice_store::books::{Details, Refused};
 
 use crate::{
     accounting::Note,
-    exchange::{Ending, Record},
     metrics::Ended,
+    record::{Ending, Record},
     worker::Worker,
 };
 

@@ -164,6 +164,14 @@ impl Worker {
         std::future::poll_fn(|cx| self.poll_synced(position, cx)).await
     }
 
+    /// Writes what the journal holds back, if what is at `position` is among that.
+    ///
+    /// # Errors
+    /// The journal did not take it.
+    pub(crate) fn written(&self, position: Position) -> Result<(), AppendError> {
+        self.journal.borrow_mut().write_out(position)
+    }
+
     /// As [`Worker::synced`].
     pub(crate) fn poll_synced(
         &self,
@@ -218,6 +226,11 @@ impl Worker {
         for abandoned in self.abandoned.take() {
             abandoned.end(self);
         }
+        let mut journal = self.journal.borrow_mut();
+        let newest = journal.newest();
+        // Those whose callers have left meanwhile. Where it fails, whoever comes next hears of it.
+        let _ = journal.write_out(newest);
+        drop(journal);
         let dropped = self.log.flush();
         self.shared.metrics.log_lines_dropped.inc_by(dropped);
         self.connections.sweep(clock::now());

@@ -7,7 +7,7 @@ use sluice_ledger::{
     Key, NanoUsd, Purses, Record, RequestId, Reservation, TooLittle,
     record::{Flags, Mark, Reserve, Settle, Void},
 };
-use sluice_store::journal::{AppendError, Position};
+use sluice_store::journal::{AppendError, Position, Writer};
 use tokio::time::{Instant as Deadline, timeout_at};
 
 use super::{
@@ -46,6 +46,9 @@ pub(crate) struct Hold {
     written: Position,
 }
 
+/// How the end of a request is written: at once, or with what others write before somebody is told.
+pub(crate) type Append = fn(&mut Writer, &Record) -> Result<Position, AppendError>;
+
 /// What becomes of a hold.
 #[derive(Debug)]
 pub(crate) enum Closing {
@@ -56,7 +59,8 @@ pub(crate) enum Closing {
 }
 
 impl Hold {
-    /// Takes everything or nothing. Waits only where a budget has to be leased or is held by others.
+    /// Takes everything or nothing. Waits only where a budget has to be leased or is held by others. What was taken is
+    /// in the journal when [`Worker::written`] says so.
     pub(crate) async fn take(
         worker: &Worker,
         guard: &Guard,
@@ -111,7 +115,7 @@ impl Hold {
         self.reservation.reserved()
     }
 
-    /// Where the journal says that this was taken.
+    /// Where the journal says that this was taken, or will.
     pub(crate) fn written(&self) -> Position {
         self.written
     }
@@ -138,6 +142,7 @@ impl Hold {
         worker: &Worker,
         closing: Closing,
         now: Instant,
+        append: Append,
     ) -> Result<Position, AppendError> {
         let (record, cost, used_tokens) = match closing {
             Closing::Settled { settle, used_tokens } => {
@@ -146,7 +151,7 @@ impl Hold {
             }
             Closing::Voided { void, used_tokens } => (Record::Void(void), NanoUsd::default(), used_tokens),
         };
-        let written = worker.journal.borrow_mut().append(&record);
+        let written = append(&mut worker.journal.borrow_mut(), &record);
         self.reservation.settle(cost);
         for account in self.accounts.iter().flatten() {
             account.freed();
@@ -180,7 +185,7 @@ fn write_reserve(
         key_window: window(0),
         project_window: window(1),
     });
-    worker.journal.borrow_mut().append(&record)
+    worker.journal.borrow_mut().hold(&record)
 }
 
 async fn reserve(worker: &Worker, guard: &Guard, demand: &Demand<'_>) -> Result<Reservation, Refusal> {

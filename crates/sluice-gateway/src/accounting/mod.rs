@@ -36,7 +36,7 @@ pub(crate) use demand::{Priced, bound, prompt_estimate, tokens};
 use desk::{Ask, LeaseReply};
 pub(crate) use drain::Note;
 pub(crate) use feed::{Feed, News};
-pub(crate) use hold::{Closing, Demand, Hold, flags};
+pub(crate) use hold::{Append, Closing, Demand, Hold, flags};
 pub(crate) use limits::{LimitKind, Limited, Standings};
 pub(crate) use registry::{Guard, Registry};
 pub(crate) use shared_limits::Sharing;

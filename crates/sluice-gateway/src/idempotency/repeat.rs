@@ -19,8 +19,9 @@ use super::{
 };
 use crate::{
     bounds, clock,
-    exchange::{Billing, Ending, Exchange},
+    exchange::Exchange,
     ids::Ids,
+    record::{Billing, Ending},
     refusal::Refusal,
     relay::BrokenOff,
     reply::{self, ReplyBody},

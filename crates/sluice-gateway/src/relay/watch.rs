@@ -9,7 +9,7 @@ use std::{
 use super::{Relay, State};
 use crate::{
     bounds, clock,
-    exchange::{Billing, Ending},
+    record::{Billing, Ending},
     tasks,
 };
 

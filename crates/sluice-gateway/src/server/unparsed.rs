@@ -6,7 +6,8 @@ use http::{HeaderMap, Method};
 
 use crate::{
     clock,
-    exchange::{Billing, Ending, Exchange},
+    exchange::Exchange,
+    record::{Billing, Ending},
     refusal::Refusal,
     server::http1::HeadFault,
     worker::Worker,

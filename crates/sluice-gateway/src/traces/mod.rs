@@ -25,7 +25,8 @@ use tokio::sync::mpsc;
 use self::context::{Context, SpanId, span_id};
 use crate::{
     bounds,
-    exchange::{Called, Ending, Exchange, Record},
+    exchange::Exchange,
+    record::{Called, Ending, Record},
     snapshot::Model,
     translate::Outbound,
 };

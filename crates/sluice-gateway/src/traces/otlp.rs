@@ -5,8 +5,8 @@ use sluice_providers::Provider;
 
 use super::{Told, context::push_hex};
 use crate::{
-    exchange::Ending,
     metrics::{Ended, why_word},
+    record::Ending,
     snapshot::Target,
 };
 

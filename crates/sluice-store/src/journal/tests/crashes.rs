@@ -31,17 +31,32 @@ fn run(disk: &Arc<SimulatedDisk>, requests: u64) -> Result<Told, JournalError> {
         synced: vec![0; writers.len()],
         epoch,
     };
+    // Per worker: what is held back.
+    let mut held = vec![Vec::new(); writers.len()];
     for number in 0..requests {
         for (worker, writer) in writers.iter_mut().enumerate() {
             let number = number * 2 + worker as u64;
+            let holds = !number.is_multiple_of(3);
             let end = if number.is_multiple_of(5) { void(number) } else { settle(number) };
             for record in [reserve(number), mark(number), end] {
-                let before = told.written[worker].last().map_or(0, |(seq, _)| *seq);
+                let (written, held) = (&mut told.written[worker], &mut held[worker]);
+                if holds && matches!(record, Record::Reserve(_)) {
+                    match writer.hold(&record) {
+                        Ok(position) => held.push((position.number(), record)),
+                        Err(_) => told.unsure[worker].push(record),
+                    }
+                    continue;
+                }
+                let before = written.iter().chain(&*held).map(|(seq, _)| *seq).max().unwrap_or_default();
                 match writer.append(&record) {
                     Ok(position) if position.number() > before => {
-                        told.written[worker].push((position.number(), record));
+                        written.append(held);
+                        written.push((position.number(), record));
                     }
-                    Ok(_) => assert!(matches!(record, Record::Mark(_)), "only a mark may be left out"),
+                    Ok(_) => {
+                        written.append(held);
+                        assert!(matches!(record, Record::Mark(_)), "only a mark may be left out");
+                    }
                     Err(_) => told.unsure[worker].push(record),
                 }
             }
@@ -52,6 +67,9 @@ fn run(disk: &Arc<SimulatedDisk>, requests: u64) -> Result<Told, JournalError> {
                 *synced = lane.synced();
             }
         }
+    }
+    for (unsure, held) in told.unsure.iter_mut().zip(held) {
+        unsure.extend(held.into_iter().map(|(_, record)| record));
     }
     Ok(told)
 }

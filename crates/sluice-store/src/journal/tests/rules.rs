@@ -22,7 +22,11 @@ fn a_full_journal_refuses_reservations_and_takes_every_end() {
         let writer = &mut writers[0];
         let mut open = Vec::new();
         for number in 0.. {
-            match writer.append(&reserve(number)) {
+            let taken = match number % 3 {
+                0 => writer.append(&reserve(number)),
+                _ => writer.hold(&reserve(number)),
+            };
+            match taken {
                 Ok(_) => open.push(number),
                 Err(error) => {
                     assert_eq!(error, AppendError::Full);
@@ -79,7 +83,7 @@ fn a_full_disk_refuses_reservations_and_takes_every_end() {
     journal.shared.round();
     // From now on no segment can be made; those that are there are allocated.
     disk.refuse("create");
-    let taken = (0..).take_while(|number| writers[0].append(&reserve(*number)).is_ok()).count() as u64;
+    let taken = (0..).take_while(|number| writers[0].hold(&reserve(*number)).is_ok()).count() as u64;
     assert!(taken > 0);
     for number in 0..taken {
         writers[0].append(&settle(number)).unwrap();
@@ -373,4 +377,47 @@ fn a_write_that_fails_goes_to_another_segment() {
         assert_eq!(writers[0].append(&settle(2)), Err(AppendError::Poisoned));
         assert!(journal.status().poisoned.is_some());
     }
+}
+
+#[test]
+fn what_is_held_back_is_one_write() {
+    let disk = Arc::new(SimulatedDisk::default());
+    let (journal, mut writers) = begin(&disk, 1);
+    let writes = || disk.count("write");
+    let check = |records: u64, expect: &[Record]| {
+        assert_eq!(journal.shared.lanes()[0].written(), records);
+        assert_eq!(only_records(recovered(&disk.killed(), &[]).unwrap()), expect);
+    };
+    let before = writes();
+    let positions: Vec<_> = (1..=3).map(|number| writers[0].hold(&reserve(number)).unwrap()).collect();
+    assert_eq!((writes(), writers[0].open()), (before, 3));
+    check(0, &[]);
+    writers[0].write_out(positions[1]).unwrap();
+    assert_eq!(writes(), before + 1);
+    check(3, &[reserve(1), reserve(2), reserve(3)]);
+    writers[0].write_out(positions[2]).unwrap();
+    assert_eq!(writes(), before + 1, "it is there");
+    writers[0].hold(&reserve(4)).unwrap();
+    writers[0].append(&settle(1)).unwrap();
+    assert_eq!(writes(), before + 2);
+    check(5, &[reserve(1), reserve(2), reserve(3), reserve(4), settle(1)]);
+}
+
+#[test]
+fn what_is_held_back_when_the_disk_fails_is_never_said_to_be_written() {
+    let disk = Arc::new(SimulatedDisk::default());
+    let (journal, mut writers) = begin(&disk, 1);
+    journal.shared.round();
+    let first = writers[0].hold(&reserve(1)).unwrap();
+    let second = writers[0].hold(&reserve(2)).unwrap();
+    // Once: all of it goes to another segment.
+    disk.fail(1, Fault::Io, 1);
+    writers[0].write_out(first).unwrap();
+    assert_eq!(only_records(recovered(&disk.killed(), &[]).unwrap()), [reserve(1), reserve(2)]);
+    let third = writers[0].hold(&reserve(3)).unwrap();
+    disk.fail(1, Fault::Io, 2);
+    assert_eq!(writers[0].write_out(third), Err(AppendError::Poisoned));
+    assert_eq!(writers[0].write_out(third), Err(AppendError::Poisoned));
+    assert_eq!(writers[0].write_out(second), Ok(()));
+    assert_eq!(only_records(recovered(&disk.killed(), &[]).unwrap()), [reserve(1), reserve(2)]);
 }
