@@ -3,6 +3,7 @@
 
 mod insert;
 mod postgres;
+mod priority;
 mod sqlite;
 
 use sqlx::{Postgres, Row as _, Sqlite, Transaction, postgres::PgRow, sqlite::SqliteRow};

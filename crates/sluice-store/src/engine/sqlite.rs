@@ -11,7 +11,7 @@ use sqlx::{
 };
 use tokio::sync::broadcast;
 
-use super::{Mode, Open, Tx};
+use super::{Mode, Open, Tx, priority::Priority};
 use crate::{StoreError, books::StoreEvent};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -25,6 +25,8 @@ const READERS: u32 = 4;
 const WRITER_CACHE_KIB: u32 = 16_384;
 /// Only this process's user may read what is in the file.
 const FILE_MODE: u32 = 0o600;
+/// How the names of the threads begin that work for the connections.
+pub(super) const THREADS: &str = "sqlite-";
 /// Events that a slow listener may fall behind.
 const EVENTS: usize = 64;
 
@@ -51,8 +53,14 @@ impl Local {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            .thread_name(|number| format!("{THREADS}{number}"))
             .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS));
+        let priority = Priority::behind_this_thread();
         let pool = SqlitePoolOptions::new()
+            .after_connect(move |_, _| {
+                priority.give_to(THREADS);
+                Box::pin(async { Ok(()) })
+            })
             .acquire_timeout(Duration::from_millis(ACQUIRE_TIMEOUT_MS))
             // SQLite ends a transaction by itself when the disk is full or fails. The driver goes on counting it, and
             // would let nobody begin another on that connection.

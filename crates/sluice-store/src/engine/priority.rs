@@ -1,0 +1,62 @@
+//! Threads that may wait leave the processor to those that may not: what is written into the books, and what pages read
+//! from them, is in nobody's answer.
+
+use std::{fs, io};
+
+use rustix::process::{Pid, getpriority_process, setpriority_process};
+
+/// So much nicer, in the kernel's steps from -20 to 19, than the rest of the process: about a third of its weight where
+/// both want the processor. Much nicer threads would hold back the books of a busy machine.
+const NICER: i32 = 5;
+const NICEST: i32 = 19;
+
+/// How nice a thread of the store is to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Priority {
+    nice: i32,
+}
+
+impl Priority {
+    /// Seen from the thread that asks.
+    pub(super) fn behind_this_thread() -> Self {
+        let nice = getpriority_process(None).unwrap_or_default();
+        Self { nice: (nice + NICER).min(NICEST) }
+    }
+
+    /// Gives it to the threads of this process whose names begin so. Without success where the system does not let it:
+    /// they are only in the way then.
+    pub(super) fn give_to(self, name: &str) {
+        for thread in threads(name).unwrap_or_default() {
+            let _ = setpriority_process(Some(thread), self.nice);
+        }
+    }
+}
+
+/// The threads of this process whose names begin so.
+fn threads(name: &str) -> io::Result<Vec<Pid>> {
+    let mut threads = Vec::new();
+    for entry in fs::read_dir("/proc/self/task")?.flatten() {
+        // One that has ended meanwhile has no name.
+        let is_one = fs::read_to_string(entry.path().join("comm")).is_ok_and(|comm| comm.starts_with(name));
+        let id = entry.file_name().to_str().and_then(|id| id.parse().ok()).and_then(Pid::from_raw);
+        threads.extend(id.filter(|_| is_one));
+    }
+    Ok(threads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::sqlite::{Local, THREADS};
+
+    #[tokio::test]
+    async fn threads_of_a_file_are_nicer_than_others() {
+        let nice = |thread| getpriority_process(Some(thread)).unwrap();
+        let own = getpriority_process(None).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let _open = Local::open(&dir.path().join("db")).await.unwrap();
+        let found: Vec<i32> = threads(THREADS).unwrap().into_iter().map(nice).collect();
+        assert_eq!(found, [(own + NICER).min(NICEST)]);
+        assert_eq!(getpriority_process(None).unwrap(), own);
+    }
+}
