@@ -255,8 +255,10 @@ pub(crate) const IDLE_PART: u32 = 4;
 /// Late windows in which some of the requests beyond a fall must have ended, and in which it does not fall again where
 /// none has.
 pub(crate) const FALL_WINDOWS: u32 = 8;
-/// Falls that have not made a worker less late leave one of so many together: it may be late for something else.
+/// Falls that have not made a worker less late leave one of so many together, as it may be late for something else; for
+/// so many late windows, or until it is twice as late.
 pub(crate) const VAIN_PART: usize = 4;
+pub(crate) const VAIN_WINDOWS: u32 = 120;
 /// Requests of one worker that wait for room; those of a key that has had some waiting for so long wait only so long.
 pub(crate) const QUEUE_COUNT: usize = 8_192;
 pub(crate) const QUEUE_BUSY: Duration = Duration::from_millis(500);

@@ -104,6 +104,9 @@ struct Call {
 
 type Called = (Call, Result<Answer, Failure>);
 
+/// The request in the words of a target, or why it can not be said in them.
+type Words = Result<Box<Outbound>, Failure>;
+
 /// Calls under way beside one another.
 type Race<'a> = SmallVec<[Racer<'a>; 2]>;
 
@@ -240,7 +243,11 @@ impl Drive {
                     self.media.bring(&worker, &self.admitted, target, self.deadline).await;
                     let begin = || targets.begin(target, start, clock::now());
                     let in_flight = probing.unwrap_or_else(begin);
-                    self.begin(target, why, in_flight)
+                    let said = self.said(target, false);
+                    if said.is_ok() {
+                        self.exchange.may_call().await?;
+                    }
+                    self.begin(target, why, in_flight, said)
                 }
                 Step::WaitUntil(at) => {
                     tokio::time::sleep_until(at.into()).await;
@@ -249,7 +256,6 @@ impl Drive {
                 Step::GiveUp(failure) => return Err(NoAnswer::Failed(failure)),
             };
             let Some(call) = call else { continue };
-            self.exchange.may_call().await?;
             match self.call(&targets, call).await {
                 (call, Ok(answer)) => return self.answered(call, answer).await,
                 (call, Err(failure)) => self.failed(call, failure),
@@ -269,11 +275,12 @@ impl Drive {
         Ok(Answered { out: call.out, answer, in_flight: call.in_flight })
     }
 
-    /// Puts the request into the words of a target.
-    fn begin(&mut self, target: usize, why: Why, in_flight: InFlight) -> Option<Call> {
+    /// Notes the call of a target, to which the request was put into words. It is sent in the same turn: a caller who
+    /// leaves before has called nobody.
+    fn begin(&mut self, target: usize, why: Why, in_flight: InFlight, said: Words) -> Option<Call> {
         let attempt = self.attempts.made();
         let number = self.exchange.calling(self.admitted.model(), target, why, attempt);
-        match self.said(target, false) {
+        match said {
             Ok(mut out) => {
                 self.exchange.trace_call(number, &mut out);
                 if let Some(leash) = &self.leash {
@@ -290,7 +297,8 @@ impl Drive {
         }
     }
 
-    fn said(&self, target: usize, without_usage: bool) -> Result<Box<Outbound>, Failure> {
+    /// Puts the request into the words of a target.
+    fn said(&self, target: usize, without_usage: bool) -> Words {
         self.media.check(&self.admitted, target)?;
         let signatures = &self.exchange.worker().shared.signatures;
         let memory = (signatures, self.exchange.key_id());
@@ -377,7 +385,8 @@ impl Drive {
         let target = self.attempts.hedge(now, targets, silent)?;
         let start = Start { why: Why::Hedge, again: false, probe: false };
         let in_flight = targets.begin(target, start, now);
-        let call = self.begin(target, Why::Hedge, in_flight)?;
+        let said = self.said(target, false);
+        let call = self.begin(target, Why::Hedge, in_flight, said)?;
         self.exchange.note(|record| record.hedged = true);
         Some(call)
     }

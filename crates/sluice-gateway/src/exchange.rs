@@ -168,11 +168,15 @@ impl Exchange {
         held.map(|held| held.standings).unwrap_or_default()
     }
 
-    /// Settles a whole answer, which may go out when this has returned.
-    pub(crate) async fn settle(&mut self) -> Result<(), NotWritten> {
+    /// Settles a whole answer, which may go out when this has returned. One that `is_recorded` may be asked for again:
+    /// it is charged and recorded in one turn, for who leaves in between would pay again for another.
+    pub(crate) async fn settle(&mut self, is_recorded: bool) -> Result<(), NotWritten> {
         self.note(|record| record.status = 200);
-        let end = self.end_by(Writer::hold, Ending::Complete, Billing::Delivered)?;
-        turn::behind_the_others().await;
+        let append = if is_recorded { Writer::append } else { Writer::hold };
+        let end = self.end_by(append, Ending::Complete, Billing::Delivered)?;
+        if !is_recorded {
+            turn::behind_the_others().await;
+        }
         match end {
             Some(position) => self.worker.synced(position).await.map_err(|_| NotWritten),
             None => Ok(()),

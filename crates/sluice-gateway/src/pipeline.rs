@@ -54,7 +54,8 @@ pub(crate) async fn chat_completions(
         Err(refusal) => return refused(context.ids, exchange, &refusal, 0),
     };
     exchange.hold(hold, standings, admitted.scan());
-    ticket.record(answered(context, exchange, head, admitted).await)
+    let reply = answered(context, exchange, (head, admitted), ticket.is_recording()).await;
+    ticket.record(reply)
 }
 
 /// Who calls, and whether the call may be made now; or that it was made before.
@@ -80,7 +81,12 @@ async fn admitted(
 }
 
 /// Tries targets until one answers, and relays its answer.
-async fn answered(context: &Context<'_>, exchange: Exchange, head: &Parts, admitted: Admitted) -> Reply {
+async fn answered(
+    context: &Context<'_>,
+    exchange: Exchange,
+    (head, admitted): (&Parts, Admitted),
+    is_recorded: bool,
+) -> Reply {
     let headers = Passed::of(&admitted, &head.headers);
     let drive = Drive::new(exchange, context.ids, admitted, headers);
     if drive.admitted().scan().stream {
@@ -98,7 +104,7 @@ async fn answered(context: &Context<'_>, exchange: Exchange, head: &Parts, admit
     let about = About::of(&out, drive.made(), &drive.exchange);
     drive.exchange.delivered(answer.content_bytes, (answer.usage, answer.usage_absurd));
     drive.exchange.trace_answer(std::slice::from_ref(&answer.body));
-    match drive.exchange.settle().await {
+    match drive.exchange.settle(is_recorded).await {
         Ok(()) => reply::completion(context.ids, &about, answer.body),
         Err(NotWritten) => reply::refuse(context.ids, &Refusal::accounting_unavailable(), 0),
     }

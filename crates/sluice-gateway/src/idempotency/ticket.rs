@@ -34,6 +34,11 @@ impl Ticket {
         Self(None)
     }
 
+    /// Whether what the caller gets is recorded.
+    pub(crate) fn is_recording(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Has what the caller gets recorded.
     pub(crate) fn record(self, response: Response<ReplyBody>) -> Response<ReplyBody> {
         match self.0 {

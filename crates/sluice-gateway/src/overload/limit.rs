@@ -24,8 +24,7 @@ pub(super) struct Limit {
     most: usize,
     window: Window,
     fall: Option<Fall>,
-    /// While no fall has helped: a part of what it answered when the first of them began.
-    vain_least: Option<usize>,
+    vain: Option<Vain>,
     /// Late windows in which it does not fall, as nobody ends.
     rest: u32,
 }
@@ -50,6 +49,17 @@ impl Fall {
         let of = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX).max(1));
         lag.as_secs_f64() <= self.lag.as_secs_f64() * (7.0 + of(self.to) / of(self.from)) / 8.0
     }
+}
+
+/// Falls of which none has helped yet.
+#[derive(Clone, Copy, Debug)]
+struct Vain {
+    /// They go no further: a part of what it answered when the first of them began.
+    least: usize,
+    /// How late it was then.
+    lag: Duration,
+    /// Late windows since it is there.
+    windows: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +116,7 @@ impl Limit {
             most,
             window: Window::NEW,
             fall: None,
-            vain_least: None,
+            vain: None,
             rest: 0,
         }
     }
@@ -159,7 +169,7 @@ impl Limit {
     }
 
     fn in_time(&mut self, window: &Window, has_time: bool) -> usize {
-        (self.fall, self.vain_least, self.rest) = (None, None, 0);
+        (self.fall, self.vain, self.rest) = (None, None, 0);
         let mean = window.mean_lag();
         match window.reached {
             // Nobody needs more: what an earlier overload has taken away comes back at once.
@@ -185,7 +195,7 @@ impl Limit {
             let fall = *fall;
             self.fall = None;
             if fall.has_helped(lag) {
-                self.vain_least = None;
+                self.vain = None;
             }
         }
         // It catches up, or nothing helps.
@@ -197,10 +207,16 @@ impl Limit {
         // As late as there are requests: so many less, by a fifth to a half.
         let permille = (bounds::LAG_HIGH.as_micros() * 1000).checked_div(lag.as_micros()).unwrap_or(1000);
         let permille = usize::try_from(permille).unwrap_or(usize::MAX).clamp(500, 800);
-        let least = *self.vain_least.get_or_insert(from / bounds::VAIN_PART);
-        if from <= least {
-            return self.allowed;
+        let vain = self.vain.get_or_insert(Vain { least: from / bounds::VAIN_PART, lag, windows: 0 });
+        if from <= vain.least {
+            vain.windows += 1;
+            // Not for ever, and not where it gets worse: it may be late for its requests after all.
+            if vain.windows < bounds::VAIN_WINDOWS && lag < 2 * vain.lag {
+                return self.allowed;
+            }
+            *vain = Vain { least: from / bounds::VAIN_PART, lag, windows: 0 };
         }
+        let least = vain.least;
         let to = (from * permille / 1000).max(least).max(bounds::RUNNING_LEAST.min(self.most));
         self.fall = Some(Fall { from, to, lag, windows: 0, running: look.running, done: look.running <= to });
         to
@@ -326,11 +342,23 @@ mod tests {
             assert_eq!((allowed.iter().sum::<usize>() / allowed.len(), fallen), (expect, falls));
         };
         // Late all the time whatever it does.
-        check(&|allowed| allowed.min(800), 10, 201, 1);
+        check(&|allowed| allowed.min(800), 10, 107, 3);
         // Streams that do not end.
         check(&|_| 900, 10, 684, 23);
         // Somebody else has the processor: it had nothing to do.
         check(&|allowed| allowed.min(900), 30, MOST, 0);
+    }
+
+    #[test]
+    fn falls_that_seem_in_vain_go_on_where_it_gets_worse() {
+        let mut worker = Watched::new();
+        let mut windows = |count: u32, lag| {
+            let last = (0..count).map(|_| worker.window(worker.limit.allowed.min(800), [lag; 5], 0)).last();
+            last.unwrap_or_default()
+        };
+        assert_eq!(windows(20, 60), 200);
+        assert_eq!(windows(20, 119), 200);
+        assert_eq!(windows(1, 120), 100);
     }
 
     #[test]

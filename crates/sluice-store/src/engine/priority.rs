@@ -1,5 +1,6 @@
-//! Threads that may wait leave the processor to those that may not: what is written into the books, and what pages read
-//! from them, is in nobody's answer.
+//! Threads that may wait leave the processor to those that may not: rows are written behind the requests that they tell
+//! of, and pages can wait for what they show. A lease and a claim are waited for, a quarter of a second at most, and far
+//! less is what a third of the weight costs them.
 
 use std::{fs, io};
 
@@ -51,12 +52,16 @@ mod tests {
 
     #[tokio::test]
     async fn threads_of_a_file_are_nicer_than_others() {
-        let nice = |thread| getpriority_process(Some(thread)).unwrap();
+        // Beside other tests there may be threads of other files, and some that end.
+        let nice = |thread| getpriority_process(Some(thread)).ok();
         let own = getpriority_process(None).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let _open = Local::open(&dir.path().join("db")).await.unwrap();
-        let found: Vec<i32> = threads(THREADS).unwrap().into_iter().map(nice).collect();
-        assert_eq!(found, [(own + NICER).min(NICEST)]);
+        let found: Vec<i32> = threads(THREADS).unwrap().into_iter().filter_map(nice).collect();
+        assert!(
+            !found.is_empty() && found.iter().all(|nice| *nice == (own + NICER).min(NICEST)),
+            "{found:?}"
+        );
         assert_eq!(getpriority_process(None).unwrap(), own);
     }
 }

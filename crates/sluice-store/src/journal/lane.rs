@@ -1,6 +1,6 @@
 //! What a writer shares with the keeper and the tail: one lane for each worker.
 //!
-//! A writer alone moves its lane on. After each frame it publishes first the number, then the place up to which the
+//! A writer alone moves its lane on. After each write it publishes first the number, then the place up to which the
 //! file may be read, both with release order: whoever loads them with acquire order finds the bytes of every frame up
 //! to there in the file, because the write of them had returned before.
 

@@ -1,9 +1,9 @@
 //! What earlier runs have left, for the fold that closes it.
 //!
-//! A kill tears at most the last frame of a worker. A power loss takes any of the sectors that were not synced, so
-//! that whole frames may stand behind a hole; every frame says up to where its worker was synced when it was written,
-//! and a hole above that in all frames behind it is such a trace: what is behind it was not synced either, and is
-//! left out. A hole in what was synced is damage, and nobody starts over it unasked.
+//! A kill tears at most the last frame of a worker, or leaves the first ones of those that were one write. A power loss
+//! takes any of the sectors that were not synced, so that whole frames may stand behind a hole; every frame says up to
+//! where its worker was synced when it was written, and a hole above that in all frames behind it is such a trace: what
+//! is behind it was not synced either, and is left out. A hole in what was synced is damage, and nobody starts over it unasked.
 
 use std::{collections::VecDeque, io::ErrorKind, path::Path, path::PathBuf, sync::Arc};
 

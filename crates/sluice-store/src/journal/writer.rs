@@ -114,7 +114,8 @@ impl Writer {
     /// As [`Writer::append`].
     pub fn hold(&mut self, record: &Record) -> Result<Position, AppendError> {
         let (before, position) = self.put(record)?;
-        if self.buffer.len() > HELD_BYTES {
+        let end = self.offset as usize + self.buffer.len();
+        if self.buffer.len() > HELD_BYTES || end > self.shared.options.segment_bytes as usize {
             self.write_out(position).inspect_err(|_| self.take_back(before))?;
         }
         Ok(position)
@@ -182,8 +183,7 @@ impl Writer {
     /// Writes what was held back, if the record is among that: when this returns it survives the death of the process.
     ///
     /// # Errors
-    /// As those of [`Writer::append`]. After [`AppendError::Full`] the records are still held, and are tried again with
-    /// the next one.
+    /// As those of [`Writer::append`]. What is held fits into the segment at hand, so only a disk that fails can be full.
     pub fn write_out(&mut self, position: Position) -> Result<(), AppendError> {
         if position.0 <= self.written {
             return Ok(());
