@@ -40,7 +40,6 @@ mod logs;
 mod models_list;
 mod numbers;
 mod odd_peers;
-mod overload;
 mod own_formats;
 mod pages;
 mod pass_through;
