@@ -13,6 +13,7 @@ use crate::{StoreError, books::StoreEvent};
 
 pub(crate) use insert::{Columns, Insert};
 pub(crate) use postgres::{Remote, notification};
+pub use priority::BOOKS_NICER;
 pub(crate) use sqlite::Local;
 
 /// One statement in the words of each engine; most are the same text.

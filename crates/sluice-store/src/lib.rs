@@ -25,6 +25,7 @@ pub use catalog::{
     Catalog, CatalogChange, ModelCapabilities, ModelOptions, ModelRecord, ProviderOptions, ProviderRecord,
     TargetRecord,
 };
+pub use engine::BOOKS_NICER;
 pub use error::{ObjectKind, StoreError};
 pub use listen::Listener;
 pub use sql::SqlStore;

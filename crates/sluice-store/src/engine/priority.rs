@@ -6,9 +6,10 @@ use std::{fs, io};
 
 use rustix::process::{Pid, getpriority_process, setpriority_process};
 
-/// So much nicer, in the kernel's steps from -20 to 19, than the rest of the process: about a third of its weight where
-/// both want the processor. Much nicer threads would hold back the books of a busy machine.
-const NICER: i32 = 5;
+/// By how much threads that look after the books are nicer than the rest of the process, in the kernel's steps from -20
+/// to 19 (`setpriority(2)`): about a third of its weight where both want the processor. Much nicer ones would hold back
+/// the books of a busy machine.
+pub const BOOKS_NICER: i32 = 5;
 const NICEST: i32 = 19;
 
 /// How nice a thread of the store is to be.
@@ -21,7 +22,7 @@ impl Priority {
     /// Seen from the thread that asks.
     pub(super) fn behind_this_thread() -> Self {
         let nice = getpriority_process(None).unwrap_or_default();
-        Self { nice: (nice + NICER).min(NICEST) }
+        Self { nice: (nice + BOOKS_NICER).min(NICEST) }
     }
 
     /// Gives it to the threads of this process whose names begin so. Without success where the system does not let it:
@@ -59,7 +60,7 @@ mod tests {
         let _open = Local::open(&dir.path().join("db")).await.unwrap();
         let found: Vec<i32> = threads(THREADS).unwrap().into_iter().filter_map(nice).collect();
         assert!(
-            !found.is_empty() && found.iter().all(|nice| *nice == (own + NICER).min(NICEST)),
+            !found.is_empty() && found.iter().all(|nice| *nice == (own + BOOKS_NICER).min(NICEST)),
             "{found:?}"
         );
         assert_eq!(getpriority_process(None).unwrap(), own);

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use rustix::process::nice;
 use sluice_gateway::{Config, Gateway, Ledger};
 use sluice_ledger::{Key, KeyHash, Limits, ModelAccess, Origin, secret};
-use sluice_store::{Catalog, SqlStore, Store, seal::MasterKey};
+use sluice_store::{BOOKS_NICER, Catalog, SqlStore, Store, seal::MasterKey};
 use tokio::{
     net::TcpStream,
     runtime,
@@ -29,9 +29,6 @@ const MASTER_KEY_VARIABLE: &str = "SLUICEGATE_MASTER_KEY";
 const OLLAMA_PROBE_MS: u64 = 200;
 /// A second signal counts only so long after the first.
 const INSISTED_AFTER_MS: u64 = 500;
-/// The books, which this thread looks after, are behind requests by so much (in the kernel's steps from -20 to 19), as
-/// are those threads of the store that write them.
-const BOOKS_NICER: i32 = 5;
 /// Name and project of the key that the first run makes.
 const FIRST_KEY_NAME: &str = "first";
 const FIRST_KEY_PROJECT: &str = "default";
@@ -183,7 +180,8 @@ impl Process {
             retention: Some(days(self.settings.storage.request_rows_days)),
         };
         let gateway = Gateway::start(&config, &ledger).await.map_err(|error| error.to_string())?;
-        // The workers have threads of their own by now. Where it is not allowed, this one is only in their way.
+        // This thread looks after the books; workers have threads of their own by now. Where it is not allowed, it is only
+        // in their way.
         let _ = nice(BOOKS_NICER);
         // Only now: a key that is stored but was never shown is of no use to anybody.
         if let FirstKey::New { key, .. } = &self.first_key {
