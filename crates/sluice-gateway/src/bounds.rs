@@ -100,6 +100,8 @@ pub(crate) const POOL_IDLE: Duration = Duration::from_secs(50);
 
 /// Where there is no room for a connection, of all this part gives way, as far as they are idle.
 pub(crate) const GIVE_WAY_PART: usize = 8;
+/// And again after so long, while there is still none: each takes up to a second for its orderly end.
+pub(crate) const GIVE_WAY_PAUSE: Duration = Duration::from_millis(250);
 /// Connections of callers: the file descriptor limit less this reserve, half of the rest for the upstream side.
 pub(crate) const FD_RESERVE: u64 = 64;
 /// HTTP/2 from callers (only under TLS): streams at a time and window sizes.

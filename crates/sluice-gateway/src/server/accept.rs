@@ -10,6 +10,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
+    bounds, clock,
     server::{
         Live,
         connection::{Accepted, Service, serve},
@@ -73,8 +74,14 @@ async fn next(
         Ok(permit) => Some(permit),
         Err(_) => {
             let _crowded = live.crowded();
-            // The semaphore is never closed.
-            Arc::clone(permits).acquire_owned().await.ok()
+            loop {
+                live.give_way(clock::now());
+                let acquiring = Arc::clone(permits).acquire_owned();
+                // The semaphore is never closed.
+                if let Ok(permit) = tokio::time::timeout(bounds::GIVE_WAY_PAUSE, acquiring).await {
+                    break permit.ok();
+                }
+            }
         }
     };
     Ok((listener.accept().await?, permit))

@@ -226,6 +226,8 @@ pub(crate) struct Live {
     draining: Cell<bool>,
     /// Others wait for a connection to end.
     crowded: Cell<bool>,
+    /// When idle connections were last ended for others.
+    gave_way: Cell<Option<Instant>>,
     none_left: Notify,
 }
 
@@ -250,19 +252,27 @@ impl Live {
         }
     }
 
-    /// No connection finds room any more: of those that are idle now some end, as does every one whose answer is sent
-    /// while the guard lives.
+    /// No connection finds room any more: every one whose answer is sent while the guard lives ends with it.
     pub(crate) fn crowded(&self) -> Crowded<'_> {
         self.crowded.set(true);
+        Crowded(self)
+    }
+
+    /// Ends some of the idle connections, those first that have been idle for longest; unless some were ended a moment
+    /// ago, which may still be on their way out.
+    pub(crate) fn give_way(&self, now: Instant) {
+        let is_recent = |last| now.saturating_duration_since(last) < bounds::GIVE_WAY_PAUSE;
+        if self.gave_way.get().is_some_and(is_recent) {
+            return;
+        }
+        self.gave_way.set(Some(now));
         let connections = self.connections.borrow();
         let mut resting: Vec<_> = connections.values().filter(|state| state.rests()).collect();
         resting.sort_unstable_by_key(|state| state.since.get());
-        // Each takes up to a second for its orderly end.
         for state in resting.iter().take(connections.len().div_ceil(bounds::GIVE_WAY_PART)) {
             state.draining.set(true);
             state.wake();
         }
-        Crowded(self)
     }
 
     /// Whether others wait for a connection to end.
@@ -345,6 +355,8 @@ impl Drop for LiveGuard {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -369,5 +381,29 @@ mod tests {
         assert_eq!(state.silent_until(), None, "the kernel does not have the answer yet");
         state.flushed();
         assert_eq!(state.silent_until(), Some(state.since.get() + bounds::KEEP_ALIVE_IDLE));
+    }
+
+    #[test]
+    fn the_longest_idle_connections_give_way_a_few_at_a_time() {
+        let (live, start) = (Live::default(), clock::now());
+        let states: Vec<_> = (0..16)
+            .map(|n| {
+                let state = ConnectionState::new(start);
+                drop(state.serve());
+                state.flushed();
+                state.since.set(start + Duration::from_secs(16 - n));
+                live.connections.borrow_mut().insert(n, Rc::clone(&state));
+                state
+            })
+            .collect();
+        let check = |after: Duration, expect: &[usize]| {
+            live.give_way(start + after);
+            let gone: Vec<_> = (0..16).filter(|n| states[*n].is_draining()).collect();
+            assert_eq!(gone, expect, "{after:?}");
+        };
+        let _busy = states[13].serve();
+        check(Duration::ZERO, &[14, 15]);
+        check(bounds::GIVE_WAY_PAUSE / 2, &[14, 15]);
+        check(bounds::GIVE_WAY_PAUSE, &[11, 12, 14, 15]);
     }
 }
